@@ -1,0 +1,39 @@
+# The commands of geecache-edge; `make` alone lists them. What they do stands in scripts/.
+.DEFAULT_GOAL := help
+.PHONY: help demo test package setup lint test-native test-wasm test-js test-workerd bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: package ## three peers in workerd on a map, until Ctrl-C (ONCE=1: one scripted round, then a table)
+	@exec node_modules/.bin/node www/demo.mjs
+
+test: setup ## set up, lint and run every test; the last line counts them
+	@scripts/test.sh
+
+package: setup ## build the npm package into pkg/ and print its sizes
+	@. .cache/env.sh && node scripts/package.mjs
+
+setup: ## bring in the tools that are missing, into .cache/ and node_modules/
+	@scripts/setup.sh
+
+lint: setup ## formatting, clippy, docs and types, with warnings as errors
+	@scripts/test.sh lint
+
+test-native: setup ## the core's tests and doc examples, by cargo test
+	@scripts/test.sh native
+
+test-wasm: setup ## the bindings' tests, by wasm-pack test --node
+	@scripts/test.sh wasm
+
+test-js: package ## the package's tests in Node
+	@scripts/test.sh js
+
+test-workerd: package ## the package's tests in real workerd
+	@scripts/test.sh workerd
+
+bench: ## the native benchmarks
+	@cargo bench
+
+clean: ## remove what was built, and keep the tools (they are in .cache/ and node_modules/)
+	@rm -rf target pkg .cache/package .cache/logs

@@ -1,0 +1,150 @@
+// Builds the npm package: crate -> wasm -> glue -> minified JavaScript with types -> sizes, held against their limits. Does nothing when nothing changed.
+// Usage, with .cache/env.sh sourced: node scripts/package.mjs [--out DIR] [--features LIST] [--types]
+//   --features  cargo features, for builds that tests want; sizes are then printed but not held against the limits
+//   --types     check the types only
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { gzipSync } from "node:zlib";
+
+const WASM_GZIP_MAX_BYTES = 40 * 1024;
+const JS_GZIP_MAX_BYTES = 8 * 1024;
+const CRATE = "geecache_edge";
+// What decides the package's bytes. The compiler's identity stands in target/wasm/.toolchain.
+const INPUTS = ["Cargo.toml", "Cargo.lock", "src", "pkg-template", "scripts/package.mjs", "package-lock.json", "LICENSE", "target/wasm/.toolchain"];
+// Not copied from the template, since they only serve the build.
+const TEMPLATE_ONLY = ["src", "tsconfig.json", "node_modules"];
+const BINDGEN_FLAGS = [
+  "--target", "web",
+  // No new URL("x.wasm", import.meta.url) in the glue: it breaks workerd and makes bundlers emit a second copy of the wasm.
+  "--omit-default-module-path",
+  // Adds __wbg_reset_state(), which makes a fresh instance of the module: the way back after a trap.
+  "--experimental-reset-state-function",
+  "--remove-name-section", "--remove-producers-section",
+];
+// The features that rustc turns on for wasm32: wasm-opt refuses code that uses what it was not told of, and must not bring in newer ones.
+const WASM_OPT_FLAGS = [
+  "-Oz", "--enable-bulk-memory", "--enable-bulk-memory-opt", "--enable-multivalue", "--enable-mutable-globals", "--enable-nontrapping-float-to-int",
+  "--enable-reference-types", "--enable-sign-ext", "--strip-debug", "--strip-producers", "--strip-target-features",
+];
+const ESBUILD = { bundle: true, splitting: true, minify: true, format: "esm", platform: "neutral", target: "es2022", legalComments: "none", chunkNames: "shared-[hash]" };
+
+const root = resolve(import.meta.dirname, "..");
+const { values: options } = parseArgs({ options: { out: { type: "string", default: "pkg" }, features: { type: "string", default: "" }, types: { type: "boolean", default: false } } });
+const out = resolve(root, options.out);
+const template = join(root, "pkg-template");
+const work = join(root, ".cache/package", options.features || "default");
+const glue = join(work, "glue");
+const run = (command, args) => execFileSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
+
+function filesUnder(path) {
+  if (!existsSync(path)) return [];
+  if (statSync(path).isFile()) return [path];
+  return readdirSync(path).sort().flatMap((name) => filesUnder(join(path, name)));
+}
+
+function hashOf(paths, ...more) {
+  const hash = createHash("sha256").update(JSON.stringify(more));
+  for (const path of paths.flatMap((path) => filesUnder(resolve(root, path)))) hash.update(`\0${relative(root, path)}\0`).update(readFileSync(path));
+  return hash.digest("hex");
+}
+
+/** Runs `build` unless the last one that ended well had the same inputs, and gives what it gave. */
+async function unlessUnchanged(name, inputs, isThere, build) {
+  const stamp = join(work, `${name}.json`);
+  const hash = hashOf(inputs, name, out, options.features);
+  const last = existsSync(stamp) ? readJson(stamp) : undefined;
+  if (last?.hash === hash && isThere()) return last.result;
+  rmSync(stamp, { force: true });
+  const result = (await build()) ?? null;
+  writeFileSync(stamp, JSON.stringify({ hash, result }));
+  return result;
+}
+
+/** The crate as core.wasm and core.js with their types, in the work folder. */
+function buildGlue() {
+  const features = options.features ? ["--features", options.features] : [];
+  run("cargo", ["build", "--quiet", "--release", "--lib", "--target", "wasm32-unknown-unknown", ...features]);
+  const built = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "wasm32-unknown-unknown/release", `${CRATE}.wasm`);
+  rmSync(glue, { recursive: true, force: true });
+  run("wasm-bindgen", [...BINDGEN_FLAGS, "--out-name", "core", "--out-dir", glue, built]);
+  run("wasm-opt", [...WASM_OPT_FLAGS, join(glue, "core_bg.wasm"), "-o", join(glue, "core.wasm")]);
+  for (const name of ["core_bg.wasm", "core_bg.wasm.d.ts"]) rmSync(join(glue, name), { force: true });
+  writeFileSync(join(glue, "package.json"), '{ "type": "module" }\n');
+  writeFileSync(join(glue, "core.d.wasm.ts"), "declare const module: WebAssembly.Module;\nexport default module;\n");
+  writeFileSync(join(glue, "core-inline.js"), `export default ${JSON.stringify(readFileSync(join(glue, "core.wasm")).toString("base64"))};\n`);
+  writeFileSync(join(glue, "core-inline.d.ts"), "/** core.wasm in base64. */\ndeclare const base64: string;\nexport default base64;\n");
+}
+
+/** Checks the sources together with the generated types; writes declarations when told where. */
+function compileTypes(declarationDir) {
+  const src = join(template, "src");
+  const emit = declarationDir ? { declaration: true, emitDeclarationOnly: true, outDir: declarationDir, noEmit: false } : { noEmit: true };
+  // rootDirs makes the generated files stand beside the sources, as they do in the package.
+  const compilerOptions = { strict: true, allowArbitraryExtensions: true, rootDir: src, rootDirs: [src, glue], typeRoots: [join(root, "node_modules/@types")], ...emit };
+  const config = join(work, "tsconfig.json");
+  writeFileSync(config, JSON.stringify({ extends: join(template, "tsconfig.json"), compilerOptions, include: [src] }));
+  run("tsc", ["-p", config]);
+}
+
+/** Every entry in src/entry/, with what they share in common chunks. */
+async function bundle(to) {
+  const { build } = await import("esbuild");
+  const src = join(template, "src");
+  const entryPoints = readdirSync(join(src, "entry")).filter((name) => name.endsWith(".ts")).map((name) => join(src, "entry", name));
+  const generated = {
+    name: "generated",
+    setup({ onResolve }) {
+      onResolve({ filter: /^\.\/core\.js$/ }, () => ({ path: join(glue, "core.js") }));
+      // Left as files of their own; the path is kept as written, so only an entry, which keeps its place, may import them.
+      onResolve({ filter: /^\.\.\/core(-inline\.js|\.wasm)$/ }, ({ path }) => ({ path, external: true }));
+    },
+  };
+  await build({ ...ESBUILD, entryPoints, outbase: src, outdir: to, external: ["node:*", "cloudflare:*"], plugins: [generated] });
+}
+
+async function buildPackage() {
+  const next = `${out}.new`;
+  rmSync(next, { recursive: true, force: true });
+  mkdirSync(next, { recursive: true });
+  compileTypes(next);
+  await bundle(next);
+  for (const name of readdirSync(template).filter((name) => !TEMPLATE_ONLY.includes(name))) cpSync(join(template, name), join(next, name), { recursive: true });
+  for (const name of ["core.wasm", "core.d.ts", "core-inline.js"]) cpSync(join(glue, name), join(next, name));
+  if (existsSync(join(root, "LICENSE"))) cpSync(join(root, "LICENSE"), join(next, "LICENSE"));
+
+  const crateVersion = /^version = "(.*)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))?.[1];
+  const { version } = readJson(join(next, "package.json"));
+  if (version !== crateVersion) throw new Error(`pkg-template/package.json says version ${version}, Cargo.toml says ${crateVersion}: make them the same`);
+
+  const gzipBytes = (path) => gzipSync(readFileSync(path), { level: 9 }).length;
+  // What a program loads: one entry and the chunks that all of them share. The inlined wasm counts as wasm.
+  const inFolder = (folder) => filesUnder(folder).filter((path) => path.endsWith(".js") && !path.endsWith("core-inline.js")).map(gzipBytes);
+  const shared = inFolder(next).reduce((sum, bytes) => sum + bytes, 0) - inFolder(join(next, "entry")).reduce((sum, bytes) => sum + bytes, 0);
+  const sizes = { wasm: gzipBytes(join(next, "core.wasm")), js: shared + Math.max(...inFolder(join(next, "entry"))) };
+  rmSync(out, { recursive: true, force: true });
+  renameSync(next, out);
+  return sizes;
+}
+
+async function main() {
+  mkdirSync(work, { recursive: true });
+  const crateInputs = INPUTS.filter((path) => path !== "pkg-template");
+  await unlessUnchanged("glue", crateInputs, () => existsSync(join(glue, "core-inline.js")), buildGlue);
+  if (options.types) return compileTypes();
+  const sizes = await unlessUnchanged("package", INPUTS, () => existsSync(join(out, "package.json")), buildPackage);
+  const line = (what, bytes, max) => `  ${what.padEnd(11)} ${String(bytes).padStart(6)} bytes gzip, limit ${max}${bytes > max ? "  TOO LARGE" : ""}`;
+  console.log(`package: ${relative(root, out)}/`);
+  console.log(line("wasm", sizes.wasm, WASM_GZIP_MAX_BYTES));
+  console.log(line("JavaScript", sizes.js, JS_GZIP_MAX_BYTES));
+  if (!options.features && (sizes.wasm > WASM_GZIP_MAX_BYTES || sizes.js > JS_GZIP_MAX_BYTES)) throw new Error("the package is larger than its limits");
+}
+
+main().catch((error) => {
+  // A tool that failed has already said why.
+  console.error(`package: ${error.message.split("\n")[0]}`);
+  process.exitCode = 1;
+});

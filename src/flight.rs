@@ -1,0 +1,170 @@
+//! Flights: many callers of one key, one load. Plain data, no promise and no waker in it.
+//!
+//! A flight belongs to the request that leads it, and that request can vanish at any await without a word: a
+//! Worker whose client hangs up never runs its `finally`. So a leader tells now and then that it lives
+//! ([`Flights::beat`]), every follower watches on a timer of its own ([`Flights::watch`]), and the first to miss
+//! [`SILENT_TICKS`] beats declares the flight lost; whoever looks the key up next leads a new one, and the others
+//! join that. Ticks are counted, not milliseconds: a clock that stands still, or another request that burns a
+//! second of CPU, holds up leader and follower alike and takes nothing over.
+//!
+//! Source of the numbers: measured in workerd with leaders cut off by TCP resets and aborted bindings.
+
+use crate::time::Millis;
+
+/// How often a leader beats and a follower looks, in ms.
+pub const BEAT_MS: u32 = 100;
+
+/// A follower's ticks without a beat after which its leader counts as gone.
+pub const SILENT_TICKS: u32 = 4;
+
+/// Names a flight for as long as the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlightId(pub u64);
+
+/// One load in the air.
+#[derive(Debug)]
+pub struct Flight<Rung> {
+    id: FlightId,
+    /// The key that is being loaded.
+    pub key: Box<[u8]>,
+    /// When its leader took off.
+    pub began_at_ms: Millis,
+    /// What its leader is trying now.
+    pub rung: Rung,
+    beats: u32,
+    /// A remove or a set has come since take-off: the value is answered to those who wait, and not kept; and whoever
+    /// comes now does not join.
+    overtaken: bool,
+}
+
+/// What a follower has seen of its leader. The follower keeps it between two ticks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// The leader's beats at the last tick.
+    pub beats: u32,
+    /// Ticks since they last grew.
+    pub silent_ticks: u32,
+}
+
+/// The flights of one group: at most one that can be joined for each key.
+///
+/// A plain list in order of take-off. Finding a key walks it: a thousand loads in the air cost a microsecond, on the
+/// way to a load that costs a thousand times that; a hash map and a B-tree in its place cost 9 KB of gzipped wasm.
+#[derive(Debug)]
+pub struct Flights<Rung> {
+    in_the_air: Vec<Flight<Rung>>,
+    taken_off: u64,
+    lost: u64,
+}
+
+impl<Rung> Default for Flights<Rung> {
+    fn default() -> Self {
+        Flights { in_the_air: Vec::new(), taken_off: 0, lost: 0 }
+    }
+}
+
+impl<Rung> Flights<Rung> {
+    /// The flight that a caller of `key` can join.
+    pub fn joinable(&self, key: &[u8]) -> Option<&Flight<Rung>> {
+        self.in_the_air.iter().rev().find(|flight| !flight.overtaken && *flight.key == *key)
+    }
+
+    /// Takes off for `key`. A flight that could be joined for it before no longer can.
+    pub fn lead(&mut self, key: &[u8], now: Millis, rung: Rung) -> FlightId {
+        self.taken_off += 1;
+        let id = FlightId(self.taken_off);
+        self.in_the_air.push(Flight {
+            id,
+            key: key.into(),
+            began_at_ms: now,
+            rung,
+            beats: 0,
+            overtaken: false,
+        });
+        id
+    }
+
+    fn position(&self, id: FlightId) -> Option<usize> {
+        self.in_the_air.binary_search_by_key(&id, |flight| flight.id).ok()
+    }
+
+    /// The flight, while it is in the air.
+    pub fn get_mut(&mut self, id: FlightId) -> Option<&mut Flight<Rung>> {
+        self.position(id).and_then(|at| self.in_the_air.get_mut(at))
+    }
+
+    /// Its leader lives.
+    pub fn beat(&mut self, id: FlightId) {
+        if let Some(flight) = self.get_mut(id) {
+            flight.beats = flight.beats.wrapping_add(1);
+        }
+    }
+
+    /// A follower's tick. `Some` is what to bring to the next one; `None` says that the flight is over or that its
+    /// leader is gone, and that the key is to be looked up again.
+    pub fn watch(&mut self, id: FlightId, seen: Watch) -> Option<Watch> {
+        let beats = self.get_mut(id)?.beats;
+        let silent_ticks = if beats == seen.beats { seen.silent_ticks.saturating_add(1) } else { 0 };
+        if silent_ticks >= SILENT_TICKS {
+            self.lose(id);
+            return None;
+        }
+        Some(Watch { beats, silent_ticks })
+    }
+
+    /// The flight's leader is known to be gone: whoever looks the key up next leads.
+    pub fn lose(&mut self, id: FlightId) {
+        self.lost += u64::from(self.end(id).is_some());
+    }
+
+    /// Flights whose leaders vanished, so far.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Ends a flight. The second value tells whether its value may be kept.
+    pub fn end(&mut self, id: FlightId) -> Option<(Flight<Rung>, bool)> {
+        let flight = self.in_the_air.remove(self.position(id)?);
+        let keep = !flight.overtaken;
+        Some((flight, keep))
+    }
+
+    /// A remove or a set of `key`: what took off before it neither keeps its value nor is joined any more.
+    pub fn overtake(&mut self, key: &[u8]) {
+        self.in_the_air
+            .iter_mut()
+            .filter(|flight| *flight.key == *key)
+            .for_each(|flight| flight.overtaken = true);
+    }
+
+    /// [`overtake`](Self::overtake) for every key.
+    pub fn overtake_all(&mut self) {
+        self.in_the_air.iter_mut().for_each(|flight| flight.overtaken = true);
+    }
+
+    /// Drops the flights that took off before `since`: their leaders vanished and nobody followed.
+    pub fn sweep(&mut self, since: Millis) {
+        while let Some(oldest) = self.in_the_air.first()
+            && oldest.began_at_ms < since
+        {
+            self.lose(oldest.id);
+        }
+    }
+
+    /// Flights in the air.
+    pub fn len(&self) -> usize {
+        self.in_the_air.len()
+    }
+
+    /// Whether none is in the air.
+    pub fn is_empty(&self) -> bool {
+        self.in_the_air.is_empty()
+    }
+}
+
+impl<Rung> Flight<Rung> {
+    /// Its name.
+    pub fn id(&self) -> FlightId {
+        self.id
+    }
+}

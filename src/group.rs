@@ -1,0 +1,312 @@
+//! The life of a key: one group's look-ups as a machine of steps. It decides; whoever drives it waits.
+//!
+//! 1. Is a fresh copy here (owned or hot)? Answer it.
+//! 2. Is a stale copy here that may still be served? Answer it, and refresh behind.
+//! 3. Is the key already in flight here? Join that flight, with a deadline of our own.
+//! 4. Lead a flight. Is another peer the owner, and did this request not itself come from a peer? Ask it, within
+//!    the peer timeout.
+//! 5. The peer failed: ask the ring's next peer if the ladder allows, else run our own loader. The loader failed:
+//!    serve stale if allowed, else its error.
+//! 6. Keep the value, end the flight, wake those who joined.
+//!
+//! [`Group::begin`] takes steps 1 to 4 and says what to do; [`Group::told`] takes what came of it and says what to
+//! do next, down to the end of the flight. Nothing here waits, reads a clock or draws a random number, so that a
+//! test, a Rust service and the npm package run the same decisions.
+
+use crate::error::Error;
+use crate::flight::{FlightId, Flights, Watch};
+use crate::options::{GroupOptions, check_group, check_key};
+use crate::peer::PeerPicker;
+use crate::stats::Stats;
+pub use crate::step::{Asker, Next, Step, Task, Told};
+use crate::store::{Found, Meta, Spot, Store};
+use crate::time::{Millis, NEVER};
+
+/// How far down the ladder a flight is.
+#[derive(Debug, PartialEq, Eq)]
+enum Rung {
+    Asking { rank: u32 },
+    Loading,
+}
+
+/// Marks a copy of a value that another peer owns.
+const HOT: u8 = 1;
+
+/// A named space of keys with its store and its flights.
+#[derive(Debug)]
+pub struct Group {
+    name: Box<str>,
+    options: GroupOptions,
+    store: Store,
+    flights: Flights<Rung>,
+    stats: Stats,
+}
+
+impl Group {
+    /// A new, empty group. `ERR_GROUP` for a name that no path can carry, `ERR_OPTION` for nonsense.
+    pub fn new(name: &str, options: GroupOptions) -> Result<Group, Error> {
+        check_group(name)?;
+        options.check()?;
+        let store = Store::new(options.max_bytes, options.max_entry_bytes);
+        Ok(Group { name: name.into(), options, store, flights: Flights::default(), stats: Stats::default() })
+    }
+
+    /// The group's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The options it was made with.
+    pub fn options(&self) -> &GroupOptions {
+        &self.options
+    }
+
+    /// Looks `key` up. `ERR_KEY` for a key that is empty or too long.
+    pub fn begin(
+        &mut self,
+        key: &[u8],
+        now: Millis,
+        asker: Asker,
+        peers: &dyn PeerPicker,
+    ) -> Result<Step, Error> {
+        check_key(key)?;
+        match asker {
+            Asker::Caller => self.stats.requests += 1,
+            Asker::Peer => self.stats.peer_requests += 1,
+        }
+        Ok(self.begin_again(key, now, asker, peers))
+    }
+
+    /// The same for a request whose flight was lost: it is one look-up still.
+    pub fn begin_again(&mut self, key: &[u8], now: Millis, asker: Asker, peers: &dyn PeerPicker) -> Step {
+        if let Some((spot, meta)) = self.store.find(key) {
+            // 1. A fresh copy.
+            if now < meta.expires_at_ms {
+                self.stats.hits += 1;
+                return Step::Hit(spot);
+            }
+            // 2. A stale copy that may still be served; whoever finds no flight in the air renews it behind.
+            if now < meta.expires_at_ms.saturating_add(self.options.stale_while_revalidate_ms) {
+                self.stats.stale_hits += 1;
+                let refresh = match self.joinable(key, asker) {
+                    Some(_) => None,
+                    None => Some(self.lead(key, now, asker, peers)),
+                };
+                return Step::Stale(spot, refresh);
+            }
+        }
+        // 3. Already in flight.
+        if let Some(flight) = self.joinable(key, asker) {
+            self.stats.joins += 1;
+            return Step::Join(flight);
+        }
+        // 4. Lead a flight.
+        let (flight, task) = self.lead(key, now, asker, peers);
+        Step::Lead(flight, task)
+    }
+
+    /// The flight to join. A peer's question never joins a flight that is asking a peer: with lists of peers that
+    /// disagree, two nodes would wait for each other.
+    fn joinable(&self, key: &[u8], asker: Asker) -> Option<FlightId> {
+        let flight = self.flights.joinable(key)?;
+        (asker == Asker::Caller || flight.rung == Rung::Loading).then_some(flight.id())
+    }
+
+    fn lead(&mut self, key: &[u8], now: Millis, asker: Asker, peers: &dyn PeerPicker) -> (FlightId, Task) {
+        // No leader outlives its deadline, so what is twice as old has none.
+        self.flights.sweep(now.saturating_sub(self.options.deadline_ms.saturating_mul(2)));
+        let owner = match asker {
+            Asker::Caller => peers.pick_peer(key, 0),
+            Asker::Peer => None,
+        };
+        match owner {
+            Some(peer) => {
+                let flight = self.flights.lead(key, now, Rung::Asking { rank: 0 });
+                (
+                    flight,
+                    Task::Ask { peer, within_ms: self.options.peer_timeout_ms.min(self.options.deadline_ms) },
+                )
+            }
+            None => {
+                self.stats.loads += 1;
+                let flight = self.flights.lead(key, now, Rung::Loading);
+                (flight, Task::Load { within_ms: self.options.deadline_ms })
+            }
+        }
+    }
+
+    /// What came of a leader's task; what it does next.
+    pub fn told(&mut self, id: FlightId, now: Millis, told: Told<'_>, peers: &dyn PeerPicker) -> Next {
+        let Some(flight) = self.flights.get_mut(id) else {
+            // Lost to another leader. A value is still right for those who hold this flight's promise.
+            return match told {
+                Told::PeerFailed => Next::Again,
+                _ => Next::Done,
+            };
+        };
+        match told {
+            // 5. The peer failed: the ring's next peer, or our own loader.
+            Told::PeerFailed => {
+                self.stats.peer_failures += 1;
+                let spent_ms = now.saturating_sub(flight.began_at_ms);
+                let left_ms = self.options.deadline_ms.saturating_sub(spent_ms);
+                if let Rung::Asking { rank } = flight.rung {
+                    let rank = rank + 1;
+                    let next = match rank <= self.options.failover {
+                        true => peers.pick_peer(&flight.key, rank),
+                        false => None,
+                    };
+                    if let Some(peer) = next {
+                        flight.rung = Rung::Asking { rank };
+                        let within_ms = self.options.peer_timeout_ms.min(left_ms);
+                        return Next::Task(Task::Ask { peer, within_ms });
+                    }
+                }
+                flight.rung = Rung::Loading;
+                self.stats.loads += 1;
+                self.stats.fallbacks += 1;
+                Next::Task(Task::Load { within_ms: left_ms })
+            }
+            Told::LoadFailed => self.end_failed(id, now),
+            Told::NoSuchKey => {
+                self.stats.absent += 1;
+                if let Some((flight, true)) = self.flights.end(id) {
+                    self.store.remove(&flight.key);
+                }
+                Next::Done
+            }
+            Told::Value { value, fresh_ms } => {
+                self.end_with_value(id, now, value, fresh_ms);
+                Next::Done
+            }
+        }
+    }
+
+    /// 5. The loader failed: the stale copy if it may be served, else the error.
+    fn end_failed(&mut self, id: FlightId, now: Millis) -> Next {
+        if let Some((flight, _)) = self.flights.end(id)
+            && let Some((spot, meta)) = self.store.find(&flight.key)
+            && now < meta.expires_at_ms.saturating_add(self.options.stale_if_error_ms)
+        {
+            self.stats.stale_hits += 1;
+            return Next::Stale(spot);
+        }
+        self.stats.errors += 1;
+        Next::Done
+    }
+
+    /// 6. Keep the value, end the flight.
+    fn end_with_value(&mut self, id: FlightId, now: Millis, value: Option<&[u8]>, fresh_ms: Option<u64>) {
+        let Some((flight, keep)) = self.flights.end(id) else { return };
+        let hot = matches!(flight.rung, Rung::Asking { .. });
+        self.stats.peer_hits += u64::from(hot);
+        if !keep {
+            self.stats.overtaken += 1;
+            return;
+        }
+        let lives_ms = match hot {
+            // A Go peer does not say how long its copy is fresh; ours may not outlive what we would load ourselves.
+            true => shorter(self.options.hot_ttl_ms.or(self.options.ttl_ms), fresh_ms),
+            false => self.options.ttl_ms,
+        };
+        if lives_ms == Some(0) {
+            self.store.remove(&flight.key);
+            return;
+        }
+        let expires_at_ms = lives_ms.map_or(NEVER, |ms| now.saturating_add(ms));
+        let meta = Meta { expires_at_ms, flags: if hot { HOT } else { 0 } };
+        match value {
+            Some(value) => self.keep(&flight.key, value, meta),
+            None => {
+                self.store.remove(&flight.key);
+                self.stats.refused += 1;
+            }
+        }
+    }
+
+    fn keep(&mut self, key: &[u8], value: &[u8], meta: Meta) {
+        if self.store.insert(key, value, meta).is_err() {
+            self.stats.refused += 1;
+        }
+    }
+
+    /// The copy at a spot that a step named. Spots hold until the group is next changed.
+    pub fn at(&self, spot: Spot) -> Found<'_> {
+        self.store.at(spot)
+    }
+
+    /// The copy of `key` that is here and fresh, without counting as a use, or `None`. Never loads.
+    pub fn peek(&self, key: &[u8], now: Millis) -> Option<Found<'_>> {
+        self.store.peek(key).filter(|found| now < found.meta.expires_at_ms)
+    }
+
+    /// Puts a value here as this node's own. A load of the key that is under way does not undo it. False where the
+    /// value was not kept: too large, not admitted, or no memory.
+    pub fn set(&mut self, key: &[u8], value: &[u8], now: Millis) -> Result<bool, Error> {
+        check_key(key)?;
+        self.flights.overtake(key);
+        let expires_at_ms = self.options.ttl_ms.map_or(NEVER, |ms| now.saturating_add(ms));
+        let refused = self.stats.refused;
+        self.keep(key, value, Meta { expires_at_ms, flags: 0 });
+        Ok(self.stats.refused == refused)
+    }
+
+    /// Forgets `key` here. A load of it that is under way is answered to those who wait and not kept.
+    /// True where a copy was here.
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        self.flights.overtake(key);
+        self.store.remove(key)
+    }
+
+    /// Forgets everything here, as [`remove`](Self::remove) does for each key.
+    pub fn clear(&mut self) {
+        self.flights.overtake_all();
+        self.store.clear();
+    }
+
+    /// A leader lives; see [`flight`](crate::flight).
+    pub fn beat(&mut self, id: FlightId) {
+        self.flights.beat(id);
+    }
+
+    /// A follower's tick; `None` says: look the key up again.
+    pub fn watch(&mut self, id: FlightId, seen: Watch) -> Option<Watch> {
+        self.flights.watch(id, seen)
+    }
+
+    /// The flight's leader is known to be gone: the next look-up of its key leads.
+    pub fn lose(&mut self, id: FlightId) {
+        self.flights.lose(id);
+    }
+
+    /// Whether the flight is in the air.
+    pub fn is_flying(&mut self, id: FlightId) -> bool {
+        self.flights.get_mut(id).is_some()
+    }
+
+    /// A caller's deadline passed before its answer came.
+    pub fn timed_out(&mut self) {
+        self.stats.timeouts += 1;
+    }
+
+    /// The counters, and the size now.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            lost_flights: self.flights.lost(),
+            evictions: self.store.evictions(),
+            entries: self.store.len() as u64,
+            used_bytes: self.store.used_bytes() as u64,
+            max_bytes: self.options.max_bytes as u64,
+            flights: self.flights.len() as u64,
+            ..self.stats.clone()
+        }
+    }
+}
+
+/// The shorter of two times, where `None` is for ever.
+fn shorter(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

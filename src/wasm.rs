@@ -1,0 +1,342 @@
+//! The JavaScript face of the core: the only place that knows JavaScript.
+//!
+//! One `Core` is one pool with its groups. Calls are synchronous, take and give numbers, and never call JavaScript
+//! while they hold the core, so nothing re-enters. Keys come in through a fixed scratch area and results go out
+//! through a few numbers beside them, all in linear memory, so that a hit costs one call and no allocation; larger values
+//! come in through [`Core::reserve`], which answers 0 instead of trapping where memory is full.
+//! The one asynchronous function is [`Core::ask`], over [`FetchPeer`](fetch_peer::FetchPeer).
+
+mod answer;
+mod fetch_peer;
+mod options;
+
+use std::sync::Arc;
+
+use js_sys::{Object, Reflect};
+use wasm_bindgen::prelude::*;
+
+use crate::error::Error;
+use crate::flight::{FlightId, Watch};
+use crate::group::{Asker, Group, Next, Step, Task, Told};
+use crate::options::MAX_KEY_BYTES;
+use crate::pool::{GroupId, Pool};
+use crate::store::Found;
+use crate::time::{Millis, NEVER};
+
+/// 2.8 KB less of gzipped wasm than the default allocator, and as quick.
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
+/// What a call is given and tells beyond its numbers, at a fixed place in linear memory: eight float64 that are told,
+/// then the key that is given.
+#[repr(C)]
+struct Scratch {
+    /// Where the value begins in linear memory, and its length. Read it before the next call.
+    value_at: f64,
+    value_bytes: f64,
+    /// For how many ms the value is still fresh; -1 for ever.
+    fresh_ms: f64,
+    /// The flight to lead or to join; 0 for none.
+    flight: f64,
+    /// The leader's task, `ASK` or `LOAD`, or 0.
+    task: f64,
+    /// How long that task may take.
+    within_ms: f64,
+    /// A follower's watch.
+    beats: f64,
+    silent_ticks: f64,
+    /// Some bytes more than a key may have, so that a longer one is seen to be.
+    key: [u8; MAX_KEY_BYTES + 5],
+}
+
+const CAME_VALUE: u32 = 0;
+const CAME_UNHANDED: u32 = 1;
+const CAME_NO_SUCH_KEY: u32 = 2;
+const CAME_LOAD_FAILED: u32 = 3;
+
+/// Its leader lives; its leader is known to be gone; a caller's deadline has passed first.
+const NOTE_BEAT: u32 = 0;
+const NOTE_LOST: u32 = 1;
+
+const DONE: u32 = 0;
+const HIT: u32 = 1;
+const STALE: u32 = 2;
+const JOIN: u32 = 3;
+const ASK: u32 = 4;
+const LOAD: u32 = 5;
+const AGAIN: u32 = 6;
+
+/// One pool.
+#[wasm_bindgen]
+pub struct Core {
+    pool: Pool,
+    scratch: Box<Scratch>,
+    inbox: Vec<u8>,
+    peer: Option<Arc<str>>,
+    #[cfg(feature = "faults")]
+    fault: u32,
+}
+
+#[wasm_bindgen]
+impl Core {
+    /// A pool of the given options, those of `createPool` less its functions.
+    #[wasm_bindgen(constructor)]
+    pub fn new(options: JsValue) -> Result<Core, JsValue> {
+        let pool = Pool::new(&options::pool(options)?).map_err(thrown)?;
+        Ok(Core {
+            pool,
+            scratch: Box::new(Scratch::EMPTY),
+            inbox: Vec::new(),
+            peer: None,
+            #[cfg(feature = "faults")]
+            fault: u32::MAX,
+        })
+    }
+
+    /// Makes a group of the given options, those of `pool.group` less its functions; its number.
+    #[wasm_bindgen(js_name = addGroup)]
+    pub fn add_group(&mut self, name: &str, options: JsValue) -> Result<u32, JsValue> {
+        let options = options::group(options)?;
+        self.pool.add_group(name, options).map(|id| id.0).map_err(thrown)
+    }
+
+    /// Where the scratch area is in linear memory.
+    #[wasm_bindgen(js_name = scratchAt)]
+    pub fn scratch_at(&self) -> *const u8 {
+        (&raw const *self.scratch).cast()
+    }
+
+    /// The first half of a look-up: `HIT`, `STALE` (with a task to lead behind, or none), `JOIN`, `ASK` or `LOAD`.
+    pub fn begin(
+        &mut self,
+        group: u32,
+        key_bytes: usize,
+        now: f64,
+        from_peer: bool,
+        again: bool,
+    ) -> Result<u32, JsValue> {
+        self.trip(1);
+        let asker = if from_peer { Asker::Peer } else { Asker::Caller };
+        let key = self.scratch.key(key_bytes);
+        let Some((group, peers)) = self.pool.group_mut(GroupId(group)) else { return Ok(DONE) };
+        let now = now as Millis;
+        let step = match again {
+            true => group.begin_again(key, now, asker, peers),
+            false => group.begin(key, now, asker, peers).map_err(thrown)?,
+        };
+        (self.scratch.flight, self.scratch.task) = (0.0, 0.0);
+        Ok(match step {
+            Step::Hit(spot) => self.scratch.show(HIT, group.at(spot), now),
+            Step::Stale(spot, refresh) => {
+                self.scratch.show(STALE, group.at(spot), now);
+                if let Some((flight, task)) = refresh {
+                    self.scratch.flight = flight.0 as f64;
+                    self.scratch.task = self.scratch.set(task, &mut self.peer).into();
+                }
+                STALE
+            }
+            Step::Join(flight) => {
+                self.scratch.flight = flight.0 as f64;
+                JOIN
+            }
+            Step::Lead(flight, task) => {
+                self.scratch.flight = flight.0 as f64;
+                self.scratch.set(task, &mut self.peer)
+            }
+        })
+    }
+
+    /// The name of the peer that the last `ASK` means.
+    pub fn peer(&self) -> Option<String> {
+        self.peer.as_deref().map(str::to_owned)
+    }
+
+    /// Room for a value of so many bytes on its way in; 0 where the group would not keep it, or where there is no
+    /// memory for it.
+    pub fn reserve(&mut self, group: u32, bytes: usize) -> usize {
+        let most = self.pool.group(GroupId(group)).map_or(0, |group| group.options().max_entry_bytes);
+        self.inbox = Vec::new();
+        if bytes > most || self.inbox.try_reserve_exact(bytes.max(1)).is_err() {
+            return 0;
+        }
+        self.inbox.resize(bytes, 0);
+        self.inbox.as_ptr() as usize
+    }
+
+    /// What a leader's task came to, as `CAME_` says: a value that was handed over through [`Core::reserve`], fresh
+    /// for so many ms more (below 0: for ever); or a value that was not; or no value. What the leader does next:
+    /// `DONE`, `AGAIN`, `STALE`, `ASK` or `LOAD`.
+    pub fn told(&mut self, group: u32, flight: f64, now: f64, came: u32, fresh_ms: f64) -> u32 {
+        self.trip(2);
+        let (inbox, now) = (std::mem::take(&mut self.inbox), now as Millis);
+        let fresh_ms = (fresh_ms >= 0.0).then_some(fresh_ms as u64);
+        let told = match came {
+            CAME_VALUE => Told::Value { value: Some(&inbox), fresh_ms },
+            CAME_UNHANDED => Told::Value { value: None, fresh_ms },
+            CAME_NO_SUCH_KEY => Told::NoSuchKey,
+            CAME_LOAD_FAILED => Told::LoadFailed,
+            _ => Told::PeerFailed,
+        };
+        let Some((group, peers)) = self.pool.group_mut(GroupId(group)) else { return DONE };
+        match group.told(FlightId(flight as u64), now, told, peers) {
+            Next::Done => DONE,
+            Next::Again => AGAIN,
+            Next::Stale(spot) => self.scratch.show(STALE, group.at(spot), now),
+            Next::Task(task) => self.scratch.set(task, &mut self.peer),
+        }
+    }
+
+    /// Notes what happens to a flight, or to those who wait for it.
+    pub fn note(&mut self, group: u32, flight: f64, what: u32) {
+        let flight = FlightId(flight as u64);
+        self.with(group, |group| match what {
+            NOTE_BEAT => group.beat(flight),
+            NOTE_LOST => group.lose(flight),
+            _ => group.timed_out(),
+        });
+    }
+
+    /// A follower's tick; false: look the key up again. The registers tell what to bring to the next.
+    pub fn watch(&mut self, group: u32, flight: f64, beats: u32, silent_ticks: u32) -> bool {
+        let seen = Watch { beats, silent_ticks };
+        let watch = self.with(group, |group| group.watch(FlightId(flight as u64), seen)).flatten();
+        if let Some(watch) = watch {
+            self.scratch.beats = watch.beats.into();
+            self.scratch.silent_ticks = watch.silent_ticks.into();
+        }
+        watch.is_some()
+    }
+
+    /// Whether the flight is in the air.
+    #[wasm_bindgen(js_name = isFlying)]
+    pub fn is_flying(&mut self, group: u32, flight: f64) -> bool {
+        self.with(group, |group| group.is_flying(FlightId(flight as u64))).unwrap_or(false)
+    }
+
+    /// `HIT` with the fresh copy that is here, or `DONE`.
+    pub fn peek(&mut self, group: u32, key_bytes: usize, now: f64) -> u32 {
+        let key = self.scratch.key(key_bytes);
+        let found = self.pool.group(GroupId(group)).and_then(|group| group.peek(key, now as Millis));
+        found.map_or(DONE, |found| self.scratch.show(HIT, found, now as Millis))
+    }
+
+    /// Keeps the reserved value; whether it was kept.
+    pub fn set(&mut self, group: u32, key_bytes: usize, now: f64) -> Result<bool, JsValue> {
+        let (key, inbox) = (self.scratch.key(key_bytes), std::mem::take(&mut self.inbox));
+        let Some((group, _)) = self.pool.group_mut(GroupId(group)) else { return Ok(false) };
+        group.set(key, &inbox, now as Millis).map_err(thrown)
+    }
+
+    /// Forgets a key; whether it was here.
+    pub fn remove(&mut self, group: u32, key_bytes: usize) -> bool {
+        let key = self.scratch.key(key_bytes);
+        self.pool.group_mut(GroupId(group)).is_some_and(|(group, _)| group.remove(key))
+    }
+
+    /// Forgets everything in a group.
+    pub fn clear(&mut self, group: u32) {
+        self.with(group, Group::clear);
+    }
+
+    /// A group's counters, as a plain object.
+    pub fn stats(&self, group: u32) -> Object {
+        let counters = Object::new();
+        if let Some(group) = self.pool.group(GroupId(group)) {
+            for (name, count) in group.stats().entries() {
+                // Setting a property of a plain object of our own cannot fail.
+                let _ = Reflect::set(&counters, &name.into(), &(count as f64).into());
+            }
+        }
+        counters
+    }
+
+    /// The name of the peer that owns the key in the scratch area.
+    pub fn owner(&self, key_bytes: usize) -> Option<String> {
+        let key = self.scratch.key(key_bytes);
+        self.pool.peers().owner(key).map(|peer| peer.to_string())
+    }
+
+    /// Another list of peers.
+    #[wasm_bindgen(js_name = setPeers)]
+    pub fn set_peers(&mut self, peers: JsValue) -> Result<(), JsValue> {
+        let peers = options::peers(&peers)?;
+        self.pool.peers_mut().set_peers(&peers).map_err(thrown)
+    }
+}
+
+impl Core {
+    fn with<T>(&mut self, group: u32, change: impl FnOnce(&mut Group) -> T) -> Option<T> {
+        self.pool.group_mut(GroupId(group)).map(|(group, _)| change(group))
+    }
+}
+
+impl Scratch {
+    const EMPTY: Scratch = Scratch {
+        value_at: 0.0,
+        value_bytes: 0.0,
+        fresh_ms: 0.0,
+        flight: 0.0,
+        task: 0.0,
+        within_ms: 0.0,
+        beats: 0.0,
+        silent_ticks: 0.0,
+        key: [0; MAX_KEY_BYTES + 5],
+    };
+
+    fn key(&self, bytes: usize) -> &[u8] {
+        self.key.get(..bytes).unwrap_or_default()
+    }
+
+    fn show(&mut self, step: u32, found: Found<'_>, now: Millis) -> u32 {
+        self.value_at = found.value.as_ptr() as usize as f64;
+        self.value_bytes = found.value.len() as f64;
+        self.fresh_ms = match found.meta.expires_at_ms {
+            NEVER => -1.0,
+            expires_at_ms => expires_at_ms.saturating_sub(now) as f64,
+        };
+        step
+    }
+
+    fn set(&mut self, task: Task, asked: &mut Option<Arc<str>>) -> u32 {
+        match task {
+            Task::Ask { peer, within_ms } => {
+                (self.within_ms, *asked) = (within_ms as f64, Some(peer));
+                ASK
+            }
+            Task::Load { within_ms } => {
+                self.within_ms = within_ms as f64;
+                LOAD
+            }
+        }
+    }
+}
+
+/// An error on its way to JavaScript: an `Error` whose `code` is the core's.
+fn thrown(error: Error) -> JsValue {
+    let thrown = js_sys::Error::new(error.message());
+    let _ = Reflect::set(&thrown, &"code".into(), &error.code().as_str().into());
+    thrown.into()
+}
+
+/// Ways to break on purpose, for the tests that show what that costs.
+#[cfg(feature = "faults")]
+#[wasm_bindgen]
+impl Core {
+    /// The next call of the kind traps midway, with the core borrowed: 1 `begin`, 2 `told`, 3 `ask`, 0 this one.
+    pub fn fault(&mut self, kind: u32) {
+        self.fault = kind;
+        self.trip(0);
+    }
+}
+
+impl Core {
+    #[cfg(feature = "faults")]
+    fn trip(&mut self, kind: u32) {
+        if self.fault == kind {
+            std::process::abort();
+        }
+    }
+
+    #[cfg(not(feature = "faults"))]
+    fn trip(&self, _kind: u32) {}
+}

@@ -1,0 +1,134 @@
+//! The `PeerGetter` over `fetch`: asks a peer through anything that has a `fetch` method.
+//!
+//! The only asynchronous Rust in the npm package. Its signal ends the request and the reading of the body alike when
+//! the peer timeout is over, and the caller races it with a timer of its own: a Rust future inside of a cancelled
+//! request is never dropped, and nobody may wait for one.
+
+use js_sys::{Array, Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
+use web_sys::{AbortSignal, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response};
+
+use super::Core;
+use crate::error::{Code, Error};
+use crate::peer::{Ask, PeerAnswer, PeerGetter};
+use crate::pool::GroupId;
+use crate::wire::{Geecache, Wire};
+
+#[wasm_bindgen]
+extern "C" {
+    /// A service binding, a Durable Object's stub, the global scope: anything with `fetch`.
+    pub type Fetcher;
+
+    #[wasm_bindgen(method, structural, catch, js_name = fetch)]
+    fn fetch(this: &Fetcher, url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
+}
+
+/// What [`Core::ask`] resolves to is an array that begins with one of these.
+const VALUE: u32 = 0;
+const NO_SUCH_KEY: u32 = 1;
+const LOAD_FAILED: u32 = 2;
+const PEER_FAILED: u32 = 3;
+
+/// Asks peers over a [`Fetcher`].
+pub struct FetchPeer {
+    fetcher: Fetcher,
+    /// What goes before the path: the peer's own URL, or any origin where the fetcher is the peer.
+    origin: String,
+    base_path: String,
+}
+
+#[wasm_bindgen]
+impl Core {
+    /// Asks the peer at `origin`, through `fetcher`, for the key in the scratch area. Resolves to
+    /// `[VALUE, bytes, freshMs]`, `[NO_SUCH_KEY]`, `[LOAD_FAILED, message]` or `[PEER_FAILED, message]`.
+    pub fn ask(
+        &mut self,
+        group: u32,
+        key_bytes: usize,
+        fetcher: Fetcher,
+        origin: String,
+        within_ms: f64,
+    ) -> Promise {
+        self.trip(3);
+        let key = self.scratch.key(key_bytes).to_vec();
+        let (name, max_value_bytes) = match self.pool.group(GroupId(group)) {
+            Some(group) => (group.name().to_owned(), group.options().max_entry_bytes),
+            None => (String::new(), 0),
+        };
+        let peer = FetchPeer { fetcher, origin, base_path: self.pool.base_path().to_owned() };
+        future_to_promise(async move {
+            let within_ms = within_ms as u64;
+            let ask = Ask { peer: &peer.origin, group: &name, key: &key, within_ms, max_value_bytes };
+            Ok(match peer.get(ask).await {
+                Ok(PeerAnswer::Value { value, fresh_ms }) => {
+                    let value = Uint8Array::from(&*value);
+                    Array::of3(&VALUE.into(), &value, &fresh_ms.map_or(-1.0, |ms| ms as f64).into())
+                }
+                Ok(PeerAnswer::NoSuchKey) => Array::of1(&NO_SUCH_KEY.into()),
+                Ok(PeerAnswer::LoadFailed { message }) => Array::of2(&LOAD_FAILED.into(), &message.into()),
+                Err(error) => Array::of2(&PEER_FAILED.into(), &error.message().into()),
+            }
+            .into())
+        })
+    }
+}
+
+impl PeerGetter for FetchPeer {
+    async fn get(&self, ask: Ask<'_>) -> Result<PeerAnswer, Error> {
+        let Some(path) = Geecache.path(&self.base_path, ask.group, ask.key) else {
+            return Err(failed("no URL can carry the key", None));
+        };
+        let init = RequestInit::new();
+        init.set_method("GET");
+        // A redirect is followed to another key's value: it counts as a failure instead.
+        init.set_redirect(RequestRedirect::Manual);
+        let within_ms = u32::try_from(ask.within_ms).unwrap_or(u32::MAX);
+        init.set_signal(Some(&AbortSignal::timeout_with_u32(within_ms)));
+        let url = [self.origin.trim_end_matches('/'), &path].concat();
+        let asked = self.fetcher.fetch(&url, &init);
+        let response = match asked {
+            Ok(response) => JsFuture::from(response).await,
+            Err(thrown) => Err(thrown),
+        };
+        let response: Response = response
+            .map_err(|thrown| failed("the peer could not be reached", Some(&thrown)))?
+            .unchecked_into();
+        let body = read(&response, ask.max_value_bytes).await?;
+        let headers = response.headers();
+        Geecache.outcome(response.status(), &|name| headers.get(name).ok().flatten(), body)
+    }
+}
+
+/// The body, up to `most` bytes; a peer that sends more is cut off.
+async fn read(response: &Response, most: usize) -> Result<Vec<u8>, Error> {
+    let mut body: Vec<u8> = Vec::new();
+    let Some(stream) = response.body() else { return Ok(body) };
+    let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+    loop {
+        let chunk = JsFuture::from(reader.read()).await;
+        let chunk = chunk.map_err(|thrown| failed("the peer's answer broke off", Some(&thrown)))?;
+        let Ok(bytes) = Reflect::get(&chunk, &"value".into()).and_then(JsValue::dyn_into::<Uint8Array>)
+        else {
+            return Ok(body);
+        };
+        let (had, more) = (body.len(), bytes.length() as usize);
+        if more > most.saturating_sub(had) || body.try_reserve(more).is_err() {
+            // Nobody waits for the peer to take note.
+            let _ = reader.cancel();
+            return Err(failed("the peer's answer is larger than maxEntryBytes", None));
+        }
+        body.resize(had + more, 0);
+        if let Some(room) = body.get_mut(had..) {
+            bytes.copy_to(room);
+        }
+    }
+}
+
+fn failed(what: &str, thrown: Option<&JsValue>) -> Error {
+    let said = thrown.and_then(|thrown| Reflect::get(thrown, &"message".into()).ok());
+    match said.and_then(|said| said.as_string()) {
+        Some(said) => Error::new(Code::Peer, [what, ": ", &said].concat()),
+        None => Error::new(Code::Peer, what),
+    }
+}

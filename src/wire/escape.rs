@@ -1,0 +1,39 @@
+//! Percent-encoding of a path's segments, as every peer understands it.
+
+/// Percent-encodes every byte outside of `A-Za-z0-9-_.~`, so that Go's unescaping of a query and of a path agree on
+/// it. `None` for "." and "..", which URL parsers take for a step up however they are written.
+pub fn escape(segment: &[u8]) -> Option<String> {
+    if segment == b"." || segment == b".." {
+        return None;
+    }
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().map_or('0', char::from);
+    let mut out = String::with_capacity(segment.len());
+    for &byte in segment {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+    Some(out)
+}
+
+/// Undoes [`escape`], and Go's `QueryEscape`, which writes a space as "+". `None` for a "%" that two hexadecimal
+/// digits do not follow.
+pub fn unescape(segment: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(segment.len());
+    let mut bytes = segment.bytes();
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'+' => b' ',
+            b'%' => hex(bytes.next()?)? << 4 | hex(bytes.next()?)?,
+            other => other,
+        });
+    }
+    Some(out)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}

@@ -1,0 +1,246 @@
+/** A group: a named space of keys with one loader. `#lookUp` follows a key's life as `src/group.rs` decides it. */
+import { bytes as plain, type Codec } from "./codec.js";
+import { ambientContext, ASK, type Core, HIT, JOIN, NOTE_TIMED_OUT, STALE } from "./wasm.js";
+import { GeecacheError } from "./errors.js";
+import { asError, type Came, Flights, type Outcome } from "./flight.js";
+import type { Fetcher, GroupOptions, Scope } from "./options.js";
+import { within } from "./wait.js";
+
+/** Where an answer came from. */
+export type Source =
+  /** A fresh copy here. */
+  | "memory"
+  /** A copy here past its freshness. */
+  | "stale"
+  /** Another request's load, which this one joined. */
+  | "flight"
+  /** Another peer, the key's owner or the next after it. */
+  | "peer"
+  /** This node's own loader. */
+  | "loader";
+
+/** An answer with its circumstances. */
+export interface Entry<T> {
+  /** The value; undefined where there is no such key. */
+  value: T | undefined;
+  /** Where it came from. */
+  source: Source;
+  /** For how many ms more the copy here is fresh; undefined: for ever, or nothing was kept. */
+  freshMs: number | undefined;
+}
+
+/** Counters since the group was made, and its size now; each is documented in the README's table of counters. */
+export type Stats = Record<
+  | "requests" | "peerRequests" | "hits" | "staleHits" | "joins" | "peerHits" | "peerFailures" | "loads" | "fallbacks" | "absent"
+  | "errors" | "timeouts" | "lostFlights" | "refused" | "overtaken" | "evictions" | "entries" | "usedBytes" | "maxBytes" | "flights",
+  number
+>;
+
+/** How a group reaches a peer. */
+export type Connect = (peer: string, env: unknown) => { fetcher: Fetcher; origin: string };
+
+/** Bytes on their way to a caller or a peer. */
+export type Answer = { kind: "value"; bytes: Uint8Array<ArrayBuffer>; freshMs: number; source: Source } | { kind: "absent"; source: Source };
+
+/** A named space of keys with one loader, made by `pool.group`. */
+export class Group<T = Uint8Array, Env = unknown> {
+  readonly #core: Core;
+  readonly #id: number;
+  readonly #flights: Flights;
+  readonly #connect: Connect;
+  readonly #load: GroupOptions<T, Env>["load"];
+  readonly #codec: Codec<T>;
+  readonly #deadlineMs: number;
+  /** The group's name. */
+  readonly name: string;
+
+  /** @internal Use `pool.group`. */
+  constructor(core: Core, connect: Connect, name: string, options: GroupOptions<T, Env>) {
+    if (options === null || typeof options !== "object") throw new GeecacheError("ERR_OPTION", "the group's options must be an object with maxBytes and load");
+    const { load, codec, ...numbers } = options;
+    if (typeof load !== "function") throw new GeecacheError("ERR_OPTION", "the option load must be a function: it loads what no peer has");
+    if (codec !== undefined && (typeof codec?.encode !== "function" || typeof codec.decode !== "function")) {
+      throw new GeecacheError("ERR_OPTION", "the option codec must have encode and decode: use json() or text()");
+    }
+    if (typeof name !== "string") throw new GeecacheError("ERR_GROUP", "the group name must be a string");
+    this.#id = core.addGroup(name, numbers);
+    this.#core = core;
+    this.#flights = new Flights(core, this.#id);
+    this.#connect = connect;
+    this.#load = load;
+    this.#codec = codec ?? (plain as unknown as Codec<T>);
+    this.#deadlineMs = options.deadlineMs ?? 10_000;
+    this.name = name;
+  }
+
+  /**
+   * The value of `key`: from memory, from its owner, or from `load`; undefined where there is no such key. The value is
+   * the caller's own. Settles within `deadlineMs`.
+   *
+   * @throws {GeecacheError} `ERR_KEY`, `ERR_LOAD`, `ERR_LOAD_TYPE` or `ERR_TIMEOUT`; a failed peer is never an error.
+   */
+  async get(key: string, scope: Scope<Env> = {}): Promise<T | undefined> {
+    return (await this.getEntry(key, scope)).value;
+  }
+
+  /** `get`, and where the value came from. */
+  async getEntry(key: string, scope: Scope<Env> = {}): Promise<Entry<T>> {
+    const answer = await this.#lookUp(key, scope, false);
+    if (answer.kind === "absent") return { value: undefined, source: answer.source, freshMs: undefined };
+    const freshMs = answer.freshMs < 0 ? undefined : answer.freshMs;
+    return { value: this.#decode(answer.bytes), source: answer.source, freshMs };
+  }
+
+  /** @internal The bytes for a peer that asks: answered here, never forwarded. */
+  answerPeer(key: string, scope: Scope<Env>): Promise<Answer> {
+    return this.#lookUp(key, scope, true);
+  }
+
+  /** The fresh copy that is here, or undefined. Loads nothing, asks nobody and does not count as a use. */
+  peek(key: string): T | undefined {
+    const step = this.#core.withKey(key, (wasm, keyBytes) => wasm.peek(this.#id, keyBytes, Date.now()));
+    return step === HIT ? this.#decode(this.#core.value()) : undefined;
+  }
+
+  /**
+   * Puts a value here as this node's own, also over a load that is under way. Tells no other peer. False where the value
+   * was not kept, being larger than `maxEntryBytes` allows; an older value of the key is gone then too.
+   */
+  set(key: string, value: T): boolean {
+    const bytes = this.#encode(value);
+    // Taken first, so that a key that is refused leaves nothing behind, and a value that does not fit leaves no old one.
+    this.remove(key);
+    return this.#core.hand(this.#id, bytes) && this.#core.withKey(key, (wasm, keyBytes) => wasm.set(this.#id, keyBytes, Date.now()));
+  }
+
+  /** Forgets `key` on this node, a load of it under way included. True where a copy was here. */
+  remove(key: string): boolean {
+    return this.#core.withKey(key, (wasm, keyBytes) => wasm.remove(this.#id, keyBytes));
+  }
+
+  /** Forgets everything that this node keeps in the group. */
+  clear(): void {
+    this.#core.call((wasm) => wasm.clear(this.#id));
+  }
+
+  /** What the group has counted. */
+  stats(): Stats {
+    return this.#core.call((wasm) => wasm.stats(this.#id)) as Stats;
+  }
+
+  async #lookUp(key: string, scope: Scope<Env>, fromPeer: boolean): Promise<Answer> {
+    const core = this.#core;
+    const endsAt = Date.now() + Math.min(scope.deadlineMs ?? Infinity, this.#deadlineMs);
+    let trapped = false;
+    for (let again = false; ; again = true) {
+      let step: number;
+      try {
+        step = core.begin(this.#id, key, fromPeer, again);
+      } catch (thrown) {
+        // A fresh instance is there by now. Twice in a row is no accident.
+        if (!(thrown instanceof GeecacheError && thrown.code === "ERR_TRAP") || trapped) throw thrown;
+        trapped = true;
+        continue;
+      }
+      const { flight, freshMs } = core;
+      // 1. A fresh copy.
+      if (step === HIT) return { kind: "value", bytes: core.value(), freshMs, source: "memory" };
+      // 2. A stale copy; whoever is told to, renews it behind.
+      if (step === STALE) {
+        const bytes = core.value();
+        if (flight !== undefined) void this.#lead(flight, core.task, key, scope);
+        return { kind: "value", bytes, freshMs: 0, source: "stale" };
+      }
+      const late = (): Outcome => {
+        core.note(this.#id, flight!, NOTE_TIMED_OUT);
+        return this.#late(key);
+      };
+      const leftMs = endsAt - Date.now();
+      const outcome =
+        step === JOIN
+          ? // 3. In flight already.
+            await this.#flights.follow(flight!, leftMs, late)
+          : // 4. to 6. Lead a flight.
+            await within(leftMs, this.#lead(flight!, step, key, scope), late);
+      if (outcome === undefined) continue;
+      if (outcome.kind === "failed") throw outcome.error;
+      if (outcome.kind === "absent") return outcome;
+      // The bytes are everybody's; a caller's own are a copy.
+      const source = step === JOIN ? "flight" : outcome.source;
+      return { kind: "value", bytes: outcome.bytes.slice() as Uint8Array<ArrayBuffer>, freshMs: outcome.freshMs, source };
+    }
+  }
+
+  #lead(flight: NonNullable<Core["flight"]>, task: number, key: string, scope: Scope<Env>): Promise<Outcome | undefined> {
+    return this.#flights.lead(flight, task, scope.ctx ?? ambientContext, (task) => {
+      const withinMs = this.#core.withinMs;
+      return task === ASK ? this.#ask(key, withinMs, scope) : this.#loadHere(key, withinMs, scope);
+    });
+  }
+
+  async #ask(key: string, withinMs: number, scope: Scope<Env>): Promise<Came> {
+    const peer = this.#core.call((wasm) => wasm.peer()) ?? "";
+    const failed = (why: string, cause?: unknown): Came => ({
+      kind: "peer failed",
+      why: new GeecacheError("ERR_PEER", `asking the peer ${peer} for ${shown(key)} failed: ${why}`, cause),
+    });
+    try {
+      const { fetcher, origin } = this.#connect(peer, scope.env);
+      const asked = this.#core.ask(this.#id, key, fetcher, origin, withinMs);
+      const came = await within(withinMs, asked, () => [3, `no answer within ${withinMs} ms`] as [kind: 3, message: string]);
+      if (came[0] === 0) return { kind: "value", bytes: came[1] as Uint8Array<ArrayBuffer>, freshMs: came[2], source: "peer" };
+      if (came[0] === 1) return { kind: "absent", source: "peer" };
+      if (came[0] === 3) return failed(came[1]);
+      return { kind: "failed", error: new GeecacheError("ERR_LOAD", `the owner ${peer} could not load ${shown(key)}: ${came[1]}`) };
+    } catch (thrown) {
+      return failed(thrown instanceof Error ? thrown.message : String(thrown), thrown);
+    }
+  }
+
+  async #loadHere(key: string, withinMs: number, scope: Scope<Env>): Promise<Came> {
+    const abort = new AbortController();
+    const load = async (): Promise<Came> => {
+      const value = await this.#load(key, { env: scope.env as Env, ctx: scope.ctx, signal: abort.signal });
+      if (value === undefined) return { kind: "absent", source: "loader" };
+      return { kind: "value", bytes: this.#encode(value), freshMs: -1, source: "loader" };
+    };
+    try {
+      return await within(withinMs, load(), () => {
+        const error = this.#late(key).error;
+        abort.abort(error);
+        return { kind: "failed", error };
+      });
+    } catch (thrown) {
+      return { kind: "failed", error: asError(thrown) };
+    }
+  }
+
+  #late(key: string): { kind: "failed"; error: GeecacheError } {
+    const message = `looking up ${shown(key)} in ${this.name} took longer than its deadline: try again, or raise deadlineMs`;
+    return { kind: "failed", error: new GeecacheError("ERR_TIMEOUT", message) };
+  }
+
+  #encode(value: T): Uint8Array<ArrayBuffer> {
+    try {
+      const bytes = this.#codec.encode(value);
+      if (!(bytes instanceof Uint8Array)) throw new TypeError("the codec's encode gave no Uint8Array");
+      // A copy, since the loader may go on writing into its own.
+      return new Uint8Array(bytes);
+    } catch (thrown) {
+      throw new GeecacheError("ERR_LOAD_TYPE", `the value cannot be kept in ${this.name}: ${(thrown as Error)?.message}`, thrown);
+    }
+  }
+
+  #decode(bytes: Uint8Array): T {
+    try {
+      return this.#codec.decode(bytes);
+    } catch (thrown) {
+      throw new GeecacheError("ERR_LOAD_TYPE", `the bytes in ${this.name} cannot be decoded: do all peers use one codec?`, thrown);
+    }
+  }
+}
+
+/** A key as a message shows it. */
+function shown(key: string): string {
+  return JSON.stringify(key.length > 64 ? `${key.slice(0, 64)}…` : key);
+}

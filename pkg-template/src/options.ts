@@ -1,0 +1,83 @@
+/** Options and what a call is given. */
+import type { Codec } from "./codec.js";
+
+/** Anything with `fetch`: a service binding, a Durable Object's stub, the global scope. */
+export interface Fetcher {
+  fetch(url: string, init?: RequestInit): Promise<Response>;
+}
+
+/** A handler's `ctx`, or whatever keeps work alive after its answer has gone out. */
+export interface Context {
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+/** What the request at hand brings. All of it may be left out where a runtime has none of it. */
+export interface Scope<Env = unknown> {
+  /** Handed to `load` and `connect`. */
+  env?: Env;
+  /** Keeps a load alive when its caller hangs up. In a Worker, always give it. */
+  ctx?: Context;
+  /** How long this call waits in all, in ms. Default: the group's `deadlineMs`; never longer than that. */
+  deadlineMs?: number;
+}
+
+/** Options of `createPool`. */
+export interface PoolOptions<Env = unknown> {
+  /** This node's own name among the peers. Default: none, a node that owns nothing. */
+  self?: string;
+  /**
+   * The peers' names, this node's among them, in the same order everywhere. Names count byte for byte: a trailing "/"
+   * makes another peer. A name is the peer's URL, unless `connect` is given. Default: none, a cache of one node.
+   */
+  peers?: readonly string[];
+  /** Points on the ring for each peer, 1 to 1,000; the same on every peer. Default: 50, GeeCache's. */
+  replicas?: number;
+  /** Where peers are asked and answered. Default: `/_geecache/`. */
+  basePath?: string;
+  /** How long one peer may take, body included, in ms. Default: 250. A group may have its own. */
+  peerTimeoutMs?: number;
+  /** How to reach a peer, called for each question. Default: the global `fetch` on the peer's URL. */
+  connect?: (peer: string, env: Env) => Fetcher;
+}
+
+/** What a loader is given besides its key. */
+export interface LoadScope<Env = unknown> {
+  /** The `env` of the request that leads the load. */
+  env: Env;
+  /** The `ctx` of that request. */
+  ctx: Context | undefined;
+  /** Aborts when nobody waits any longer: the deadline has passed. Hand it to `fetch`. */
+  signal: AbortSignal;
+}
+
+/**
+ * Loads a value: the slow thing that the cache is there for. `undefined` says that there is no such key. What it throws
+ * reaches every caller who waits as the `cause` of an `ERR_LOAD`.
+ */
+export type Load<T, Env = unknown> = (key: string, scope: LoadScope<Env>) => Promise<T | undefined> | T | undefined;
+
+/** Options of `pool.group`. */
+export interface GroupOptions<T, Env = unknown> {
+  /** The bound on keys, values and bookkeeping together, in bytes. Required: an unbounded cache is refused. */
+  maxBytes: number;
+  /** Loads what no peer has. Required. */
+  load: Load<T, Env>;
+  /** How values become bytes. Default: they are `Uint8Array`s as they are. */
+  codec?: Codec<T>;
+  /** The largest entry that is kept, and the most that is read of a peer's answer, in bytes. Default: `maxBytes`. */
+  maxEntryBytes?: number;
+  /** How long a copy is fresh, in ms. Default: for ever. */
+  ttlMs?: number;
+  /** How long after that it is still answered while one load renews it behind, in ms. Default: 0. */
+  staleWhileRevalidateMs?: number;
+  /** How long after that it is still answered when its load fails, in ms. Default: 0. */
+  staleIfErrorMs?: number;
+  /** The most that a copy of another peer's value is kept here, in ms; 0 keeps none. Default: as long as the owner's is fresh. */
+  hotTtlMs?: number;
+  /** How long a caller waits in all, over peers, loader and everything, in ms. Default: 10,000. */
+  deadlineMs?: number;
+  /** How long one peer may take, body included, in ms. Default: the pool's. */
+  peerTimeoutMs?: number;
+  /** How many of the ring's next peers are asked after the owner failed. Default: 1. */
+  failover?: number;
+}

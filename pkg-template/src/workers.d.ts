@@ -1,0 +1,5 @@
+/** What the entry for Workers needs of its runtime. */
+declare module "cloudflare:workers" {
+  /** Keeps work alive after the answer; there from late 2024 on. */
+  export const waitUntil: ((promise: Promise<unknown>) => void) | undefined;
+}

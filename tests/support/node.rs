@@ -1,0 +1,105 @@
+//! A group with a clock and peers of its own, and the shell's part in short words.
+#![allow(dead_code)] // Each test file uses a part of it.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use geecache_edge::flight::FlightId;
+use geecache_edge::group::{Asker, Next, Step, Task, Told};
+use geecache_edge::{Group, GroupOptions, PeerPicker, Stats};
+
+pub const K: &[u8] = b"key";
+pub const DEADLINE_MS: u64 = 1_000;
+pub const PEER_TIMEOUT_MS: u64 = 250;
+
+/// Peers by rank; an empty name is this node itself.
+#[derive(Default)]
+pub struct Ranks(pub Cell<&'static [&'static str]>);
+
+impl PeerPicker for Ranks {
+    fn pick_peer(&self, _key: &[u8], rank: u32) -> Option<Arc<str>> {
+        self.0.get().get(rank as usize).filter(|name| !name.is_empty()).map(|&name| name.into())
+    }
+}
+
+pub struct Node {
+    pub group: Group,
+    pub peers: Ranks,
+    pub now: u64,
+}
+
+pub fn node(change: impl FnOnce(&mut GroupOptions)) -> Node {
+    let mut options = GroupOptions::new(1 << 16);
+    (options.deadline_ms, options.peer_timeout_ms) = (DEADLINE_MS, PEER_TIMEOUT_MS);
+    change(&mut options);
+    Node { group: Group::new("scores", options).unwrap(), peers: Ranks::default(), now: 1_000_000 }
+}
+
+pub fn alone() -> Node {
+    node(|_| ())
+}
+
+pub fn with_peers(ranks: &'static [&'static str]) -> Node {
+    let node = alone();
+    node.peers.0.set(ranks);
+    node
+}
+
+impl Node {
+    pub fn begin_as(&mut self, asker: Asker, key: &[u8]) -> Step {
+        self.group.begin(key, self.now, asker, &self.peers).unwrap()
+    }
+
+    pub fn begin(&mut self) -> Step {
+        self.begin_as(Asker::Caller, K)
+    }
+
+    /// Begins, which must lead.
+    pub fn lead(&mut self) -> (FlightId, Task) {
+        match self.begin() {
+            Step::Lead(flight, task) => (flight, task),
+            step => panic!("led nothing: {step:?}"),
+        }
+    }
+
+    pub fn told(&mut self, flight: FlightId, told: Told<'_>) -> Next {
+        self.group.told(flight, self.now, told, &self.peers)
+    }
+
+    pub fn load(&mut self, value: &[u8]) {
+        let (flight, _) = self.lead();
+        assert_eq!(self.told(flight, given(value)), Next::Done);
+    }
+
+    /// Begins, which must answer with a copy, and tells it.
+    pub fn answered(&mut self) -> Vec<u8> {
+        match self.begin() {
+            Step::Hit(spot) | Step::Stale(spot, _) => self.group.at(spot).value.to_vec(),
+            step => panic!("no copy here: {step:?}"),
+        }
+    }
+
+    pub fn here(&self) -> Option<&[u8]> {
+        self.group.peek(K, self.now).map(|found| found.value)
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.group.stats()
+    }
+}
+
+pub fn given(value: &[u8]) -> Told<'_> {
+    Told::Value { value: Some(value), fresh_ms: None }
+}
+
+pub fn from_owner(value: &[u8], fresh_ms: u64) -> Told<'_> {
+    Told::Value { value: Some(value), fresh_ms: Some(fresh_ms) }
+}
+
+pub fn ask(peer: &str, within_ms: u64) -> Task {
+    Task::Ask { peer: peer.into(), within_ms }
+}
+
+pub const fn load(within_ms: u64) -> Task {
+    Task::Load { within_ms }
+}

@@ -4,6 +4,7 @@ import { ambientContext, ASK, type Core, HIT, JOIN, NOTE_TIMED_OUT, STALE } from
 import { GeecacheError } from "./errors.js";
 import { asError, type Came, Flights, type Outcome } from "./flight.js";
 import type { Fetcher, GroupOptions, Scope } from "./options.js";
+import type { Stats } from "./stats.js";
 import { within } from "./wait.js";
 
 /** Where an answer came from. */
@@ -29,13 +30,6 @@ export interface Entry<T> {
   freshMs: number | undefined;
 }
 
-/** Counters since the group was made, and its size now; each is documented in the README's table of counters. */
-export type Stats = Record<
-  | "requests" | "peerRequests" | "hits" | "staleHits" | "joins" | "peerHits" | "peerFailures" | "loads" | "fallbacks" | "absent"
-  | "errors" | "timeouts" | "lostFlights" | "refused" | "overtaken" | "evictions" | "entries" | "usedBytes" | "maxBytes" | "flights",
-  number
->;
-
 /** How a group reaches a peer. */
 export type Connect = (peer: string, env: unknown) => { fetcher: Fetcher; origin: string };
 
@@ -51,6 +45,7 @@ export class Group<T = Uint8Array, Env = unknown> {
   readonly #load: GroupOptions<T, Env>["load"];
   readonly #codec: Codec<T>;
   readonly #deadlineMs: number;
+  readonly #ttlMs: number;
   /** The group's name. */
   readonly name: string;
 
@@ -70,6 +65,7 @@ export class Group<T = Uint8Array, Env = unknown> {
     this.#load = load;
     this.#codec = codec ?? (plain as unknown as Codec<T>);
     this.#deadlineMs = options.deadlineMs ?? 10_000;
+    this.#ttlMs = options.ttlMs ?? -1;
     this.name = name;
   }
 
@@ -131,8 +127,8 @@ export class Group<T = Uint8Array, Env = unknown> {
   async #lookUp(key: string, scope: Scope<Env>, fromPeer: boolean): Promise<Answer> {
     const core = this.#core;
     const endsAt = Date.now() + Math.min(scope.deadlineMs ?? Infinity, this.#deadlineMs);
-    let trapped = false;
-    for (let again = false; ; again = true) {
+    let [again, trapped] = [false, false];
+    for (;;) {
       let step: number;
       try {
         step = core.begin(this.#id, key, fromPeer, again);
@@ -162,6 +158,7 @@ export class Group<T = Uint8Array, Env = unknown> {
             await this.#flights.follow(flight!, leftMs, late)
           : // 4. to 6. Lead a flight.
             await within(leftMs, this.#lead(flight!, step, key, scope), late);
+      again = true;
       if (outcome === undefined) continue;
       if (outcome.kind === "failed") throw outcome.error;
       if (outcome.kind === "absent") return outcome;
@@ -202,7 +199,7 @@ export class Group<T = Uint8Array, Env = unknown> {
     const load = async (): Promise<Came> => {
       const value = await this.#load(key, { env: scope.env as Env, ctx: scope.ctx, signal: abort.signal });
       if (value === undefined) return { kind: "absent", source: "loader" };
-      return { kind: "value", bytes: this.#encode(value), freshMs: -1, source: "loader" };
+      return { kind: "value", bytes: this.#encode(value), freshMs: this.#ttlMs, source: "loader" };
     };
     try {
       return await within(withinMs, load(), () => {

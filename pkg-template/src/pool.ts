@@ -1,22 +1,15 @@
 /** A pool: this node among its peers, and its groups. A value: two in one isolate do not know of each other. */
 import { Core, type Head, REPLY_LOAD_FAILED, REPLY_NO_SUCH_KEY, REPLY_VALUE } from "./wasm.js";
 import { GeecacheError } from "./errors.js";
-import { Group, type Stats } from "./group.js";
+import { Group } from "./group.js";
 import type { Context, Fetcher, GroupOptions, PoolOptions } from "./options.js";
+import type { PoolStats, Stats } from "./stats.js";
 
 /** Where a peer is asked whose name is not a URL: `connect` leads there, whatever the host is called. */
 const ANY_ORIGIN = "http://peer";
 
 /** The peer's own URL through the runtime's own fetch, called as a plain function, as some runtimes insist. */
 const overHttp: Fetcher = { fetch: (url, init) => fetch(url, init) };
-
-/** What a pool has counted. */
-export interface PoolStats {
-  /** Failed wasm instances that were replaced. */
-  traps: number;
-  /** Every group's counters, by name. */
-  groups: Record<string, Stats>;
-}
 
 /** A node among its peers, made by `createPool`. */
 export class Pool<Env = unknown> {
@@ -86,6 +79,8 @@ export class Pool<Env = unknown> {
       return answer(reply(REPLY_VALUE, found.freshMs), found.bytes, isHead);
     } catch (thrown) {
       const said = thrown instanceof GeecacheError ? `${thrown.code}: ${thrown.message}` : String(thrown);
+      // This node is at fault and not the loader: a plain 500 sends the asker to the next peer or its own loader.
+      if (said.startsWith("ERR_TRAP")) return answer([500, [["cache-control", "no-store"]], said], null, isHead);
       return answer(reply(REPLY_LOAD_FAILED, -1, said), null, isHead);
     }
   }

@@ -4,6 +4,7 @@ use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use super::Core;
+use crate::options::check_key;
 use crate::wire::{Geecache, Head, Question, Reply, Wire};
 
 const REPLY_VALUE: u32 = 0;
@@ -18,7 +19,9 @@ impl Core {
             Ok(Question { group, key, head }) => match (self.pool.find_group(&group), String::from_utf8(key))
             {
                 (None, _) => Reply::NoSuchGroup(group),
-                (Some(_), Ok(key)) if key.is_empty() => Reply::BadRequest("the key is empty"),
+                (Some(_), Ok(key)) if check_key(key.as_bytes()).is_err() => {
+                    Reply::BadRequest("the key is empty, or longer than 65535 bytes")
+                }
                 (Some(group), Ok(key)) => {
                     return Some(Array::of3(&group.0.into(), &key.into(), &head.into()));
                 }

@@ -71,7 +71,9 @@ for stage; do
   case $stage in
     package) check package in_wasm node scripts/package.mjs ;;
     lint | native | wasm) "$stage" ;;
-    js | workerd | packaging | interop | browser) node_tests "$stage" ;;
+    # A build that can be made to trap, for the tests of what that costs.
+    js) check package-faults in_wasm node scripts/package.mjs --features faults --out .cache/pkg-faults; node_tests js ;;
+    workerd | packaging | interop | browser) node_tests "$stage" ;;
     *) die "no such test stage: $stage" ;;
   esac
 done

@@ -2,10 +2,11 @@
 //!
 //! A flight belongs to the request that leads it, and that request can vanish at any await without a word: a
 //! Worker whose client hangs up never runs its `finally`. So a leader tells now and then that it lives
-//! ([`Flights::beat`]), every follower watches on a timer of its own ([`Flights::watch`]), and the first to miss
-//! [`SILENT_TICKS`] beats declares the flight lost; whoever looks the key up next leads a new one, and the others
-//! join that. Ticks are counted, not milliseconds: a clock that stands still, or another request that burns a
-//! second of CPU, holds up leader and follower alike and takes nothing over.
+//! ([`Flights::beat`]), every follower looks on a timer of its own ([`Flights::watch`]), and the one whose look is the
+//! [`SILENT_TICKS`]th without a beat declares the flight lost; whoever looks the key up next leads a new one, and the
+//! others join that. Looks are counted, not milliseconds: another request that burns a second of CPU holds up leader
+//! and followers alike and takes nothing over. The followers count together, one look a beat: callers who wait for
+//! less time than a leader's silence takes to show would else join a dead flight one after the other, for ever.
 //!
 //! Source of the numbers: measured in workerd with leaders cut off by TCP resets and aborted bindings.
 
@@ -14,7 +15,7 @@ use crate::time::Millis;
 /// How often a leader beats and a follower looks, in ms.
 pub const BEAT_MS: u32 = 100;
 
-/// A follower's ticks without a beat after which its leader counts as gone.
+/// Looks in vain after which a leader counts as gone.
 pub const SILENT_TICKS: u32 = 4;
 
 /// Names a flight for as long as the process lives.
@@ -31,19 +32,13 @@ pub struct Flight<Rung> {
     pub began_at_ms: Millis,
     /// What its leader is trying now.
     pub rung: Rung,
-    beats: u32,
+    /// Whether its leader has beaten since the last look, when that was, and how many looks before it were in vain.
+    beaten: bool,
+    looked_at_ms: Millis,
+    silent_ticks: u32,
     /// A remove or a set has come since take-off: the value is answered to those who wait, and not kept; and whoever
     /// comes now does not join.
     overtaken: bool,
-}
-
-/// What a follower has seen of its leader. The follower keeps it between two ticks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Watch {
-    /// The leader's beats at the last tick.
-    pub beats: u32,
-    /// Ticks since they last grew.
-    pub silent_ticks: u32,
 }
 
 /// The flights of one group: at most one that can be joined for each key.
@@ -78,7 +73,9 @@ impl<Rung> Flights<Rung> {
             key: key.into(),
             began_at_ms: now,
             rung,
-            beats: 0,
+            beaten: false,
+            looked_at_ms: now,
+            silent_ticks: 0,
             overtaken: false,
         });
         id
@@ -96,20 +93,26 @@ impl<Rung> Flights<Rung> {
     /// Its leader lives.
     pub fn beat(&mut self, id: FlightId) {
         if let Some(flight) = self.get_mut(id) {
-            flight.beats = flight.beats.wrapping_add(1);
+            flight.beaten = true;
         }
     }
 
-    /// A follower's tick. `Some` is what to bring to the next one; `None` says that the flight is over or that its
-    /// leader is gone, and that the key is to be looked up again.
-    pub fn watch(&mut self, id: FlightId, seen: Watch) -> Option<Watch> {
-        let beats = self.get_mut(id)?.beats;
-        let silent_ticks = if beats == seen.beats { seen.silent_ticks.saturating_add(1) } else { 0 };
-        if silent_ticks >= SILENT_TICKS {
-            self.lose(id);
-            return None;
+    /// A follower looks whether its leader lives. False: the flight is over or its leader gone, and the key is to be
+    /// looked up again. Called every [`BEAT_MS`] by each follower; looks that fall together count once.
+    pub fn watch(&mut self, id: FlightId, now: Millis) -> bool {
+        let Some(flight) = self.get_mut(id) else { return false };
+        // A clock that was set back counts as well, or the leader could not be missed for as long as that.
+        if now.abs_diff(flight.looked_at_ms) < u64::from(BEAT_MS) * 9 / 10 {
+            return true;
         }
-        Some(Watch { beats, silent_ticks })
+        flight.looked_at_ms = now;
+        flight.silent_ticks = if flight.beaten { 0 } else { flight.silent_ticks + 1 };
+        flight.beaten = false;
+        let lives = flight.silent_ticks < SILENT_TICKS;
+        if !lives {
+            self.lose(id);
+        }
+        lives
     }
 
     /// The flight's leader is known to be gone: whoever looks the key up next leads.

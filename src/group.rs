@@ -14,7 +14,7 @@
 //! test, a Rust service and the npm package run the same decisions.
 
 use crate::error::Error;
-use crate::flight::{FlightId, Flights, Watch};
+use crate::flight::{FlightId, Flights};
 use crate::options::{GroupOptions, check_group, check_key};
 use crate::peer::PeerPicker;
 use crate::stats::Stats;
@@ -88,7 +88,7 @@ impl Group {
             // 2. A stale copy that may still be served; whoever finds no flight in the air renews it behind.
             if now < meta.expires_at_ms.saturating_add(self.options.stale_while_revalidate_ms) {
                 self.stats.stale_hits += 1;
-                let refresh = match self.joinable(key, asker) {
+                let refresh = match self.joinable(key, now, asker) {
                     Some(_) => None,
                     None => Some(self.lead(key, now, asker, peers)),
                 };
@@ -96,7 +96,7 @@ impl Group {
             }
         }
         // 3. Already in flight.
-        if let Some(flight) = self.joinable(key, asker) {
+        if let Some(flight) = self.joinable(key, now, asker) {
             self.stats.joins += 1;
             return Step::Join(flight);
         }
@@ -107,14 +107,14 @@ impl Group {
 
     /// The flight to join. A peer's question never joins a flight that is asking a peer: with lists of peers that
     /// disagree, two nodes would wait for each other.
-    fn joinable(&self, key: &[u8], asker: Asker) -> Option<FlightId> {
+    fn joinable(&mut self, key: &[u8], now: Millis, asker: Asker) -> Option<FlightId> {
+        // No leader outlives its deadline, so what is twice as old has none.
+        self.flights.sweep(now.saturating_sub(self.options.deadline_ms.saturating_mul(2)));
         let flight = self.flights.joinable(key)?;
         (asker == Asker::Caller || flight.rung == Rung::Loading).then_some(flight.id())
     }
 
     fn lead(&mut self, key: &[u8], now: Millis, asker: Asker, peers: &dyn PeerPicker) -> (FlightId, Task) {
-        // No leader outlives its deadline, so what is twice as old has none.
-        self.flights.sweep(now.saturating_sub(self.options.deadline_ms.saturating_mul(2)));
         let owner = match asker {
             Asker::Caller => peers.pick_peer(key, 0),
             Asker::Peer => None,
@@ -269,9 +269,9 @@ impl Group {
         self.flights.beat(id);
     }
 
-    /// A follower's tick; `None` says: look the key up again.
-    pub fn watch(&mut self, id: FlightId, seen: Watch) -> Option<Watch> {
-        self.flights.watch(id, seen)
+    /// A follower looks whether its leader lives; false says: look the key up again.
+    pub fn watch(&mut self, id: FlightId, now: Millis) -> bool {
+        self.flights.watch(id, now)
     }
 
     /// The flight's leader is known to be gone: the next look-up of its key leads.

@@ -44,8 +44,10 @@ pub mod time;
 pub mod value;
 pub mod wire;
 
+// Public for the tests in tests/wasm/ alone: JavaScript meets it through the package.
 #[cfg(target_arch = "wasm32")]
-mod wasm;
+#[doc(hidden)]
+pub mod wasm;
 
 pub use error::{Code, Error};
 pub use group::Group;

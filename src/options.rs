@@ -24,7 +24,8 @@ pub struct GroupOptions {
     pub hot_ttl_ms: Option<u64>,
     /// How long a caller waits in all, in ms: over peers, loader and everything. Default: 10,000.
     pub deadline_ms: u64,
-    /// How long one peer may take, body included, in ms. Default: 250.
+    /// How long one peer may take, body included, in ms. Default: 2,000. The owner loads while it is asked: a time
+    /// shorter than a load takes makes the asker load as well.
     pub peer_timeout_ms: u64,
     /// How many of the ring's next peers are asked after the owner failed. Default: 1.
     pub failover: u32,
@@ -41,7 +42,7 @@ impl GroupOptions {
             stale_if_error_ms: 0,
             hot_ttl_ms: None,
             deadline_ms: 10_000,
-            peer_timeout_ms: 250,
+            peer_timeout_ms: 2_000,
             failover: 1,
         }
     }

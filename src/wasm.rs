@@ -16,7 +16,7 @@ use js_sys::{Object, Reflect};
 use wasm_bindgen::prelude::*;
 
 use crate::error::Error;
-use crate::flight::{FlightId, Watch};
+use crate::flight::FlightId;
 use crate::group::{Asker, Group, Next, Step, Task, Told};
 use crate::options::MAX_KEY_BYTES;
 use crate::pool::{GroupId, Pool};
@@ -27,7 +27,7 @@ use crate::time::{Millis, NEVER};
 #[global_allocator]
 static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
 
-/// What a call is given and tells beyond its numbers, at a fixed place in linear memory: eight float64 that are told,
+/// What a call is given and tells beyond its numbers, at a fixed place in linear memory: six float64 that are told,
 /// then the key that is given.
 #[repr(C)]
 struct Scratch {
@@ -42,9 +42,6 @@ struct Scratch {
     task: f64,
     /// How long that task may take.
     within_ms: f64,
-    /// A follower's watch.
-    beats: f64,
-    silent_ticks: f64,
     /// Some bytes more than a key may have, so that a longer one is seen to be.
     key: [u8; MAX_KEY_BYTES + 5],
 }
@@ -196,15 +193,9 @@ impl Core {
         });
     }
 
-    /// A follower's tick; false: look the key up again. The registers tell what to bring to the next.
-    pub fn watch(&mut self, group: u32, flight: f64, beats: u32, silent_ticks: u32) -> bool {
-        let seen = Watch { beats, silent_ticks };
-        let watch = self.with(group, |group| group.watch(FlightId(flight as u64), seen)).flatten();
-        if let Some(watch) = watch {
-            self.scratch.beats = watch.beats.into();
-            self.scratch.silent_ticks = watch.silent_ticks.into();
-        }
-        watch.is_some()
+    /// A follower looks whether its leader lives; false: look the key up again.
+    pub fn watch(&mut self, group: u32, flight: f64, now: f64) -> bool {
+        self.with(group, |group| group.watch(FlightId(flight as u64), now as Millis)).unwrap_or(false)
     }
 
     /// Whether the flight is in the air.
@@ -278,8 +269,6 @@ impl Scratch {
         flight: 0.0,
         task: 0.0,
         within_ms: 0.0,
-        beats: 0.0,
-        silent_ticks: 0.0,
         key: [0; MAX_KEY_BYTES + 5],
     };
 

@@ -3,7 +3,7 @@
 
 mod support;
 
-use geecache_edge::flight::{FlightId, Flights, SILENT_TICKS, Watch};
+use geecache_edge::flight::{BEAT_MS, FlightId, Flights, SILENT_TICKS};
 use support::for_seeds;
 
 const K: &[u8] = b"key";
@@ -79,55 +79,66 @@ fn a_clear_beats_them_all() {
 fn a_leader_that_misses_four_beats_is_gone() {
     let mut flights = flights();
     let id = flights.lead(K, 0, "");
-    let mut seen = Watch::default();
-    for tick in 1..SILENT_TICKS {
-        seen = flights.watch(id, seen).expect("still waiting");
-        assert_eq!(seen.silent_ticks, tick);
-    }
     assert_eq!(SILENT_TICKS, 4);
-    assert_eq!(flights.watch(id, seen), None);
+    for tick in 1..SILENT_TICKS {
+        assert!(flights.watch(id, tick_ms(tick)), "still waiting at tick {tick}");
+    }
+    assert!(!flights.watch(id, tick_ms(SILENT_TICKS)));
     assert_eq!((joinable(&flights, K), flights.len(), flights.lost()), (None, 0, 1));
-    assert_eq!(flights.watch(id, seen), None, "every other follower is told so too");
+    assert!(!flights.watch(id, tick_ms(SILENT_TICKS)), "every other follower is told so too");
     assert_eq!(flights.lost(), 1, "and counts it no more");
+}
+
+/// When the nth look of a follower falls.
+fn tick_ms(nth: u32) -> u64 {
+    u64::from(nth * BEAT_MS)
 }
 
 #[test]
 fn a_beat_begins_the_count_anew() {
     let mut flights = flights();
     let id = flights.lead(K, 0, "");
-    let mut seen = Watch::default();
+    let mut ticks = 1..;
     for _ in 0..10 {
-        for _ in 1..SILENT_TICKS {
-            seen = flights.watch(id, seen).expect("fewer than four silent ticks");
+        for tick in ticks.by_ref().take(SILENT_TICKS as usize - 1) {
+            assert!(flights.watch(id, tick_ms(tick)), "fewer than four silent ticks");
         }
         flights.beat(id);
-        seen = flights.watch(id, seen).expect("it beats");
-        assert_eq!(seen.silent_ticks, 0);
+        assert!(flights.watch(id, tick_ms(ticks.next().unwrap())), "it beats");
     }
 }
 
 #[test]
-fn followers_count_for_themselves() {
+fn followers_count_together_and_once_a_beat() {
     let mut flights = flights();
     let id = flights.lead(K, 0, "");
-    let early = (1..SILENT_TICKS).fold(Watch::default(), |seen, _| flights.watch(id, seen).unwrap());
-    let late = flights.watch(id, Watch::default()).unwrap();
-    assert_eq!((early.silent_ticks, late.silent_ticks), (SILENT_TICKS - 1, 1));
+    // A hundred followers look at once, as after another request that kept the CPU for a second.
+    for _ in 0..100 {
+        assert!(flights.watch(id, 1_000));
+    }
+    // Each of these waits for less than four beats; together they see that nobody leads.
+    assert!(flights.watch(id, 1_100));
+    assert!(flights.watch(id, 1_200));
+    assert!(!flights.watch(id, 1_300));
+}
+
+#[test]
+fn a_clock_that_is_set_back_still_counts() {
+    let mut flights = flights();
+    let id = flights.lead(K, 1_000_000, "");
+    let looks = [100, 200, 300, 400].map(|now| flights.watch(id, now));
+    assert_eq!(looks, [true, true, true, false]);
 }
 
 #[test]
 fn nonsense_from_a_follower_traps_nothing() {
     let mut flights = flights();
     let id = flights.lead(K, 0, "");
-    assert_eq!(flights.watch(FlightId(u64::MAX), Watch::default()), None);
+    assert!(!flights.watch(FlightId(u64::MAX), 0));
     flights.beat(FlightId(0));
     flights.lose(FlightId(0));
     assert_eq!((flights.lost(), joinable(&flights, K)), (0, Some(id)));
-    assert!(
-        flights.watch(id, Watch { beats: u32::MAX, silent_ticks: u32::MAX }).is_some(),
-        "another count of beats"
-    );
-    assert_eq!(flights.watch(id, Watch { beats: 0, silent_ticks: u32::MAX }), None);
+    assert!(flights.watch(id, u64::MAX));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 mod support;
 
 use geecache_edge::Code;
-use geecache_edge::flight::{SILENT_TICKS, Watch};
+use geecache_edge::flight::{BEAT_MS, SILENT_TICKS};
 use geecache_edge::group::{Asker, Next, Step, Task, Told};
 use geecache_edge::options::MAX_KEY_BYTES;
 use support::*;
@@ -259,11 +259,12 @@ fn a_silent_leader_is_given_up_after_four_ticks() {
     let mut node = alone();
     let (flight, _) = node.lead();
     node.group.beat(flight);
-    let mut seen = node.group.watch(flight, Watch::default()).expect("it has just begun");
-    for _ in 1..SILENT_TICKS {
-        seen = node.group.watch(flight, seen).expect("fewer than four silent ticks");
+    for _ in 0..SILENT_TICKS {
+        node.now += u64::from(BEAT_MS);
+        assert!(node.group.watch(flight, node.now), "one beat and fewer than four silent ticks");
     }
-    assert_eq!(node.group.watch(flight, seen), None);
+    node.now += u64::from(BEAT_MS);
+    assert!(!node.group.watch(flight, node.now));
     let again = node.group.begin_again(K, node.now, Asker::Caller, &node.peers);
     assert!(matches!(again, Step::Lead(next, _) if next != flight), "{again:?}");
     assert_eq!((node.stats().requests, node.stats().lost_flights), (1, 1), "it is one look-up still");

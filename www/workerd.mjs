@@ -123,7 +123,7 @@ const config :Workerd.Config = (
     (name = "internet", network = (allow = ["local"])),
   ],
   sockets = [
-    ${sockets.map((name) => `(name = ${quote(name)}, address = "127.0.0.1:${services[name].port}", http = (), service = ${quote(name)})`).join(",\n    ")},
+    ${sockets.map((name) => `(name = ${quote(name)}, address = "127.0.0.1:${services[name].port}", http = (), service = ${quote(name)})`).join(",\n    ")}
   ],
 );
 `;
@@ -142,10 +142,10 @@ async function workerIn(folder, { folder: from, bindings = {}, services = {}, co
   for (const [name, service] of Object.entries(services)) env.push(`(name = ${quote(name)}, service = ${quote(service)})`);
   return `(
       modules = [
-        ${modules.join(",\n        ")},
+        ${modules.join(",\n        ")}
       ],
       bindings = [
-        ${env.join(",\n        ")},
+        ${env.join(",\n        ")}
       ],
       compatibilityDate = ${quote(compatibilityDate)},
       compatibilityFlags = [${compatibilityFlags.map((flag) => quote(flag)).join(", ")}],

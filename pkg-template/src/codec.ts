@@ -9,7 +9,8 @@ export interface Codec<T> {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+/** Takes nothing away: a text may begin with U+FEFF. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Values as JSON. Cost: one `JSON.parse` a hit. */
 export function json<T = unknown>(): Codec<T> {

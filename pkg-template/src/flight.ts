@@ -16,7 +16,7 @@ export type Outcome =
   | { kind: "failed"; error: GeecacheError };
 
 /** What a task came to: an outcome, or a peer that failed. */
-export type Came = Outcome | { kind: "peer failed"; why: GeecacheError };
+export type Came = Outcome | { kind: "peer failed"; why?: GeecacheError };
 
 const CAME = { absent: CAME_NO_SUCH_KEY, failed: CAME_LOAD_FAILED, "peer failed": CAME_PEER_FAILED };
 
@@ -27,7 +27,7 @@ const BEAT_MS = 100;
 export class Flights {
   readonly #core: Core;
   readonly #group: number;
-  readonly #outcomes = new Map<number, Promise<Outcome | undefined>>();
+  readonly #led = new Map<number, Promise<Outcome | undefined>>();
   #instance = 0;
 
   constructor(core: Core, group: number) {
@@ -40,18 +40,22 @@ export class Flights {
     let land!: (outcome: Outcome | undefined) => void;
     const outcome = new Promise<Outcome | undefined>((resolve) => (land = resolve));
     this.#sweep();
-    this.#outcomes.set(flight.id, outcome);
+    this.#led.set(flight.id, outcome);
     try {
       context?.waitUntil(outcome);
     } catch {
       // A context whose request has ended can keep nothing alive; the followers' watch covers that.
     }
-    const beat = setInterval(() => this.#core.note(this.#group, flight, NOTE_BEAT), BEAT_MS);
-    void this.#descend(flight, task, carryOut)
+    let orphan!: (came: Came) => void;
+    const orphaned = new Promise<Came>((resolve) => (orphan = resolve));
+    const beat = setInterval(() => this.#core.note(this.#group, flight, NOTE_BEAT) || orphan({ kind: "peer failed" }), BEAT_MS);
+    // The Rust that waits for a peer ends with its instance, unheard; a load goes on without it.
+    const race = (task: number) => (task === ASK ? Promise.race([carryOut(task), orphaned]) : carryOut(task));
+    void this.#descend(flight, task, race)
       .catch((thrown): Outcome => ({ kind: "failed", error: asError(thrown) }))
       .then((landed) => {
         clearInterval(beat);
-        if (this.#outcomes.get(flight.id) === outcome) this.#outcomes.delete(flight.id);
+        if (this.#led.get(flight.id) === outcome) this.#led.delete(flight.id);
         land(landed);
       });
     return outcome;
@@ -60,19 +64,19 @@ export class Flights {
   /** Waits for another request's flight. Resolves to undefined where its leader is gone: look the key up again. */
   follow(flight: Flight, withinMs: number, late: () => Outcome): Promise<Outcome | undefined> {
     return new Promise((resolve) => {
-      let [beats, silentTicks] = [0, 0];
       const settle = (outcome: Outcome | undefined) => {
         clearInterval(ticks);
         clearTimeout(deadline);
         resolve(outcome);
       };
-      const ticks = setInterval(() => {
-        const seen = this.#core.watch(this.#group, flight, beats, silentTicks);
-        if (seen === undefined) return settle(undefined);
-        [beats, silentTicks] = seen;
-      }, BEAT_MS);
-      const deadline = setTimeout(() => settle(late()), Math.max(0, withinMs));
-      this.#outcomes.get(flight.id)?.then(settle, () => {
+      const look = () => this.#core.watch(this.#group, flight);
+      const ticks = setInterval(() => look() || settle(undefined), BEAT_MS);
+      const deadline = setTimeout(() => {
+        // For whoever follows next: callers in a hurry look as well. This one has no time left to lead.
+        look();
+        settle(late());
+      }, Math.max(0, withinMs));
+      this.#led.get(flight.id)?.then(settle, () => {
         // The runtime says that the leader's request has ended and its promise can never settle.
         this.#core.note(this.#group, flight, NOTE_LOST);
         settle(undefined);
@@ -83,7 +87,11 @@ export class Flights {
   /** One task after the other, as the core says, to the end of the flight. */
   async #descend(flight: Flight, task: number, carryOut: (task: number) => Promise<Came>): Promise<Outcome | undefined> {
     let came = await carryOut(task);
+    let why: unknown;
     for (;;) {
+      if (came.kind === "peer failed") why = came.why;
+      // An error without a cause of its own, a deadline that passed, may come of the peer that failed before.
+      if (came.kind === "failed") came.error.cause ??= why;
       const next = this.#tell(flight, came);
       if (next === AGAIN) return undefined;
       if (next === STALE) return { kind: "value", bytes: this.#core.value(), freshMs: 0, source: "stale" };
@@ -106,11 +114,11 @@ export class Flights {
 
   /** Drops what vanished leaders left behind: flights that the core has given up, oldest first. */
   #sweep(): void {
-    if (this.#instance !== this.#core.instance) this.#outcomes.clear();
+    if (this.#instance !== this.#core.instance) this.#led.clear();
     this.#instance = this.#core.instance;
-    for (const id of this.#outcomes.keys()) {
+    for (const id of this.#led.keys()) {
       if (this.#core.call((wasm) => wasm.isFlying(this.#group, id))) return;
-      this.#outcomes.delete(id);
+      this.#led.delete(id);
     }
   }
 }
@@ -118,6 +126,11 @@ export class Flights {
 /** Anything thrown, as an error with a code. */
 export function asError(thrown: unknown): GeecacheError {
   if (thrown instanceof GeecacheError) return thrown;
-  const said = thrown instanceof Error ? thrown.message : String(thrown);
+  let said = "";
+  try {
+    said = thrown instanceof Error ? thrown.message : String(thrown);
+  } catch {
+    // It cannot say.
+  }
   return new GeecacheError("ERR_LOAD", `the loader failed: ${said}`, thrown);
 }

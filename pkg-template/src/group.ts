@@ -169,10 +169,11 @@ export class Group<T = Uint8Array, Env = unknown> {
   }
 
   #lead(flight: NonNullable<Core["flight"]>, task: number, key: string, scope: Scope<Env>): Promise<Outcome | undefined> {
-    return this.#flights.lead(flight, task, scope.ctx ?? ambientContext, (task) => {
-      const withinMs = this.#core.withinMs;
-      return task === ASK ? this.#ask(key, withinMs, scope) : this.#loadHere(key, withinMs, scope);
-    });
+    // The core says the same of a load, but one whose instance has failed says nothing any more.
+    const endsAt = Date.now() + this.#deadlineMs;
+    return this.#flights.lead(flight, task, scope.ctx ?? ambientContext, (task) =>
+      task === ASK ? this.#ask(key, this.#core.withinMs, scope) : this.#loadHere(key, endsAt - Date.now(), scope),
+    );
   }
 
   async #ask(key: string, withinMs: number, scope: Scope<Env>): Promise<Came> {

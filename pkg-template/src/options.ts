@@ -34,7 +34,10 @@ export interface PoolOptions<Env = unknown> {
   replicas?: number;
   /** Where peers are asked and answered. Default: `/_geecache/`. */
   basePath?: string;
-  /** How long one peer may take, body included, in ms. Default: 250. A group may have its own. */
+  /**
+   * How long one peer may take, body included, in ms. The owner loads while it is asked: a time shorter than a load
+   * takes makes the asker load as well. Default: 2,000. A group may have its own.
+   */
   peerTimeoutMs?: number;
   /** How to reach a peer, called for each question. Default: the global `fetch` on the peer's URL. */
   connect?: (peer: string, env: Env) => Fetcher;

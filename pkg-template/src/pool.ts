@@ -3,7 +3,7 @@ import { Core, type Head, REPLY_LOAD_FAILED, REPLY_NO_SUCH_KEY, REPLY_VALUE } fr
 import { GeecacheError } from "./errors.js";
 import { Group } from "./group.js";
 import type { Context, Fetcher, GroupOptions, PoolOptions } from "./options.js";
-import type { PoolStats, Stats } from "./stats.js";
+import type { PoolStats } from "./stats.js";
 
 /** Where a peer is asked whose name is not a URL: `connect` leads there, whatever the host is called. */
 const ANY_ORIGIN = "http://peer";
@@ -87,9 +87,7 @@ export class Pool<Env = unknown> {
 
   /** What the pool and its groups have counted. */
   stats(): PoolStats {
-    const groups: Record<string, Stats> = {};
-    for (const group of this.#groups) groups[group.name] = group.stats();
-    return { traps: this.#core.traps, groups };
+    return { traps: this.#core.traps, groups: Object.fromEntries(this.#groups.map((group) => [group.name, group.stats()])) };
   }
 
   /** @internal Makes wasm trap, in builds with the crate's feature `faults` alone: see `fault` in `src/wasm.rs`. */

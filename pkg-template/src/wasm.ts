@@ -42,6 +42,8 @@ export interface Flight {
 }
 
 const MAX_KEY_BYTES = 65_535;
+/** Numbers that a call tells, before the key in the scratch area. */
+const TOLD = 6;
 const encoder = new TextEncoder();
 
 let module: (() => WebAssembly.Module) | undefined;
@@ -80,6 +82,8 @@ export class Core {
   constructor(pool: Record<string, unknown>) {
     this.#pool = pool;
     this.call(() => 0);
+    // The caller's list may change; the one that a fresh instance is made of may not.
+    this.#pool = structuredClone(pool);
   }
 
   /** The living instance's number. */
@@ -105,7 +109,7 @@ export class Core {
 
   setPeers(peers: readonly string[]): void {
     this.call((wasm) => wasm.setPeers(peers));
-    this.#pool = { ...this.#pool, peers };
+    this.#pool = { ...this.#pool, peers: [...peers] };
   }
 
   /** The first half of a look-up. What it found is to be read before the next call. */
@@ -145,16 +149,15 @@ export class Core {
     return this.#read()[5]!;
   }
 
-  /** Notes what happens to a flight; one of a failed instance needs no notes. */
-  note(group: number, flight: Flight, what: number): void {
+  /** Notes what happens to a flight; false: its instance has failed, and nobody takes notes of it any more. */
+  note(group: number, flight: Flight, what: number): boolean {
     if (flight.instance === instance) this.call((wasm) => wasm.note(group, flight.id, what));
+    return flight.instance === instance;
   }
 
-  /** A follower's tick: what it has seen, for the next one; undefined says that the leader is gone. */
-  watch(group: number, flight: Flight, beats: number, silentTicks: number): [beats: number, silentTicks: number] | undefined {
-    if (flight.instance !== instance) return undefined;
-    const alive = this.call((wasm) => wasm.watch(group, flight.id, beats, silentTicks));
-    return alive ? [this.#read()[6]!, this.#read()[7]!] : undefined;
+  /** A follower looks whether its leader lives; false: look the key up again. */
+  watch(group: number, flight: Flight): boolean {
+    return flight.instance === instance && this.call((wasm) => wasm.watch(group, flight.id, Date.now()));
   }
 
   /** Hands a value over; false where there is no room for it, or the group would not keep it. Never throws. */
@@ -197,8 +200,8 @@ export class Core {
   #view(): void {
     const { buffer } = memory!;
     const at = this.#wasm.scratchAt();
-    this.#told = new Float64Array(buffer, at, 8);
-    this.#key = new Uint8Array(buffer, at + 64, MAX_KEY_BYTES + 5);
+    this.#told = new Float64Array(buffer, at, TOLD);
+    this.#key = new Uint8Array(buffer, at + 8 * TOLD, MAX_KEY_BYTES + 5);
   }
 
   #read(): Float64Array {

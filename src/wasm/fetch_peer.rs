@@ -7,7 +7,7 @@
 use js_sys::{Array, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use web_sys::{AbortSignal, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response};
+use web_sys::{AbortSignal, Headers, RequestInit, RequestRedirect};
 
 use super::Core;
 use crate::error::{Code, Error};
@@ -21,7 +21,20 @@ extern "C" {
     pub type Fetcher;
 
     #[wasm_bindgen(method, structural, catch, js_name = fetch)]
-    fn fetch(this: &Fetcher, url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
+    fn fetch(this: &Fetcher, url: &str, init: &RequestInit) -> Result<JsValue, JsValue>;
+
+    /// The body of whatever a fetcher gave, or its reader. It need not be a stream at all, and what throws uncaught
+    /// inside of a future ends the process: so every look at it is caught.
+    type Body;
+
+    #[wasm_bindgen(method, structural, catch, js_name = getReader)]
+    fn get_reader(this: &Body) -> Result<Body, JsValue>;
+
+    #[wasm_bindgen(method, structural, catch)]
+    fn read(this: &Body) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, structural, catch)]
+    fn cancel(this: &Body) -> Result<JsValue, JsValue>;
 }
 
 /// What [`Core::ask`] resolves to is an array that begins with one of these.
@@ -86,36 +99,44 @@ impl PeerGetter for FetchPeer {
         let within_ms = u32::try_from(ask.within_ms).unwrap_or(u32::MAX);
         init.set_signal(Some(&AbortSignal::timeout_with_u32(within_ms)));
         let url = [self.origin.trim_end_matches('/'), &path].concat();
-        let asked = self.fetcher.fetch(&url, &init);
-        let response = match asked {
-            Ok(response) => JsFuture::from(response).await,
-            Err(thrown) => Err(thrown),
-        };
-        let response: Response = response
-            .map_err(|thrown| failed("the peer could not be reached", Some(&thrown)))?
-            .unchecked_into();
-        let body = read(&response, ask.max_value_bytes).await?;
-        let headers = response.headers();
-        Geecache.outcome(response.status(), &|name| headers.get(name).ok().flatten(), body)
+        let response = settled(self.fetcher.fetch(&url, &init)).await;
+        let response = response.map_err(|thrown| failed("the peer could not be reached", Some(&thrown)))?;
+        let body = field(&response, "body")
+            .map_err(|thrown| failed("the peer's fetch gave no response", Some(&thrown)))?;
+        let body = read(body, ask.max_value_bytes).await?;
+        let status = field(&response, "status").ok().and_then(|status| status.as_f64()).unwrap_or(0.0);
+        let headers: Headers = field(&response, "headers").unwrap_or_default().unchecked_into();
+        Geecache.outcome(status as u16, &|name| headers.get(name).ok().flatten(), body)
     }
 }
 
+/// Waits for a promise, or for what should have been one.
+async fn settled(promise: Result<JsValue, JsValue>) -> Result<JsValue, JsValue> {
+    JsFuture::from(Promise::resolve(&promise?)).await
+}
+
+fn field(of: &JsValue, name: &str) -> Result<JsValue, JsValue> {
+    Reflect::get(of, &name.into())
+}
+
 /// The body, up to `most` bytes; a peer that sends more is cut off.
-async fn read(response: &Response, most: usize) -> Result<Vec<u8>, Error> {
+async fn read(stream: JsValue, most: usize) -> Result<Vec<u8>, Error> {
     let mut body: Vec<u8> = Vec::new();
-    let Some(stream) = response.body() else { return Ok(body) };
-    let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+    if stream.is_null() {
+        return Ok(body);
+    }
+    let broke_off = |thrown: JsValue| failed("the peer's answer broke off", Some(&thrown));
+    let reader = stream.unchecked_into::<Body>().get_reader().map_err(broke_off)?;
     loop {
-        let chunk = JsFuture::from(reader.read()).await;
-        let chunk = chunk.map_err(|thrown| failed("the peer's answer broke off", Some(&thrown)))?;
-        let Ok(bytes) = Reflect::get(&chunk, &"value".into()).and_then(JsValue::dyn_into::<Uint8Array>)
-        else {
+        let chunk = settled(reader.read()).await.map_err(broke_off)?;
+        if field(&chunk, "done").is_ok_and(|done| done.is_truthy()) {
             return Ok(body);
-        };
+        }
+        let bytes = field(&chunk, "value").and_then(JsValue::dyn_into::<Uint8Array>).map_err(broke_off)?;
         let (had, more) = (body.len(), bytes.length() as usize);
         if more > most.saturating_sub(had) || body.try_reserve(more).is_err() {
-            // Nobody waits for the peer to take note.
-            let _ = reader.cancel();
+            // Nobody waits for the peer to take note; but a promise that rejects unheard ends the process too.
+            drop(reader.cancel().map(|noted| JsFuture::from(Promise::resolve(&noted))));
             return Err(failed("the peer's answer is larger than maxEntryBytes", None));
         }
         body.resize(had + more, 0);

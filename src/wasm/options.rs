@@ -37,12 +37,12 @@ pub(super) fn group(options: JsValue) -> Result<GroupOptions, JsValue> {
             "failover",
         ],
     )?;
-    let Some(max_bytes) = fields.number("maxBytes")? else {
+    let Some(max_bytes) = fields.bytes("maxBytes")? else {
         return Err(thrown(refused("maxBytes", "is missing: an unbounded cache is refused")));
     };
-    let defaults = GroupOptions::new(max_bytes as usize);
+    let defaults = GroupOptions::new(max_bytes);
     Ok(GroupOptions {
-        max_entry_bytes: fields.number("maxEntryBytes")?.unwrap_or(max_bytes) as usize,
+        max_entry_bytes: fields.bytes("maxEntryBytes")?.unwrap_or(max_bytes),
         ttl_ms: fields.number("ttlMs")?,
         stale_while_revalidate_ms: fields.number("staleWhileRevalidateMs")?.unwrap_or(0),
         stale_if_error_ms: fields.number("staleIfErrorMs")?.unwrap_or(0),
@@ -97,6 +97,12 @@ impl Fields {
             }
             _ => Err(thrown(refused(name, "must be a whole number, 0 or more"))),
         }
+    }
+
+    /// A number of bytes. What wasm cannot address must not wrap around to a small one.
+    fn bytes(&self, name: &str) -> Result<Option<usize>, JsValue> {
+        let fits = |bytes| usize::try_from(bytes).map_err(|_| thrown(refused(name, "is 4 GiB or more")));
+        self.number(name)?.map(fits).transpose()
     }
 }
 

@@ -1,0 +1,109 @@
+// The package's entries: each finds its wasm in its own way, by import and by require, and brings the same face.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+
+const pkg = new URL("../../pkg/", import.meta.url);
+const run = promisify(execFile);
+
+/** A program's own folder, with the package in its node_modules. */
+function program(t) {
+  const folder = mkdtempSync(join(tmpdir(), "geecache-edge-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(pkg.pathname.replace(/\/$/, ""), join(folder, "node_modules/geecache-edge"));
+  const node = async (name, code, ...flags) => {
+    writeFileSync(join(folder, name), code);
+    return (await run(process.execPath, ["--disable-warning=ExperimentalWarning", ...flags, name], { cwd: folder })).stdout.trim();
+  };
+  return { folder, node };
+}
+
+const USE = `const group = createPool().group("g", { maxBytes: 4096, codec: text(), load: (key) => key + "!" });
+group.get("k").then((value) => console.log(value, group.peek("k")));`;
+
+test("by name: import in Node, and under the conditions of the other runtimes", async (t) => {
+  const { node } = program(t);
+  const code = `import { createPool, text } from "geecache-edge";\n${USE}`;
+  assert.equal(await node("a.mjs", code), "k! k!");
+  for (const condition of ["browser", "deno", "bun"]) assert.equal(await node("b.mjs", code, "-C", condition), "k! k!", condition);
+});
+
+test("by name: require of an ES module", async (t) => {
+  const { node, folder } = program(t);
+  assert.equal(await node("a.cjs", `const { createPool, text } = require("geecache-edge");\n${USE}`), "k! k!");
+  const { createPool } = createRequire(join(folder, "x.cjs"))("geecache-edge");
+  assert.equal(createPool().owner("k"), undefined);
+});
+
+test("the slim entry: nothing before init, everything after", async (t) => {
+  const { node } = program(t);
+  const code = `import { createPool, init, text } from "geecache-edge/slim";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+try { createPool(); console.log("made"); } catch (error) { console.log(error.code, /init/.test(error.message)); }
+init(new WebAssembly.Module(readFileSync(createRequire(import.meta.url).resolve("geecache-edge/core.wasm"))));
+${USE}`;
+  assert.equal(await node("a.mjs", code), "ERR_OPTION true\nk! k!");
+});
+
+test("the first init counts", async (t) => {
+  const { node } = program(t);
+  const code = `import { createPool, init, text } from "geecache-edge/slim";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+init(new WebAssembly.Module(readFileSync(createRequire(import.meta.url).resolve("geecache-edge/core.wasm"))));
+init(new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])));
+${USE}`;
+  assert.equal(await node("a.mjs", code), "k! k!");
+});
+
+test("two entries in one program share one wasm and one class of errors", async () => {
+  const [node, inline, slim] = await Promise.all(["node", "inline", "slim"].map((name) => import(new URL(`entry/${name}.js`, pkg))));
+  assert.equal(node.GeecacheError, inline.GeecacheError);
+  assert.equal(node.createPool, slim.createPool);
+});
+
+test("the test network is beside the main entry, not in it", async (t) => {
+  const { node } = program(t);
+  const code = `import * as main from "geecache-edge";
+import { TestNetwork } from "geecache-edge/testing";
+const network = new TestNetwork(["a", "b"]);
+for (const [name, pool] of network.pools) pool.group("g", { maxBytes: 4096, codec: main.text(), load: (key) => name });
+console.log("TestNetwork" in main, network.pools.get("a").owner("k") === "a" || network.pools.get("a").owner("k") === "b");`;
+  assert.equal(await node("a.mjs", code), "false true");
+});
+
+test("every entry exports the same names, and those that are typed", async () => {
+  const names = async (name) => Object.keys(await import(new URL(`entry/${name}.js`, pkg))).sort();
+  const face = ["GeecacheError", "Group", "Pool", "createPool", "json", "text"];
+  assert.deepEqual(await names("node"), face);
+  assert.deepEqual(await names("inline"), face);
+  assert.deepEqual(await names("slim"), [...face, "init"].sort());
+  assert.deepEqual(await names("testing"), ["TestNetwork"]);
+});
+
+test("the manifest's files are there, and the inlined wasm is the wasm", async () => {
+  const manifest = JSON.parse(readFileSync(new URL("package.json", pkg), "utf8"));
+  const paths = Object.values(manifest.exports).flatMap((target) => (typeof target === "string" ? [target] : Object.values(target)));
+  for (const path of [manifest.types, ...paths]) assert.ok(readFileSync(new URL(path, pkg)).length > 0, path);
+  const { default: base64 } = await import(new URL("core-inline.js", pkg));
+  assert.equal(Buffer.compare(Buffer.from(base64, "base64"), readFileSync(new URL("core.wasm", pkg))), 0);
+});
+
+test("a program that has answered ends: nothing keeps it alive", async (t) => {
+  const { node } = program(t);
+  const code = `import { createPool, text } from ${JSON.stringify(pathToFileURL(new URL("entry/node.js", pkg).pathname))};
+import { TestNetwork } from "geecache-edge/testing";
+${USE}
+const network = new TestNetwork(["a", "b"]);
+const groups = [...network.pools.values()].map((pool) => pool.group("g", { maxBytes: 4096, peerTimeoutMs: 600_000, deadlineMs: 600_000, codec: text(), load: () => "v" }));
+await Promise.all(Array.from({ length: 50 }, (_, i) => groups[i % 2].get("k" + (i % 7))));`;
+  assert.equal(await node("a.mjs", code), "k! k!");
+});

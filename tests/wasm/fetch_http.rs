@@ -1,0 +1,110 @@
+//! Asking a peer over real HTTP on loopback, with the runtime's own fetch.
+
+use js_sys::Function;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::support::{Shell, field, js, json, settled};
+
+/// The peer of loopback.js.
+struct Peer(JsValue);
+
+impl Peer {
+    async fn start() -> Peer {
+        let listens = Function::new_no_args(include_str!("loopback.js")).call0(&JsValue::NULL);
+        Peer(settled(listens.expect("it starts")).await.expect("it listens"))
+    }
+
+    fn url(&self) -> String {
+        field(&self.0, "url").as_string().expect("a URL")
+    }
+
+    /// What asking for a key comes to, given so many milliseconds.
+    async fn came(&self, key: &str, within_ms: f64) -> String {
+        let mut shell = Shell::with_group("{}", "{ maxBytes: 65_536, maxEntryBytes: 10_000 }");
+        let fetcher = js("({ fetch: (url, init) => fetch(url, init) })");
+        shell.ask(&fetcher, &self.url(), key.as_bytes(), within_ms).await
+    }
+
+    async fn failed(&self, key: &str, within_ms: f64, said: &str) {
+        let came = self.came(key, within_ms).await;
+        assert!(came.starts_with("[3,\"") && came.contains(said), "{key}: expected {said:?}, got {came}");
+    }
+
+    async fn call(&self, method: &str, argument: &str) {
+        let method: Function = field(&self.0, method).unchecked_into();
+        let promise = method.call1(&self.0, &argument.into()).expect("a method");
+        settled(promise).await.expect("it settles");
+    }
+
+    async fn close(self) {
+        self.call("close", "").await;
+    }
+}
+
+/// Where nobody is late, no timeout may decide.
+const PATIENT_MS: f64 = 60_000.0;
+
+#[wasm_bindgen_test]
+async fn values_and_words_of_the_owner() {
+    let peer = Peer::start().await;
+    for (key, expected) in [
+        ("value", r#"[0,"value",-1]"#),
+        ("fresh", r#"[0,"fresh",1500]"#),
+        ("empty", r#"[0,"",-1]"#),
+        ("pieces", r#"[0,"abc",-1]"#),
+        ("zipped", r#"[0,"unzipped",-1]"#),
+        ("absent", "[1]"),
+        ("failed", r#"[2,"the database is away"]"#),
+    ] {
+        assert_eq!(peer.came(key, PATIENT_MS).await, expected, "{key}");
+    }
+    let asked = json(&field(&peer.0, "asked"));
+    assert!(asked.starts_with(r#"["GET /_geecache/g/value","GET /_geecache/g/fresh""#), "{asked}");
+    peer.close().await;
+}
+
+#[wasm_bindgen_test]
+async fn answers_that_are_none() {
+    let peer = Peer::start().await;
+    peer.failed("lost", PATIENT_MS, "status 404").await;
+    peer.failed("broken", PATIENT_MS, "status 500").await;
+    peer.failed("mute", PATIENT_MS, "could not be reached").await;
+    peer.failed("reset", PATIENT_MS, "broke off").await;
+    peer.close().await;
+}
+
+#[wasm_bindgen_test]
+async fn a_redirect_is_not_followed() {
+    let peer = Peer::start().await;
+    peer.failed("moved", PATIENT_MS, "status 301").await;
+    peer.failed("elsewhere", PATIENT_MS, "status 307").await;
+    assert_eq!(json(&field(&peer.0, "asked")), r#"["GET /_geecache/g/moved","GET /_geecache/g/elsewhere"]"#);
+    peer.close().await;
+}
+
+#[wasm_bindgen_test]
+async fn a_body_without_end_is_cut_at_max_entry_bytes() {
+    let peer = Peer::start().await;
+    peer.failed("endless", PATIENT_MS, "larger than maxEntryBytes").await;
+    peer.call("hasClosed", "endless").await;
+    peer.close().await;
+}
+
+#[wasm_bindgen_test]
+async fn the_timeout_covers_the_head_and_the_body() {
+    let peer = Peer::start().await;
+    peer.failed("silent", 30.0, "could not be reached").await;
+    peer.call("hasClosed", "silent").await;
+    peer.failed("dripping", 60.0, "broke off").await;
+    peer.call("hasClosed", "dripping").await;
+    peer.close().await;
+}
+
+#[wasm_bindgen_test]
+async fn a_peer_that_is_gone() {
+    let peer = Peer::start().await;
+    let gone = Peer(peer.0.clone());
+    peer.close().await;
+    gone.failed("value", PATIENT_MS, "could not be reached").await;
+}

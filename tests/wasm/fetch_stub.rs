@@ -1,0 +1,242 @@
+//! Asking a peer through fetchers made of a few lines: what is asked, and what becomes of whatever comes back.
+
+use wasm_bindgen::JsValue;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::support::{Shell, js, json};
+
+/// A fetcher whose `fetch(url, init)` is this body.
+fn fetcher(body: &str) -> JsValue {
+    js(&["({ asked: [], async fetch(url, init) { this.asked.push(url); ", body, " } })"].concat())
+}
+
+fn shell() -> Shell {
+    Shell::with_group("{}", "{ maxBytes: 4_096, maxEntryBytes: 100 }")
+}
+
+/// What asking this object comes to, within a minute.
+async fn came(fetcher: &JsValue) -> String {
+    shell().ask(fetcher, "http://peer", b"k", 60_000.0).await
+}
+
+/// That a peer counts as failed, with this message.
+async fn failed(fetcher: &JsValue, said: &str) {
+    let came = came(fetcher).await;
+    assert!(came.starts_with("[3,\"") && came.contains(said), "expected {said:?}, got {came}");
+}
+
+#[wasm_bindgen_test]
+async fn what_is_asked() {
+    let fetcher = fetcher("this.init = init; return new Response('v');");
+    for origin in ["http://peer:80", "http://peer:80/", "https://peer/below/"] {
+        assert_eq!(shell().ask(&fetcher, origin, "a b/ž%+".as_bytes(), 1_000.0).await, r#"[0,"v",-1]"#);
+    }
+    let field = super::support::field;
+    let key = "/_geecache/g/a%20b%2F%C5%BE%25%2B";
+    assert_eq!(
+        json(&field(&fetcher, "asked")),
+        format!(r#"["http://peer:80{key}","http://peer:80{key}","https://peer/below{key}"]"#)
+    );
+    let init = field(&fetcher, "init");
+    assert_eq!(field(&init, "method").as_string().as_deref(), Some("GET"));
+    assert_eq!(field(&init, "redirect").as_string().as_deref(), Some("manual"));
+    assert!(field(&init, "signal").is_object());
+}
+
+#[wasm_bindgen_test]
+async fn keys_that_no_url_carries_are_not_asked_for() {
+    let fetcher = fetcher("return new Response('another key');");
+    let long = vec![b'x'; 7_000];
+    for key in [&b"."[..], b"..", &long] {
+        let came = shell().ask(&fetcher, "http://peer", key, 1_000.0).await;
+        assert!(came.contains("no URL can carry the key"), "{came}");
+    }
+    assert_eq!(json(&super::support::field(&fetcher, "asked")), "[]");
+}
+
+#[wasm_bindgen_test]
+async fn answers_by_status_and_outcome() {
+    let response = |status: &str, headers: &str, body: &str| {
+        fetcher(
+            &["return new Response(", body, ", { status: ", status, ", headers: {", headers, "} });"]
+                .concat(),
+        )
+    };
+    for (status, headers, body, expected) in [
+        ("200", "", "'v'", r#"[0,"v",-1]"#),
+        ("200", "", "''", r#"[0,"",-1]"#),
+        ("200", "", "null", r#"[0,"",-1]"#),
+        ("200", "'geecache-fresh-ms': '1500'", "'v'", r#"[0,"v",1500]"#),
+        ("200", "'Geecache-Fresh-Ms': '0'", "'v'", r#"[0,"v",0]"#),
+        ("200", "'geecache-fresh-ms': 'soon'", "'v'", r#"[0,"v",0]"#),
+        ("200", "'geecache-fresh-ms': '-1'", "'v'", r#"[0,"v",0]"#),
+        ("200", "'geecache-fresh-ms': ''", "'v'", r#"[0,"v",0]"#),
+        ("200", "'geecache-fresh-ms': '99999999999999999999'", "'v'", r#"[0,"v",0]"#),
+        ("200", "'geecache-outcome': 'absent'", "'v'", r#"[0,"v",-1]"#),
+        ("404", "'geecache-outcome': 'absent'", "'x'", "[1]"),
+        ("500", "'geecache-outcome': 'load-failed'", "'away'", r#"[2,"away"]"#),
+        ("500", "'geecache-outcome': 'load-failed'", "new Uint8Array([255])", "[2,\"\u{fffd}\"]"),
+        ("500", "'geecache-outcome': 'load-failed'", "null", r#"[2,""]"#),
+    ] {
+        assert_eq!(came(&response(status, headers, body)).await, expected, "{status} {headers} {body}");
+    }
+    for (status, headers) in [
+        ("404", ""),
+        ("404", "'geecache-outcome': 'load-failed'"),
+        ("404", "'geecache-outcome': 'Absent '.repeat(2)"),
+        ("500", ""),
+        ("500", "'geecache-outcome': 'absent'"),
+        ("503", "'geecache-outcome': 'load-failed'"),
+        ("201", ""),
+        ("301", "location: '/x'"),
+        ("307", "location: '/x'"),
+        ("400", ""),
+        ("502", ""),
+    ] {
+        failed(&response(status, headers, "'<h1>'"), &["answered with status ", status].concat()).await;
+    }
+}
+
+#[wasm_bindgen_test]
+async fn an_opaque_redirect_is_a_failure() {
+    failed(&fetcher("return Response.error();"), "status 0").await;
+}
+
+#[wasm_bindgen_test]
+async fn a_body_is_read_up_to_max_entry_bytes() {
+    let fill = |bytes: &str| fetcher(&["return new Response('x'.repeat(", bytes, "));"].concat());
+    assert!(came(&fill("100")).await.starts_with("[0,"));
+    failed(&fill("101"), "larger than maxEntryBytes").await;
+    let endless = fetcher(
+        "const it = this; it.given = 0;
+         return new Response(new ReadableStream({ pull(c) { it.given++; c.enqueue(new Uint8Array(30)); }, cancel() { it.cancelled = true; } }));",
+    );
+    failed(&endless, "larger than maxEntryBytes").await;
+    assert_eq!(super::support::field(&endless, "cancelled"), true);
+    assert!(super::support::field(&endless, "given").as_f64().expect("a count") < 10.0);
+}
+
+#[wasm_bindgen_test]
+async fn a_body_in_pieces_is_put_together() {
+    let body = "return new Response(new ReadableStream({ start(c) { for (const piece of ['a', '', 'bc', 'd']) c.enqueue(new TextEncoder().encode(piece)); c.close(); } }));";
+    assert_eq!(came(&fetcher(body)).await, r#"[0,"abcd",-1]"#);
+}
+
+#[wasm_bindgen_test]
+async fn whatever_a_fetcher_gives_is_a_failed_peer_and_no_trap() {
+    let headers = "status: 200, headers: new Headers()";
+    for (body, said) in [
+        ("throw new TypeError('away');", "could not be reached: away"),
+        ("throw undefined;", "could not be reached"),
+        ("throw 'a text';", "could not be reached"),
+        ("throw { get message() { throw 7; } };", "could not be reached"),
+        ("return undefined;", "gave no response"),
+        ("return null;", "gave no response"),
+        ("return 7;", "gave no response"),
+        ("return {};", "broke off"),
+        (&format!("return {{ {headers}, body: 'text' }};"), "broke off"),
+        (
+            &format!("return {{ {headers}, body: {{ getReader() {{ throw new Error('locked'); }} }} }};"),
+            "broke off: locked",
+        ),
+        (&format!("return {{ {headers}, body: {{ getReader() {{}} }} }};"), "broke off"),
+        (
+            &format!(
+                "return {{ {headers}, body: {{ getReader: () => ({{ read() {{ throw new Error('cut'); }} }}) }} }};"
+            ),
+            "broke off: cut",
+        ),
+        (&format!("return {{ {headers}, body: {{ getReader: () => ({{ read() {{}} }}) }} }};"), "broke off"),
+        (
+            &format!(
+                "return {{ {headers}, body: {{ getReader: () => ({{ read: () => ({{ value: 'text' }}) }}) }} }};"
+            ),
+            "broke off",
+        ),
+        (&format!("return {{ {headers}, get body() {{ throw new Error('no body'); }} }};"), "no body"),
+        ("return { headers: new Headers(), body: null };", "status 0"),
+        ("return { status: 'text', body: null };", "status 0"),
+        ("return { status: 404, body: null };", "status 404"),
+        ("return { status: 404, headers: { get() { throw 7; } }, body: null };", "status 404"),
+        ("const used = new Response('x'); await used.text(); return used;", "broke off"),
+        (
+            "return new Response(new ReadableStream({ start(c) { c.error(new Error('cut')); } }));",
+            "broke off: cut",
+        ),
+        (
+            "return new Response(new ReadableStream({ start(c) { c.enqueue('text'); c.close(); } }));",
+            "broke off",
+        ),
+        (
+            "return new Response(new ReadableStream({ pull: (c) => c.enqueue(new Uint8Array(99)), cancel: () => Promise.reject(1) }));",
+            "larger",
+        ),
+    ] {
+        failed(&fetcher(body), said).await;
+    }
+    for no_fetcher in
+        ["null", "undefined", "7", "{}", "{ fetch: 7 }", "{ get fetch() { throw new Error('no'); } }"]
+    {
+        failed(&js(no_fetcher), "could not be reached").await;
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_fetch_without_a_promise_is_as_good() {
+    assert_eq!(came(&js("({ fetch: () => new Response('v') })")).await, r#"[0,"v",-1]"#);
+    let thenable = "({ fetch: () => ({ then(resolve) { resolve(new Response('v')); } }) })";
+    assert_eq!(came(&js(thenable)).await, r#"[0,"v",-1]"#);
+}
+
+#[wasm_bindgen_test]
+async fn the_signal_ends_a_fetch_that_heeds_it() {
+    let fetcher = fetcher(
+        // A signal's own timer does not keep Node from ending.
+        "const alive = setInterval(() => {}, 1_000);
+         return new Promise((_, reject) => init.signal.addEventListener('abort', () => { clearInterval(alive); reject(init.signal.reason); }));",
+    );
+    let came = shell().ask(&fetcher, "http://peer", b"k", 20.0).await;
+    assert!(came.starts_with("[3,") && came.contains("could not be reached"), "{came}");
+}
+
+#[wasm_bindgen_test]
+async fn asks_in_flight_do_not_mix_nor_hold_the_core() {
+    let mut shell = shell();
+    let gates = js(
+        "({ open: {}, fetch(url) { return new Promise((resolve) => { this.open[url.at(-1)] = () => resolve(new Response(url.at(-1))); }); } })",
+    );
+    let asks: Vec<_> = ["a", "b", "c"]
+        .into_iter()
+        .map(|key| {
+            let bytes = shell.key(key.as_bytes());
+            let fetcher: JsValue = gates.clone();
+            shell.core.ask(0, bytes, fetcher.into(), "http://peer".to_owned(), 60_000.0)
+        })
+        .collect();
+    // The core is free while they are out; a turn later all three are.
+    shell.load("k", 0.0, b"v");
+    super::support::settled(js("new Promise(setImmediate)")).await.expect("a turn");
+    for key in ["c", "a", "b"] {
+        js_sys::Function::new_with_args("gates", &format!("gates.open.{key}();"))
+            .call1(&JsValue::NULL, &gates)
+            .expect("it is out");
+    }
+    for (ask, key) in asks.into_iter().zip(["a", "b", "c"]) {
+        let came = super::support::settled(ask.into()).await.expect("it never rejects");
+        let bytes = super::support::field(&came, "1");
+        assert_eq!(js_sys::Uint8Array::new(&bytes).to_vec(), key.as_bytes());
+    }
+    assert_eq!(shell.peek("k", 0.0), Some(b"v".to_vec()));
+}
+
+#[wasm_bindgen_test]
+async fn a_group_that_is_none_asks_for_nothing_it_could_keep() {
+    let mut shell = shell();
+    let bytes = shell.key(b"k");
+    let fetcher = fetcher("return new Response('v');");
+    let came = super::support::settled(
+        shell.core.ask(9, bytes, fetcher.into(), "http://peer".to_owned(), 1_000.0).into(),
+    )
+    .await;
+    assert_eq!(super::support::field(&came.expect("it never rejects"), "0"), 3);
+}

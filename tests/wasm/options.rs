@@ -1,0 +1,167 @@
+//! Options on their way in: each one that makes no sense is refused by its name, with its code.
+
+use geecache_edge::wasm::Core;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::support::{DONE, HIT, LOAD, Shell, js, thrown};
+
+const WHOLE: &str = "must be a whole number";
+
+#[wasm_bindgen_test]
+fn a_pool_refuses_each_option_by_its_name() {
+    for (options, said) in [
+        ("{ self: 7 }", "option self must be a string"),
+        ("{ self: '' }", "option self is empty"),
+        ("{ peers: 'a' }", "option peers must be an array"),
+        ("{ peers: { 0: 'a', length: 1 } }", "option peers must be an array"),
+        ("{ peers: ['a', undefined] }", "option peers must be an array"),
+        ("{ peers: ['a', ''] }", "option peers holds an empty name"),
+        ("{ peers: Array(10_001).fill('a') }", "option peers.length"),
+        ("{ replicas: 0 }", "option replicas is 0"),
+        ("{ replicas: 1_001 }", "option replicas is 1001"),
+        ("{ replicas: 2 ** 33 }", "option replicas"),
+        ("{ replicas: 1.5 }", WHOLE),
+        ("{ replicas: '50' }", WHOLE),
+        ("{ replicas: -1 }", WHOLE),
+        ("{ replicas: NaN }", WHOLE),
+        ("{ replicas: Infinity }", WHOLE),
+        ("{ replicas: 50n }", WHOLE),
+        ("{ replicas: 2 ** 60 }", WHOLE),
+        ("{ basePath: 7 }", "option basePath must be a string"),
+        ("{ basePath: '' }", "option basePath"),
+        ("{ basePath: '/' }", "option basePath"),
+        ("{ basePath: 'x/' }", "option basePath"),
+        ("{ basePath: '/x' }", "option basePath"),
+        ("{ basePath: '/../' }", "option basePath"),
+        ("{ basePath: '/ж/' }", "option basePath"),
+        ("{ replica: 1 }", "option \"replica\" is unknown"),
+        ("{ 'a\\nb': 1 }", "option \"a\u{fffd}b\" is unknown"),
+        ("undefined", "must be an object"),
+        ("null", "must be an object"),
+        ("'text'", "must be an object"),
+    ] {
+        let (code, message) = thrown(Core::new(js(options)));
+        assert_eq!(code, "ERR_OPTION", "{options}");
+        assert!(message.contains(said), "{options}: {message}");
+    }
+}
+
+#[wasm_bindgen_test]
+fn undefined_and_null_leave_a_default() {
+    for options in ["{}", "{ self: undefined, peers: null, replicas: undefined, basePath: null }"] {
+        let shell = Shell::new(options);
+        assert_eq!(shell.core.owner(shell.key(b"k")), None);
+        assert!(shell.core.question("GET", "/_geecache/g/k").is_some());
+    }
+}
+
+#[wasm_bindgen_test]
+fn a_group_refuses_each_option_by_its_name() {
+    let mut shell = Shell::new("{}");
+    let mut wrong = vec![
+        ("{}".to_owned(), "option maxBytes is missing".to_owned()),
+        ("null".to_owned(), "must be an object".to_owned()),
+        ("{ maxBytes: 1_023 }".to_owned(), "option maxBytes is 1023".to_owned()),
+        ("{ maxBytes: 2 ** 32 + 4_096 }".to_owned(), "option maxBytes is 4 GiB or more".to_owned()),
+        (
+            "{ maxBytes: 4_096, maxEntryBytes: 2 ** 32 + 7 }".to_owned(),
+            "option maxEntryBytes is 4 GiB or more".to_owned(),
+        ),
+        ("{ maxBytes: 4_096, maxEntryBytes: 0 }".to_owned(), "option maxEntryBytes is 0".to_owned()),
+        ("{ maxBytes: 4_096, maxEntryBytes: 4_097 }".to_owned(), "option maxEntryBytes is 4097".to_owned()),
+        ("{ maxBytes: 4_096, ttlMs: 0 }".to_owned(), "option ttlMs is 0".to_owned()),
+        ("{ maxBytes: 4_096, deadlineMs: 0 }".to_owned(), "option deadlineMs is 0".to_owned()),
+        ("{ maxBytes: 4_096, deadlineMs: 2 ** 31 }".to_owned(), "option deadlineMs".to_owned()),
+        ("{ maxBytes: 4_096, peerTimeoutMs: 0 }".to_owned(), "option peerTimeoutMs is 0".to_owned()),
+        ("{ maxBytes: 4_096, failover: 17 }".to_owned(), "option failover is 17".to_owned()),
+        ("{ maxBytes: 4_096, failover: 2 ** 40 }".to_owned(), "option failover".to_owned()),
+        ("{ maxBytes: 4_096, ttl: 7 }".to_owned(), "option \"ttl\" is unknown".to_owned()),
+        ("{ maxBytes: 4_096, load() {} }".to_owned(), "option \"load\" is unknown".to_owned()),
+    ];
+    for name in [
+        "maxBytes",
+        "maxEntryBytes",
+        "ttlMs",
+        "staleWhileRevalidateMs",
+        "staleIfErrorMs",
+        "hotTtlMs",
+        "deadlineMs",
+        "peerTimeoutMs",
+        "failover",
+    ] {
+        for value in ["-1", "0.5", "NaN", "Infinity", "'7'", "true", "{}", "7n", "Symbol()"] {
+            wrong.push((format!("{{ maxBytes: 4_096, {name}: {value} }}"), format!("option {name} {WHOLE}")));
+        }
+    }
+    for (options, said) in &wrong {
+        let (code, message) = thrown(shell.core.add_group("g", js(options)));
+        assert_eq!(code, "ERR_OPTION", "{options}");
+        assert!(message.contains(said), "{options}: {message}");
+    }
+    assert_eq!(shell.core.add_group("g", js("{ maxBytes: 4_096 }")), Ok(0), "none of them left a group");
+}
+
+#[wasm_bindgen_test]
+fn a_getter_that_throws_is_an_option_that_is_not_there() {
+    let options = js("({ get maxBytes() { throw new Error('no'); } })");
+    let (code, message) = thrown(Shell::new("{}").core.add_group("g", options));
+    assert_eq!(code, "ERR_OPTION");
+    assert!(message.contains("maxBytes is missing"), "{message}");
+}
+
+#[wasm_bindgen_test]
+fn group_names_have_codes_of_their_own() {
+    let mut shell = Shell::new("{}");
+    let long = "x".repeat(256);
+    for name in ["", ".", "..", ".....", "/", "a/b", &long] {
+        let (code, message) = thrown(shell.core.add_group(name, js("{ maxBytes: 4_096 }")));
+        assert_eq!(code, "ERR_GROUP", "{name}");
+        assert!(message.contains("choose another") && message.len() < 200, "{message}");
+    }
+    for (number, name) in ["a", "a b", "группа", "..a", "%zz", "\0", &long[1..]].into_iter().enumerate()
+    {
+        assert_eq!(shell.core.add_group(name, js("{ maxBytes: 4_096 }")), Ok(number as u32), "{name}");
+        let (code, _) = thrown(shell.core.add_group(name, js("{ maxBytes: 4_096 }")));
+        assert_eq!(code, "ERR_GROUP_EXISTS", "{name}");
+    }
+}
+
+#[wasm_bindgen_test]
+fn every_option_of_a_group_arrives() {
+    let options = "{ maxBytes: 4_096, maxEntryBytes: 100, ttlMs: 10, staleWhileRevalidateMs: 5, staleIfErrorMs: 7, \
+                   hotTtlMs: 3, deadlineMs: 900, peerTimeoutMs: 80, failover: 0 }";
+    let mut shell = Shell::with_group("{}", options);
+    assert_eq!(shell.stat("maxBytes"), 4_096.0);
+    assert_eq!(shell.core.reserve(0, 101), 0);
+    shell.load("k", 1_000.0, b"v");
+    assert_eq!(shell.begin("k", 1_000.0), HIT);
+    assert_eq!(shell.fresh_ms(), 10.0);
+    assert_eq!(shell.begin("k", 1_014.0), super::support::STALE);
+    assert_eq!(
+        shell.core.told(0, shell.flight(), 1_014.0, super::support::CAME_LOAD_FAILED, -1.0),
+        super::support::STALE
+    );
+    assert_eq!(shell.begin("k", 1_017.0), LOAD);
+    assert_eq!(shell.within_ms(), 900.0);
+    assert_eq!(shell.core.told(0, shell.flight(), 1_017.0, super::support::CAME_LOAD_FAILED, -1.0), DONE);
+}
+
+#[wasm_bindgen_test]
+fn the_options_of_asking_arrive() {
+    use super::support::{ASK, CAME_PEER_FAILED};
+    let group = "{ maxBytes: 4_096, hotTtlMs: 3, deadlineMs: 900, peerTimeoutMs: 80, failover: 1 }";
+    let mut shell = Shell::with_group("{ self: 'me', peers: ['b', 'c'], replicas: 3 }", group);
+    assert_eq!(shell.begin("k", 0.0), ASK);
+    assert_eq!(shell.within_ms(), 80.0);
+    let flight = shell.flight();
+    assert_eq!(shell.core.told(0, flight, 10.0, CAME_PEER_FAILED, -1.0), ASK, "failover to the other");
+    assert_eq!(shell.core.told(0, flight, 20.0, CAME_PEER_FAILED, -1.0), LOAD);
+    assert_eq!(shell.within_ms(), 880.0, "what is left of the deadline");
+    assert_eq!(shell.came(flight, 20.0, b"v"), DONE);
+    assert_eq!(shell.begin("other", 100.0), ASK);
+    let flight = shell.flight();
+    assert!(shell.hand(b"v"));
+    assert_eq!(shell.core.told(0, flight, 100.0, 0, 50.0), DONE);
+    assert_eq!(shell.begin("other", 102.0), HIT);
+    assert_eq!(shell.fresh_ms(), 1.0, "hotTtlMs is shorter than what the owner said");
+}

@@ -91,7 +91,7 @@ export class Flights {
     for (;;) {
       if (came.kind === "peer failed") why = came.why;
       // An error without a cause of its own, a deadline that passed, may come of the peer that failed before.
-      if (came.kind === "failed") came.error.cause ??= why;
+      if (why !== undefined && came.kind === "failed" && !("cause" in came.error)) came.error.cause = why;
       const next = this.#tell(flight, came);
       if (next === AGAIN) return undefined;
       if (next === STALE) return { kind: "value", bytes: this.#core.value(), freshMs: 0, source: "stale" };

@@ -97,7 +97,7 @@ export class Pool<Env = unknown> {
 
   #reach(peer: string, env: Env): { fetcher: Fetcher; origin: string } {
     const origin = isUrl(peer) ? peer : ANY_ORIGIN;
-    return { fetcher: this.#connect?.(peer, env) ?? overHttp, origin };
+    return { fetcher: this.#connect ? this.#connect(peer, env) : overHttp, origin };
   }
 
   #refuseUnreachable(peers: readonly string[]): void {

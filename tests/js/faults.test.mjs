@@ -104,7 +104,7 @@ test("a load in flight when the instance is replaced still answers its callers",
 test("who follows a flight of a replaced instance does not wait for a leader that hangs", async () => {
   const pool = createPool();
   let runs = 0;
-  const group = pool.group("g", { ...MAX, deadlineMs: 1_000, load: (key) => (runs++ === 0 ? new Promise(() => {}) : bytes(key)) });
+  const group = pool.group("g", { ...MAX, deadlineMs: 2_000, load: (key) => (runs++ === 0 ? new Promise(() => {}) : bytes(key)) });
   const leader = group.get("k");
   const follower = group.get("k");
   trap(pool);
@@ -134,7 +134,7 @@ function asker(answers, options = {}) {
   const fetch = (url, init) => (asked.push({ url, init }), answers[asked.length - 1] ?? new Response("theirs"));
   const pool = createPool({ peers: ["b"], connect: () => ({ fetch }) });
   const { load, total } = counting((key) => new Promise((resolve) => setTimeout(() => resolve(bytes(`own ${key}`)), 30)));
-  return { pool, asked, total, group: pool.group("g", { ...MAX, failover: 0, peerTimeoutMs: 20, deadlineMs: 30_000, load, ...options }) };
+  return { pool, asked, total, group: pool.group("g", { ...MAX, failover: 0, peerTimeoutMs: 2_000, deadlineMs: 30_000, load, ...options }) };
 }
 
 test("a trap while a peer is asked: our own loader answers, with all the time that is left", async () => {
@@ -198,7 +198,7 @@ test("a trap in the same turn as an ask, before it has gone out", async () => {
 
 test("a trap between every two steps of an ask", async () => {
   // However many turns of the microtask queue an ask takes: the trap comes after each number of them once.
-  for (let turns = 0; turns < 40; turns++) {
+  for (let turns = 0; turns < 30; turns++) {
     const { pool, group } = asker([]);
     const caller = group.get("k");
     for (let i = 0; i < turns; i++) await null;

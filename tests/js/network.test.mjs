@@ -200,6 +200,14 @@ for (const [what, connect] of [
   });
 }
 
+test("where connect gives nothing, nobody is asked in its place", async (t) => {
+  const fetched = t.mock.method(globalThis, "fetch", async () => new Response("somebody else's"));
+  const pool = createPool({ peers: ["b", "http://peer.test"], connect: () => undefined });
+  const group = pool.group("g", { ...MAX, ...PATIENT, load: () => bytes("own") });
+  for (let i = 0; i < 10; i++) assert.equal(text(await group.get(`k${i}`)), "own");
+  assert.equal(fetched.mock.callCount(), 0);
+});
+
 test("a fetch that answers at once, without a promise, is as good", async () => {
   const pool = createPool({ peers: ["b"], connect: () => ({ fetch: () => new Response("v") }) });
   const group = pool.group("g", { ...MAX, ...PATIENT, load: () => bytes("own") });

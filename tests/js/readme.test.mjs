@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { execFileSync } from "node:child_process";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { transform } from "esbuild";
@@ -12,6 +13,15 @@ const scratch = await mkdtemp(join(root, ".cache/readme-"));
 await mkdir(join(scratch, "node_modules"));
 await symlink(join(root, "pkg"), join(scratch, "node_modules/geecache-edge"), "dir");
 after(() => rm(scratch, { recursive: true }));
+
+test("the worker of README.md has its types right", async () => {
+  const [, source] = /```ts\n([\s\S]*?)```/.exec(await readFile(join(root, "README.md"), "utf8")) ?? [];
+  await writeFile(join(scratch, "worker.ts"), source ?? "");
+  const compilerOptions = { strict: true, noEmit: true, target: "es2022", lib: ["es2024", "dom"], module: "nodenext", types: [], skipLibCheck: false };
+  await writeFile(join(scratch, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["worker.ts"] }));
+  await writeFile(join(scratch, "package.json"), '{ "type": "module" }');
+  execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", scratch], { stdio: ["ignore", "inherit", "inherit"] });
+});
 
 for (const readme of ["README.md", "pkg-template/README.md"]) {
   test(`the worker of ${readme}`, async () => {

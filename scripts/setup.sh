@@ -2,6 +2,7 @@
 # Brings in what building and testing needs and is not here yet, into .cache/ and node_modules/; a second run passes in a moment.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/wasm-std.sh"
 cd "$root"
 tools=$cache/tools-$wasm_pack_version-$wasm_bindgen_version
 stamp=$cache/setup.stamp
@@ -18,13 +19,17 @@ node_major=$(node -p 'process.versions.node.split(".")[0]')
 [ "$node_major" -ge 20 ] || die "Node.js $(node --version) is too old, 20 or newer is needed."
 
 # Everything that decides what has to be there. When none of it changed since the last full run, there is nothing to do.
-fingerprint=$({
-  cat scripts/lib.sh scripts/setup.sh scripts/wasm-toolchain.sh package-lock.json
-  rustc --version; node --version; say "$root" "${WASM_TOOLCHAIN:-}"
-} | cksum)
+fingerprint() {
+  {
+    cat scripts/lib.sh scripts/setup.sh scripts/wasm-toolchain.sh scripts/wasm-std.sh scripts/size-std.sh package-lock.json
+    rustc --version; node --version; say "$root" "${WASM_TOOLCHAIN:-}"
+    # Once std's source has come, what went without it is built again.
+    if has_std_source rustc; then say "std's source"; fi
+  } | cksum
+}
 all_there() {
-  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$fingerprint" ] && [ -x "$tools/bin/wasm-pack" ] && [ -f node_modules/.installed ] || return 1
-  (. "$cache/env.sh" && [ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" ])
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(fingerprint)" ] && [ -x "$tools/bin/wasm-pack" ] && [ -f node_modules/.installed ] || return 1
+  (. "$cache/env.sh" && [ -d "$(rustc --print sysroot)/lib/rustlib/$triple/lib" ] && [ -x "${PACKAGE_RUSTC:-/bin/sh}" ])
 }
 if all_there; then
   say "setup: everything is there"
@@ -58,7 +63,8 @@ jobs=()
 end_jobs() { for job in "${jobs[@]}"; do kill -TERM -- "-$job" 2>/dev/null || true; done; }
 trap 'end_jobs; exit 130' INT TERM
 start() { "$@" & jobs+=("$!"); }
-start scripts/wasm-toolchain.sh
+compilers() { scripts/wasm-toolchain.sh && scripts/size-std.sh; }
+start compilers
 [ -x "$tools/bin/wasm-pack" ] || start step tools "wasm-pack $wasm_pack_version, wasm-bindgen $wasm_bindgen_version from crates.io" install_tools
 [ -f node_modules/.installed ] && [ "$(cat node_modules/.installed)" = "$(cksum <package-lock.json)" ] ||
   start step npm "runtimes and compilers from npm" install_npm
@@ -66,23 +72,26 @@ failed=0
 for job in "${jobs[@]}"; do wait "$job" || failed=1; done
 [ "$failed" = 0 ] || die "not complete, see above. What was finished is kept: run it again once the cause is gone."
 
+done_with=$(fingerprint)
 . "$cache/wasm-toolchain.env"
+. "$cache/size-std.env"
 # One folder never holds what two compilers, or two builds of std, made.
 target=$root/target/wasm
-if [ "$(cat "$target/.toolchain" 2>/dev/null)" != "$wasm_toolchain_key" ]; then
+key="$wasm_toolchain_key ${PACKAGE_RUSTC:-prebuilt}"
+if [ "$(cat "$target/.toolchain" 2>/dev/null)" != "$key" ]; then
   rm -rf "$target"
   mkdir -p "$target"
-  say "$wasm_toolchain_key" >"$target/.toolchain"
+  say "$key" >"$target/.toolchain"
 fi
 {
   say "# Written by scripts/setup.sh. Source it for wasm builds; native builds go without it."
-  cat "$cache/wasm-toolchain.env"
+  cat "$cache/wasm-toolchain.env" "$cache/size-std.env"
   say "PATH='$tools/bin':'$root/node_modules/.bin':\$PATH; export PATH"
   say "CARGO_TARGET_DIR='$target'; export CARGO_TARGET_DIR"
   # Messages of panics in the wasm would name the builder's home folder.
   say "CARGO_ENCODED_RUSTFLAGS='--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=crates'; export CARGO_ENCODED_RUSTFLAGS"
 } >"$cache/env.sh.new"
 mv "$cache/env.sh.new" "$cache/env.sh"
-say "$fingerprint" >"$stamp.new"
+say "$done_with" >"$stamp.new"
 mv "$stamp.new" "$stamp"
 say "setup: done in $(($(now) - began)) s, wasm32 by the $wasm_toolchain_way"

@@ -2,20 +2,23 @@
 # A Rust compiler with a wasm32 target: rustup's own when it can be had, else Debian's with a std built here. Writes .cache/wasm-toolchain.env.
 set -eu
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/wasm-std.sh"
 
-triple=wasm32-unknown-unknown
 out=$cache/wasm-toolchain.env
 
-write_env() { # PATH-PREFIX LINKER KEY WAY
+write_env() { # PATH-PREFIX LINKER KEY WAY COMPILER
   {
     say "wasm_toolchain_key='$3'"
     say "wasm_toolchain_way='$4'"
+    say "wasm_compiler='$5'"
     [ -z "$1" ] || say "PATH='$1':\$PATH; export PATH"
     [ -z "$2" ] || say "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER='$2'; export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER"
   } >"$out.new"
   mv "$out.new" "$out"
 }
 
+# The compiler itself, not rustup's stand-in for it.
+real_rustc() { real=$(rustc --print sysroot)/bin/rustc; if [ -x "$real" ]; then say "$real"; else command -v rustc; fi; }
 has_target() { [ -d "$(rustc --print sysroot)/lib/rustlib/$triple/lib" ]; }
 add_target() { bounded "$rustup_seconds" rustup target add "$triple" && has_target; }
 
@@ -23,11 +26,11 @@ add_target() { bounded "$rustup_seconds" rustup target add "$triple" && has_targ
 if [ "${WASM_TOOLCHAIN:-}" = debian ]; then
   say "  wasm32 target: the long way was asked for: Debian's compiler, and std built for wasm32"
 elif has_target; then
-  write_env '' '' "$(rustc --version)" "short way (the target was there)"
+  write_env '' '' "$(rustc --version)" "short way (the target was there)" "$(real_rustc)"
   say "  wasm32 target: short way, rustup's own compiler has it"
   exit 0
 elif have rustup && step rustup-target "wasm32 target: short way, rustup target add" add_target 2>/dev/null; then
-  write_env '' '' "$(rustc --version)" "short way (rustup target add)"
+  write_env '' '' "$(rustc --version)" "short way (rustup target add)" "$(real_rustc)"
   exit 0
 else
   say "  wasm32 target: rustup cannot bring it here, so the long way: Debian's compiler, and std built for wasm32"
@@ -49,41 +52,14 @@ compiler="rustc-web cargo-web rust-web-src"
 installed $compiler || step apt-rust "Debian packages $compiler" install $compiler \
   || die "apt-get could not install $compiler. If Debian's own rustc is installed, remove it (apt-get remove rustc) and run this again."
 rustc=/usr/bin/rustc cargo=/usr/bin/cargo
-sysroot=$($rustc --print sysroot)
 version=$($rustc --version --verbose)
-host=$(say "$version" | sed -n 's/^host: //p')
 llvm=$(say "$version" | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
 # The linker must read what this rustc's LLVM writes, so its version follows the compiler's.
 have "wasm-ld-$llvm" || step apt-lld "Debian package lld-$llvm" install "lld-$llvm" || die "apt-get could not install lld-$llvm, the linker for this compiler's LLVM."
 
 key=$(dpkg-query -W -f '${Version}' rustc-web)
 home=$cache/wasm-toolchain-$(say "$key" | tr -c 'A-Za-z0-9.\n' '-')
-source=$sysroot/lib/rustlib/src/rust
-# Built beside its place and renamed when whole, so that an interruption leaves nothing half made.
-# (Steps end in && because the shell's errexit sleeps inside a condition.)
-build_std() {
-  work=$cache/std-build
-  rm -rf "$work" "$home.new"
-  mkdir -p "$work/src" && : >"$work/src/lib.rs" &&
-    printf '[package]\nname = "empty"\nversion = "0.0.0"\nedition = "2021"\n[workspace]\n' >"$work/Cargo.toml" &&
-    compile_std && lay_out_toolchain && rm -rf "$work" "$home" && mv "$home.new" "$home"
-}
-compile_std() {
-  # Bitcode has to be embedded, or a later lto = true fails with "failed to get bitcode". The source package brings the crates that std needs,
-  # but cargo only looks there when told to.
-  cd "$work" && env -u CARGO_ENCODED_RUSTFLAGS -u CARGO_BUILD_TARGET RUSTC_BOOTSTRAP=1 RUSTC=$rustc CARGO_TARGET_DIR="$work/target" \
-    RUSTFLAGS="-Cembed-bitcode=yes --remap-path-prefix=$source=/rust" \
-    $cargo --config 'source.crates-io.replace-with = "std"' --config "source.std.directory = \"$source/library/vendor\"" \
-    build --offline --release --target $triple -Zbuild-std=std,panic_abort,test
-}
-lay_out_toolchain() {
-  lib=$home.new/lib/rustlib
-  mkdir -p "$lib/$triple/lib" "$home.new/bin" && cp "$work/target/$triple/release/deps"/*.rlib "$lib/$triple/lib/" &&
-    rm "$lib/$triple/lib"/libempty-*.rlib && ln -s "$sysroot/lib/rustlib/$host" "$lib/$host" && ln -s "$sysroot/lib/rustlib/etc" "$lib/etc" &&
-    ln -s $cargo "$home.new/bin/cargo" || return 1
-  for tool in rustc rustdoc; do
-    printf '#!/bin/sh\nexec /usr/bin/%s --sysroot "${0%%/bin/*}" "$@"\n' "$tool" >"$home.new/bin/$tool" && chmod +x "$home.new/bin/$tool" || return 1
-  done
-}
-[ -d "$home" ] || step build-std "std for wasm32, by Debian's $($rustc --version)" build_std || die "std could not be built for $triple."
-write_env "$home/bin" "wasm-ld-$llvm" "debian $key" "long way (rustc $key from Debian)"
+# The tests' std, with the test crate.
+build_toolchain() { build_std "$home" $rustc '' -Zbuild-std=std,panic_abort,test && ln -s $cargo "$home/bin/cargo"; }
+[ -x "$home/bin/cargo" ] || step build-std "std for wasm32, by Debian's $($rustc --version)" build_toolchain || die "std could not be built for $triple."
+write_env "$home/bin" "wasm-ld-$llvm" "debian $key" "long way (rustc $key from Debian)" $rustc

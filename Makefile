@@ -1,6 +1,6 @@
 # The commands of geecache-edge; `make` alone lists them. What they do stands in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help demo test package setup lint test-native test-wasm test-js test-workerd bench clean
+.PHONY: help demo test package setup lint test-native test-wasm test-js test-workerd bench fuzz miri clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,8 +32,14 @@ test-js: package ## the package's tests in Node
 test-workerd: package ## the package's tests in real workerd
 	@scripts/test.sh workerd
 
-bench: ## the native benchmarks
-	@cargo bench
+bench: setup ## the store beside its rivals: density, hits, hit ratios (TRACES=DIR: on your traces), collections of garbage
+	@scripts/bench.sh
+
+fuzz: ## the store under random bytes for SECONDS (60), by cargo-fuzz and a nightly compiler
+	@scripts/nightly.sh fuzz
+
+miri: ## the store's tests in Miri, for a good while
+	@scripts/nightly.sh miri
 
 clean: ## remove what was built, and keep the tools (they are in .cache/ and node_modules/)
 	@rm -rf target pkg .cache/package .cache/logs

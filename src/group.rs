@@ -13,13 +13,13 @@
 //! do next, down to the end of the flight. Nothing here waits, reads a clock or draws a random number, so that a
 //! test, a Rust service and the npm package run the same decisions.
 
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::flight::{FlightId, Flights};
 use crate::options::{GroupOptions, check_group, check_key};
 use crate::peer::PeerPicker;
 use crate::stats::Stats;
 pub use crate::step::{Asker, Next, Step, Task, Told};
-use crate::store::{Found, Meta, Spot, Store};
+use crate::store::{Found, Meta, Spot, Store, StoreOptions};
 use crate::time::{Millis, NEVER};
 
 /// How far down the ladder a flight is.
@@ -47,7 +47,13 @@ impl Group {
     pub fn new(name: &str, options: GroupOptions) -> Result<Group, Error> {
         check_group(name)?;
         options.check()?;
-        let store = Store::new(options.max_bytes, options.max_entry_bytes);
+        let store = Store::new(StoreOptions {
+            max_bytes: options.max_bytes,
+            max_entry_bytes: options.max_entry_bytes,
+            policy: options.policy,
+            hash_seed: options.hash_seed,
+        });
+        let store = store.map_err(|error| Error::new(Code::Option, error.to_string()))?;
         Ok(Group { name: name.into(), options, store, flights: Flights::default(), stats: Stats::default() })
     }
 

@@ -1,18 +1,24 @@
 //! Options, their defaults, and what is refused by name.
 
 use crate::error::{Code, Error};
+use crate::store::{MAX_MAX_BYTES, MIN_MAX_BYTES, Policy};
 
 /// The longest key, in bytes of UTF-8.
-pub const MAX_KEY_BYTES: usize = 65_535;
+pub use crate::store::MAX_KEY_BYTES;
 
 /// How a group keeps its entries and how long it waits.
 #[derive(Clone, Debug)]
 pub struct GroupOptions {
     /// The bound on keys, values and bookkeeping together, in bytes. No default: an unbounded cache is refused.
     pub max_bytes: usize,
-    /// The largest key and value together that is kept, and the most that is read of a peer's answer, in bytes.
-    /// Default: `max_bytes`. A larger value is answered and not kept.
+    /// The largest value that is kept, and the most that is read of a peer's answer, in bytes. A larger one is answered
+    /// and not kept. Default: an eighth of `max_bytes`, at most 512 KiB. Memory is taken in steps that hold the largest
+    /// entry, so a greater bound makes it grow in greater steps.
     pub max_entry_bytes: usize,
+    /// What makes room for what. Default: [`Policy::Worth`].
+    pub policy: Policy,
+    /// Seeds the hash of the keys, so that strangers cannot choose keys that collide. Default: 0, the same everywhere.
+    pub hash_seed: u64,
     /// How long a copy is fresh, in ms. Default: `None`, for ever.
     pub ttl_ms: Option<u64>,
     /// How long after that a copy is still answered while one load renews it behind, in ms. Default: 0.
@@ -36,7 +42,9 @@ impl GroupOptions {
     pub fn new(max_bytes: usize) -> GroupOptions {
         GroupOptions {
             max_bytes,
-            max_entry_bytes: max_bytes,
+            max_entry_bytes: (max_bytes / 8).min(512 << 10),
+            policy: Policy::default(),
+            hash_seed: 0,
             ttl_ms: None,
             stale_while_revalidate_ms: 0,
             stale_if_error_ms: 0,
@@ -49,7 +57,7 @@ impl GroupOptions {
 
     /// `ERR_OPTION` for the first option that is out of its range.
     pub fn check(&self) -> Result<(), Error> {
-        within("maxBytes", self.max_bytes as u64, 1_024, 1 << 40)?;
+        within("maxBytes", self.max_bytes as u64, MIN_MAX_BYTES as u64, MAX_MAX_BYTES as u64)?;
         within("maxEntryBytes", self.max_entry_bytes as u64, 1, self.max_bytes as u64)?;
         within("ttlMs", self.ttl_ms.unwrap_or(1), 1, MAX_MS)?;
         within("staleWhileRevalidateMs", self.stale_while_revalidate_ms, 0, MAX_MS)?;

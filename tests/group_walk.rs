@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use geecache_edge::flight::{BEAT_MS, FlightId, SILENT_TICKS};
 use geecache_edge::group::{Asker, Next, Step, Task, Told};
-use geecache_edge::store::Spot;
+use geecache_edge::store::{Policy, Spot};
 use geecache_edge::{Group, GroupOptions, PeerPicker, Stats};
 use support::{Rng, for_seeds};
 
@@ -59,7 +59,11 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn new(rng: &mut Rng, exact: bool) -> Walk<'_> {
-        let mut options = GroupOptions::new(if exact { 1 << 20 } else { 1_024 });
+        // The small one has room for two or three of the largest values.
+        let mut options = GroupOptions::new(if exact { 1 << 20 } else { 8_192 });
+        options.max_entry_bytes = 4_096;
+        // It refuses nobody for being worth less, which the model could not foresee.
+        options.policy = Policy::Lru;
         options.ttl_ms = Some(TTL_MS);
         options.hot_ttl_ms = Some(HOT_MS);
         options.stale_while_revalidate_ms = RENEW_MS;
@@ -113,7 +117,7 @@ impl Walk<'_> {
 
     fn value(&mut self, key: usize) -> Vec<u8> {
         self.values += 1;
-        let padding = if self.exact { 0 } else { self.rng.below(500) as usize };
+        let padding = if self.exact { 0 } else { self.rng.below(3_000) as usize };
         format!("{key}:{}:{}", self.values, "x".repeat(padding)).into_bytes()
     }
 

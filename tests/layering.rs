@@ -14,10 +14,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("stats", &[]),
     // The three that decide, blind to each other and to everything above.
     ("ring", &[]),
-    ("store", &["time"]),
+    ("store", &[]),
     ("flight", &["time"]),
     // What is named and refused, and the seams to the world.
-    ("options", &["error", "ring"]),
+    ("options", &["error", "ring", "store"]),
     ("peer", &["error", "value"]),
     ("wire", &["error", "options", "peer"]),
     // The group joins them.

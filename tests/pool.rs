@@ -169,8 +169,8 @@ fn each_group_option_is_held_to_its_range_by_its_name() {
         (
             "maxBytes",
             |o, n| (o.max_bytes, o.max_entry_bytes) = (n as usize, 1),
-            &[1_024, 1 << 40],
-            &[0, 1_023, (1 << 40) + 1],
+            &[8_192, 3 << 30],
+            &[0, 8_191, (3 << 30) + 1],
         ),
         ("maxEntryBytes", |o, n| o.max_entry_bytes = n as usize, &[1, 1 << 16], &[0, (1 << 16) + 1]),
         ("ttlMs", |o, n| o.ttl_ms = Some(n), &[1, 1 << 42], &[0, (1 << 42) + 1, u64::MAX]),
@@ -201,7 +201,7 @@ fn each_group_option_is_held_to_its_range_by_its_name() {
 #[test]
 fn the_defaults_pass_their_own_check() {
     PoolOptions::default().check().unwrap();
-    GroupOptions::new(1_024).check().unwrap();
+    GroupOptions::new(8_192).check().unwrap();
     assert_eq!((PoolOptions::default().replicas, &*PoolOptions::default().base_path), (50, "/_geecache/"));
     assert_eq!(MAX_KEY_BYTES, 65_535);
 }

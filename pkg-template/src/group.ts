@@ -58,7 +58,8 @@ export class Group<T = Uint8Array, Env = unknown> {
       throw new GeecacheError("ERR_OPTION", "the option codec must have encode and decode: use json() or text()");
     }
     if (typeof name !== "string") throw new GeecacheError("ERR_GROUP", "the group name must be a string");
-    this.#id = core.addGroup(name, numbers);
+    // A seed of its own, so that strangers cannot choose keys that collide. Not `crypto`: no random values at top level.
+    this.#id = core.addGroup(name, { hashSeed: Math.floor(Math.random() * 2 ** 53), ...numbers });
     this.#core = core;
     this.#flights = new Flights(core, this.#id);
     this.#connect = connect;
@@ -100,7 +101,8 @@ export class Group<T = Uint8Array, Env = unknown> {
 
   /**
    * Puts a value here as this node's own, also over a load that is under way. Tells no other peer. False where the value
-   * was not kept, being larger than `maxEntryBytes` allows; an older value of the key is gone then too.
+   * was not kept, being larger than `maxEntryBytes` allows or worth less to the default policy than
+   * what would have had to go for it; an older value of the key is gone then too.
    */
   set(key: string, value: T): boolean {
     const bytes = this.#encode(value);

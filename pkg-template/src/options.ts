@@ -61,14 +61,22 @@ export type Load<T, Env = unknown> = (key: string, scope: LoadScope<Env>) => Pro
 
 /** Options of `pool.group`. */
 export interface GroupOptions<T, Env = unknown> {
-  /** The bound on keys, values and bookkeeping together, in bytes. Required: an unbounded cache is refused. */
+  /** The bound on keys, values and bookkeeping together, in bytes, from 8 KiB to 3 GiB. Required: an unbounded cache is refused. */
   maxBytes: number;
   /** Loads what no peer has. Required. */
   load: Load<T, Env>;
   /** How values become bytes. Default: they are `Uint8Array`s as they are. */
   codec?: Codec<T>;
-  /** The largest entry that is kept, and the most that is read of a peer's answer, in bytes. Default: `maxBytes`. */
+  /**
+   * The largest value that is kept, and the most that is read of a peer's answer, in bytes; a larger one is answered and
+   * not kept. Memory is taken in steps of at least this size. Default: an eighth of `maxBytes`, at most 512 KiB.
+   */
   maxEntryBytes?: number;
+  /**
+   * What makes room for what. `default` keeps what is worth most: uses by size, with age. `lru` drops what was used least
+   * recently, exactly. The `replay` example tells which one fits a trace of yours.
+   */
+  policy?: "default" | "lru";
   /** How long a copy is fresh, in ms. Default: for ever. */
   ttlMs?: number;
   /** How long after that it is still answered while one load renews it behind, in ms. Default: 0. */

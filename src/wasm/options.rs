@@ -28,6 +28,8 @@ pub(super) fn group(options: JsValue) -> Result<GroupOptions, JsValue> {
         &[
             "maxBytes",
             "maxEntryBytes",
+            "policy",
+            "hashSeed",
             "ttlMs",
             "staleWhileRevalidateMs",
             "staleIfErrorMs",
@@ -42,7 +44,13 @@ pub(super) fn group(options: JsValue) -> Result<GroupOptions, JsValue> {
     };
     let defaults = GroupOptions::new(max_bytes);
     Ok(GroupOptions {
-        max_entry_bytes: fields.bytes("maxEntryBytes")?.unwrap_or(max_bytes),
+        max_entry_bytes: fields.bytes("maxEntryBytes")?.unwrap_or(defaults.max_entry_bytes),
+        policy: match fields.text("policy")?.map(|name| name.parse()) {
+            None => defaults.policy,
+            Some(Ok(policy)) => policy,
+            Some(Err(_)) => return Err(thrown(refused("policy", "must be \"lru\" or \"default\""))),
+        },
+        hash_seed: fields.number("hashSeed")?.unwrap_or(0),
         ttl_ms: fields.number("ttlMs")?,
         stale_while_revalidate_ms: fields.number("staleWhileRevalidateMs")?.unwrap_or(0),
         stale_if_error_ms: fields.number("staleIfErrorMs")?.unwrap_or(0),

@@ -25,7 +25,7 @@ function program(t) {
   return { folder, node };
 }
 
-const USE = `const group = createPool().group("g", { maxBytes: 4096, codec: text(), load: (key) => key + "!" });
+const USE = `const group = createPool().group("g", { maxBytes: 8192, codec: text(), load: (key) => key + "!" });
 group.get("k").then((value) => console.log(value, group.peek("k")));`;
 
 test("by name: import in Node, and under the conditions of the other runtimes", async (t) => {
@@ -75,7 +75,7 @@ test("the test network is beside the main entry, not in it", async (t) => {
   const code = `import * as main from "geecache-edge";
 import { TestNetwork } from "geecache-edge/testing";
 const network = new TestNetwork(["a", "b"]);
-for (const [name, pool] of network.pools) pool.group("g", { maxBytes: 4096, codec: main.text(), load: (key) => name });
+for (const [name, pool] of network.pools) pool.group("g", { maxBytes: 8192, codec: main.text(), load: (key) => name });
 console.log("TestNetwork" in main, network.pools.get("a").owner("k") === "a" || network.pools.get("a").owner("k") === "b");`;
   assert.equal(await node("a.mjs", code), "false true");
 });
@@ -103,7 +103,7 @@ test("a program that has answered ends: nothing keeps it alive", async (t) => {
 import { TestNetwork } from "geecache-edge/testing";
 ${USE}
 const network = new TestNetwork(["a", "b"]);
-const groups = [...network.pools.values()].map((pool) => pool.group("g", { maxBytes: 4096, peerTimeoutMs: 600_000, deadlineMs: 600_000, codec: text(), load: () => "v" }));
+const groups = [...network.pools.values()].map((pool) => pool.group("g", { maxBytes: 8192, peerTimeoutMs: 600_000, deadlineMs: 600_000, codec: text(), load: () => "v" }));
 await Promise.all(Array.from({ length: 50 }, (_, i) => groups[i % 2].get("k" + (i % 7))));`;
   assert.equal(await node("a.mjs", code), "k! k!");
 });

@@ -81,6 +81,7 @@ test("peek tells what is here and loads nothing", async () => {
 test("set, remove and clear", async () => {
   const { load, total } = counting();
   const group = createPool().group("g", { ...MAX, load });
+  const emptyBytes = group.stats().usedBytes;
   assert.equal(group.set("a", bytes("1")), true);
   assert.equal(text(await group.get("a")), "1");
   assert.equal(group.set("a", bytes("2")), true);
@@ -92,8 +93,8 @@ test("set, remove and clear", async () => {
   group.set("b", bytes("3"));
   assert.equal(group.stats().entries, 2);
   group.clear();
-  const { entries, usedBytes } = group.stats();
-  assert.deepEqual({ entries, usedBytes }, { entries: 0, usedBytes: 0 });
+  assert.equal(group.stats().entries, 0);
+  assert.equal(group.stats().usedBytes, emptyBytes, "what is used is again what an empty store takes");
   assert.equal(group.peek("b"), undefined);
 });
 
@@ -186,31 +187,38 @@ test("a decoder that throws is ERR_LOAD_TYPE, with its cause", async () => {
   await refused("ERR_LOAD_TYPE", async () => group.peek("k"));
 });
 
-test("the budget holds over many values, and what left is counted", async () => {
+for (const policy of ["default", "lru"]) test(`${policy}: the budget holds over many values, and what left or was refused is counted`, async () => {
   const seed = 7;
   const below = random(seed);
   const maxBytes = 32 * 1024;
-  const group = createPool().group("g", { maxBytes, load: () => undefined });
+  const group = createPool().group("g", { maxBytes, policy, load: () => undefined });
   const model = new Map();
+  let refusals = 0;
   for (let i = 0; i < 3_000; i++) {
     const key = `k${below(200)}`;
     const value = new Uint8Array(below(1_500)).fill(below(256));
-    assert.equal(group.set(key, value), true);
-    model.set(key, value);
+    if (group.set(key, value)) model.set(key, value);
+    else {
+      refusals += 1;
+      model.delete(key);
+      assert.equal(group.peek(key), undefined, "what is refused leaves no older value");
+    }
     const other = `k${below(200)}`;
     const here = group.peek(other);
     if (here !== undefined) assert.deepEqual(here, model.get(other), `seed ${seed}, step ${i}`);
-    const { usedBytes, evictions, entries } = group.stats();
+    const { usedBytes, evictions, refused, entries } = group.stats();
+    assert.equal(refused, refusals);
     assert.ok(usedBytes <= maxBytes, `${usedBytes} bytes`);
     assert.ok(entries <= i + 1 - evictions);
   }
   const { evictions, entries } = group.stats();
-  assert.ok(evictions > 1_000 && entries > 10, `${evictions} ${entries}`);
+  assert.ok(evictions + refusals > 1_000 && evictions > 100 && entries > 10, `${evictions} ${refusals} ${entries}`);
+  assert.ok(policy === "default" || refusals === 0, "lru refuses nothing that fits");
 });
 
 test("a long life in one pool: values up to the budget, memory that grows under the views", async () => {
   const maxBytes = 24 * 1024 * 1024;
-  const group = createPool().group("g", { maxBytes, load: (key) => new Uint8Array(Number(key)).fill(Number(key) % 251) });
+  const group = createPool().group("g", { maxBytes, maxEntryBytes: 21_000_000, load: (key) => new Uint8Array(Number(key)).fill(Number(key) % 251) });
   for (const size of [1, 70_000, 1_000_000, 5_000_000, 12_000_000, 20_000_000, 3]) {
     const value = await group.get(String(size));
     assert.equal(value.length, size);

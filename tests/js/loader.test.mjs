@@ -90,10 +90,11 @@ test("a value of no bytes is a value", async () => {
 });
 
 for (const [what, options, bytesLong] of [
-  ["the budget", { maxBytes: 4_096 }, 5_000],
-  ["the budget with its bookkeeping", { maxBytes: 4_096 }, 4_090],
+  ["the default maxEntryBytes, an eighth of the budget,", {}, 8 * 1024 + 1],
+  ["the budget with its bookkeeping", { maxBytes: 8_192, maxEntryBytes: 8_192 }, 8_100],
   ["maxEntryBytes", { maxEntryBytes: 100 }, 101],
-  ["everything", { maxBytes: 4_096 }, 30_000_000],
+  ["the budget", { maxBytes: 8_192, maxEntryBytes: 8_192 }, 8_193],
+  ["everything", {}, 30_000_000],
 ]) {
   test(`a value above ${what} is answered, not kept, and counted; what was there stays`, async () => {
     const { load, total } = counting(() => new Uint8Array(bytesLong).fill(7));

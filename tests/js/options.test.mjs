@@ -5,7 +5,7 @@ import { createPool } from "../../pkg/entry/node.js";
 import { bytes, refused, text } from "./support.mjs";
 
 const load = () => bytes("v");
-const GROUP = { maxBytes: 4096, load };
+const GROUP = { maxBytes: 8192, load };
 
 test("a pool refuses each option by its name", async () => {
   const wrong = [
@@ -33,9 +33,9 @@ test("undefined and null leave an option at its default", () => {
 test("a group refuses each option by its name", async () => {
   const pool = createPool();
   const wrong = [
-    [{ load }, /maxBytes/], [{ maxBytes: 4096 }, /load/], [{ maxBytes: 4096, load: "x" }, /load/], [{ maxBytes: 4096, load: null }, /load/],
-    ...[0, 1023, 2 ** 32, 2 ** 32 + 4096, 2 ** 41, -1, 1024.5, NaN, Infinity, "4096", true, {}, 4096n].map((maxBytes) => [{ maxBytes, load }, /maxBytes/]),
-    ...[0, 4097, -1, 0.5, "x"].map((maxEntryBytes) => [{ ...GROUP, maxEntryBytes }, /maxEntryBytes/]),
+    [{ load }, /maxBytes/], [{ maxBytes: 8192 }, /load/], [{ maxBytes: 8192, load: "x" }, /load/], [{ maxBytes: 8192, load: null }, /load/],
+    ...[0, 8191, 3 * 2 ** 30 + 1, 2 ** 32, 2 ** 32 + 4096, 2 ** 41, -1, 1024.5, NaN, Infinity, "4096", true, {}, 4096n].map((maxBytes) => [{ maxBytes, load }, /maxBytes/]),
+    ...[0, 8193, -1, 0.5, "x"].map((maxEntryBytes) => [{ ...GROUP, maxEntryBytes }, /maxEntryBytes/]),
     ...["ttlMs", "staleWhileRevalidateMs", "staleIfErrorMs", "hotTtlMs", "deadlineMs", "peerTimeoutMs"].flatMap((name) =>
       [-1, 0.5, "1", NaN, Infinity, 2 ** 43].map((value) => [{ ...GROUP, [name]: value }, new RegExp(name)]),
     ),
@@ -44,6 +44,7 @@ test("a group refuses each option by its name", async () => {
     ...["deadlineMs", "peerTimeoutMs"].map((name) => [{ ...GROUP, [name]: 2 ** 31 }, new RegExp(name)]),
     ...[-1, 17, 0.5].map((failover) => [{ ...GROUP, failover }, /failover/]),
     ...[null, "json", {}, { encode() {} }, { decode() {} }].map((codec) => [{ ...GROUP, codec }, /codec/]),
+    ...["LRU", "", "worth", 7, {}].map((policy) => [{ ...GROUP, policy }, /policy/]),
     [{ ...GROUP, maxByte: 1 }, /"maxByte"/],
     [{ ...GROUP, ttl: 1 }, /"ttl"/],
     [null, /options/], [7, /options/], [undefined, /options/],

@@ -6,8 +6,8 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use super::support::{Shell, js, json};
 
 fn shell() -> Shell {
-    let mut shell = Shell::with_group("{}", "{ maxBytes: 4_096 }");
-    shell.core.add_group("группа /".trim_end_matches('/'), js("{ maxBytes: 4_096 }")).expect("sound options");
+    let mut shell = Shell::with_group("{}", "{ maxBytes: 8_192 }");
+    shell.core.add_group("группа /".trim_end_matches('/'), js("{ maxBytes: 8_192 }")).expect("sound options");
     shell
 }
 

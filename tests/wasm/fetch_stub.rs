@@ -11,7 +11,7 @@ fn fetcher(body: &str) -> JsValue {
 }
 
 fn shell() -> Shell {
-    Shell::with_group("{}", "{ maxBytes: 4_096, maxEntryBytes: 100 }")
+    Shell::with_group("{}", "{ maxBytes: 8_192, maxEntryBytes: 100 }")
 }
 
 /// What asking this object comes to, within a minute.

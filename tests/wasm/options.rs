@@ -61,22 +61,24 @@ fn a_group_refuses_each_option_by_its_name() {
     let mut wrong = vec![
         ("{}".to_owned(), "option maxBytes is missing".to_owned()),
         ("null".to_owned(), "must be an object".to_owned()),
-        ("{ maxBytes: 1_023 }".to_owned(), "option maxBytes is 1023".to_owned()),
+        ("{ maxBytes: 8_191 }".to_owned(), "option maxBytes is 8191".to_owned()),
         ("{ maxBytes: 2 ** 32 + 4_096 }".to_owned(), "option maxBytes is 4 GiB or more".to_owned()),
         (
-            "{ maxBytes: 4_096, maxEntryBytes: 2 ** 32 + 7 }".to_owned(),
+            "{ maxBytes: 8_192, maxEntryBytes: 2 ** 32 + 7 }".to_owned(),
             "option maxEntryBytes is 4 GiB or more".to_owned(),
         ),
-        ("{ maxBytes: 4_096, maxEntryBytes: 0 }".to_owned(), "option maxEntryBytes is 0".to_owned()),
-        ("{ maxBytes: 4_096, maxEntryBytes: 4_097 }".to_owned(), "option maxEntryBytes is 4097".to_owned()),
-        ("{ maxBytes: 4_096, ttlMs: 0 }".to_owned(), "option ttlMs is 0".to_owned()),
-        ("{ maxBytes: 4_096, deadlineMs: 0 }".to_owned(), "option deadlineMs is 0".to_owned()),
-        ("{ maxBytes: 4_096, deadlineMs: 2 ** 31 }".to_owned(), "option deadlineMs".to_owned()),
-        ("{ maxBytes: 4_096, peerTimeoutMs: 0 }".to_owned(), "option peerTimeoutMs is 0".to_owned()),
-        ("{ maxBytes: 4_096, failover: 17 }".to_owned(), "option failover is 17".to_owned()),
-        ("{ maxBytes: 4_096, failover: 2 ** 40 }".to_owned(), "option failover".to_owned()),
-        ("{ maxBytes: 4_096, ttl: 7 }".to_owned(), "option \"ttl\" is unknown".to_owned()),
-        ("{ maxBytes: 4_096, load() {} }".to_owned(), "option \"load\" is unknown".to_owned()),
+        ("{ maxBytes: 8_192, maxEntryBytes: 0 }".to_owned(), "option maxEntryBytes is 0".to_owned()),
+        ("{ maxBytes: 8_192, maxEntryBytes: 8_193 }".to_owned(), "option maxEntryBytes is 8193".to_owned()),
+        ("{ maxBytes: 8_192, ttlMs: 0 }".to_owned(), "option ttlMs is 0".to_owned()),
+        ("{ maxBytes: 8_192, deadlineMs: 0 }".to_owned(), "option deadlineMs is 0".to_owned()),
+        ("{ maxBytes: 8_192, deadlineMs: 2 ** 31 }".to_owned(), "option deadlineMs".to_owned()),
+        ("{ maxBytes: 8_192, peerTimeoutMs: 0 }".to_owned(), "option peerTimeoutMs is 0".to_owned()),
+        ("{ maxBytes: 8_192, failover: 17 }".to_owned(), "option failover is 17".to_owned()),
+        ("{ maxBytes: 8_192, failover: 2 ** 40 }".to_owned(), "option failover".to_owned()),
+        ("{ maxBytes: 8_192, policy: 'LRU' }".to_owned(), "option policy must be".to_owned()),
+        ("{ maxBytes: 3 * 2 ** 30 + 1 }".to_owned(), "option maxBytes is 3221225473".to_owned()),
+        ("{ maxBytes: 8_192, ttl: 7 }".to_owned(), "option \"ttl\" is unknown".to_owned()),
+        ("{ maxBytes: 8_192, load() {} }".to_owned(), "option \"load\" is unknown".to_owned()),
     ];
     for name in [
         "maxBytes",
@@ -90,7 +92,7 @@ fn a_group_refuses_each_option_by_its_name() {
         "failover",
     ] {
         for value in ["-1", "0.5", "NaN", "Infinity", "'7'", "true", "{}", "7n", "Symbol()"] {
-            wrong.push((format!("{{ maxBytes: 4_096, {name}: {value} }}"), format!("option {name} {WHOLE}")));
+            wrong.push((format!("{{ maxBytes: 8_192, {name}: {value} }}"), format!("option {name} {WHOLE}")));
         }
     }
     for (options, said) in &wrong {
@@ -98,7 +100,7 @@ fn a_group_refuses_each_option_by_its_name() {
         assert_eq!(code, "ERR_OPTION", "{options}");
         assert!(message.contains(said), "{options}: {message}");
     }
-    assert_eq!(shell.core.add_group("g", js("{ maxBytes: 4_096 }")), Ok(0), "none of them left a group");
+    assert_eq!(shell.core.add_group("g", js("{ maxBytes: 8_192 }")), Ok(0), "none of them left a group");
 }
 
 #[wasm_bindgen_test]
@@ -114,24 +116,24 @@ fn group_names_have_codes_of_their_own() {
     let mut shell = Shell::new("{}");
     let long = "x".repeat(256);
     for name in ["", ".", "..", ".....", "/", "a/b", &long] {
-        let (code, message) = thrown(shell.core.add_group(name, js("{ maxBytes: 4_096 }")));
+        let (code, message) = thrown(shell.core.add_group(name, js("{ maxBytes: 8_192 }")));
         assert_eq!(code, "ERR_GROUP", "{name}");
         assert!(message.contains("choose another") && message.len() < 200, "{message}");
     }
     for (number, name) in ["a", "a b", "группа", "..a", "%zz", "\0", &long[1..]].into_iter().enumerate()
     {
-        assert_eq!(shell.core.add_group(name, js("{ maxBytes: 4_096 }")), Ok(number as u32), "{name}");
-        let (code, _) = thrown(shell.core.add_group(name, js("{ maxBytes: 4_096 }")));
+        assert_eq!(shell.core.add_group(name, js("{ maxBytes: 8_192 }")), Ok(number as u32), "{name}");
+        let (code, _) = thrown(shell.core.add_group(name, js("{ maxBytes: 8_192 }")));
         assert_eq!(code, "ERR_GROUP_EXISTS", "{name}");
     }
 }
 
 #[wasm_bindgen_test]
 fn every_option_of_a_group_arrives() {
-    let options = "{ maxBytes: 4_096, maxEntryBytes: 100, ttlMs: 10, staleWhileRevalidateMs: 5, staleIfErrorMs: 7, \
+    let options = "{ maxBytes: 8_192, maxEntryBytes: 100, ttlMs: 10, staleWhileRevalidateMs: 5, staleIfErrorMs: 7, \
                    hotTtlMs: 3, deadlineMs: 900, peerTimeoutMs: 80, failover: 0 }";
     let mut shell = Shell::with_group("{}", options);
-    assert_eq!(shell.stat("maxBytes"), 4_096.0);
+    assert_eq!(shell.stat("maxBytes"), 8_192.0);
     assert_eq!(shell.core.reserve(0, 101), 0);
     shell.load("k", 1_000.0, b"v");
     assert_eq!(shell.begin("k", 1_000.0), HIT);
@@ -149,7 +151,7 @@ fn every_option_of_a_group_arrives() {
 #[wasm_bindgen_test]
 fn the_options_of_asking_arrive() {
     use super::support::{ASK, CAME_PEER_FAILED};
-    let group = "{ maxBytes: 4_096, hotTtlMs: 3, deadlineMs: 900, peerTimeoutMs: 80, failover: 1 }";
+    let group = "{ maxBytes: 8_192, hotTtlMs: 3, deadlineMs: 900, peerTimeoutMs: 80, failover: 1 }";
     let mut shell = Shell::with_group("{ self: 'me', peers: ['b', 'c'], replicas: 3 }", group);
     assert_eq!(shell.begin("k", 0.0), ASK);
     assert_eq!(shell.within_ms(), 80.0);

@@ -1,0 +1,122 @@
+//! The store behind four bare exports, to measure it in wasm: size of the code, linear memory, time.
+//! The only place with raw exports; nothing of it ships.
+
+use geecache_edge::store::{Meta, Policy, Store, StoreOptions};
+use std::cell::RefCell;
+
+thread_local! {
+    static STORE: RefCell<Option<Store>> = const { RefCell::new(None) };
+    static DICE: RefCell<u64> = const { RefCell::new(1) };
+    static VALUE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+fn roll() -> u64 {
+    DICE.with_borrow_mut(|dice| {
+        *dice ^= *dice >> 12;
+        *dice ^= *dice << 25;
+        *dice ^= *dice >> 27;
+        dice.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
+    })
+}
+
+fn with<T: Default>(act: impl FnOnce(&mut Store) -> T) -> T {
+    STORE.with_borrow_mut(|store| store.as_mut().map(act).unwrap_or_default())
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn create(max_bytes: usize, lru: u32) -> u32 {
+    let policy = if lru == 1 { Policy::Lru } else { Policy::default() };
+    let store = Store::new(StoreOptions { max_bytes, policy, ..StoreOptions::default() });
+    let made = u32::from(store.is_ok());
+    STORE.with_borrow_mut(|place| *place = store.ok());
+    VALUE.with_borrow_mut(|value| value.resize(64 << 10, 7));
+    made
+}
+
+fn key(number: u64, bytes: &mut [u8; 29]) {
+    *bytes = *b"https://example.net/u/0000000";
+    let mut rest = number as u32;
+    for byte in bytes.iter_mut().rev().take(8) {
+        *byte = b'0' + (rest & 15) as u8;
+        rest >>= 4;
+    }
+}
+
+/// Inserts keys `from..to` with values of `len` bytes. Answers how many were refused.
+#[unsafe(no_mangle)]
+pub extern "C" fn fill(from: u32, to: u32, len: usize) -> u32 {
+    let mut bytes = [0; 29];
+    VALUE.with_borrow(|value| {
+        with(|store| {
+            (from..to)
+                .filter(|&number| {
+                    key(u64::from(number), &mut bytes);
+                    store
+                        .insert(
+                            &bytes,
+                            value.get(..len).unwrap_or(&[]),
+                            Meta { expires_at_ms: 1_800_000_000_000, flags: 0 },
+                        )
+                        .is_err()
+                })
+                .count() as u32
+        })
+    })
+}
+
+/// `steps` operations, three reads to an insert on a miss, on values around `2^octave` bytes. Answers the least that was payload and the least that was in use,
+/// in thousandths of the budget, the one times 10,000.
+#[unsafe(no_mangle)]
+pub extern "C" fn churn(steps: u32, least_octave: u64, octaves: u64, keys: u64) -> u32 {
+    let mut bytes = [0; 29];
+    let (mut least_payload, mut least_used) = (1000, 1000);
+    VALUE.with_borrow(|value| {
+        with(|store| {
+            for step in 0..steps {
+                let number = roll() % keys;
+                key(number, &mut bytes);
+                if store.get(&bytes).is_none() {
+                    let octave = least_octave + roll() % octaves;
+                    let len = ((1u64 << octave) + roll() % (1 << octave)).min(65_536) as usize;
+                    let _ = store.insert(
+                        &bytes,
+                        value.get(..len).unwrap_or(&[]),
+                        Meta { expires_at_ms: 5, flags: 1 },
+                    );
+                }
+                if step % 1024 == 0 {
+                    let thousandths = |bytes: usize| (bytes as u64 * 1000 / store.max_bytes() as u64) as u32;
+                    least_payload = least_payload.min(thousandths(store.payload_bytes()));
+                    least_used = least_used.min(thousandths(store.used_bytes()));
+                }
+            }
+            least_payload * 10_000 + least_used
+        })
+    })
+}
+
+/// Hits on keys `0..keys` in a random order.
+#[unsafe(no_mangle)]
+pub extern "C" fn hits(steps: u32, keys: u64) -> u32 {
+    let mut bytes = [0; 29];
+    with(|store| {
+        (0..steps)
+            .filter(|_| {
+                key(roll() % keys, &mut bytes);
+                store.get(&bytes).is_some()
+            })
+            .count() as u32
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn figure(which: u32) -> f64 {
+    with(|store| match which {
+        0 => store.len() as f64,
+        1 => store.payload_bytes() as f64,
+        2 => store.used_bytes() as f64,
+        3 => store.reserved_bytes() as f64,
+        4 => store.evictions() as f64,
+        _ => store.refusals() as f64,
+    })
+}

@@ -1,0 +1,124 @@
+//! A trace of requests, and what a store makes of it: the counting rules, in one place for the `replay` example, the benchmark
+//! and the test.
+
+use geecache_edge::store::{Policy, Store, StoreOptions};
+use std::collections::HashMap;
+use std::error::Error;
+use std::io::Read;
+
+/// Objects of no size count for this much, so that worth, which is kept in steps, has as many steps as with sizes.
+const UNIT_WEIGHT: u32 = 64;
+
+pub struct Trace {
+    /// Key, as its place in `keys`, and size of every request.
+    requests: Vec<([u8; 4], u32)>,
+    keys: Vec<String>,
+    /// Sizes of all distinct objects.
+    pub footprint: u64,
+}
+
+impl Trace {
+    /// Sizes are 1 where the trace has none, or none are wanted.
+    pub fn read(path: &str, unit_size: bool) -> Result<Trace, Box<dyn Error>> {
+        let file =
+            std::fs::File::open(path).map_err(|cause| format!("cannot open the trace {path}: {cause}"))?;
+        let mut text = String::new();
+        if path.ends_with(".gz") {
+            flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text)?;
+        } else {
+            std::io::BufReader::new(file).read_to_string(&mut text)?;
+        }
+        Trace::parse(path, &text, unit_size)
+    }
+
+    /// The same from text; `path` is for messages.
+    pub fn parse(path: &str, text: &str, unit_size: bool) -> Result<Trace, Box<dyn Error>> {
+        let mut ids: HashMap<&str, u32> = HashMap::new();
+        let mut trace = Trace { requests: Vec::new(), keys: Vec::new(), footprint: 0 };
+        for (number, line) in text.lines().enumerate() {
+            let (key, size) = match line.rsplit_once(',') {
+                Some((key, size)) => (
+                    key,
+                    size.trim().parse().map_err(|_| format!("{path}:{}: `{size}` is no size", number + 1))?,
+                ),
+                None => (line, 1),
+            };
+            let size = if unit_size { 1 } else { size };
+            let next = ids.len() as u32;
+            let id = *ids.entry(key).or_insert_with(|| {
+                trace.footprint += u64::from(size);
+                trace.keys.push(key.to_owned());
+                next
+            });
+            trace.requests.push((id.to_le_bytes(), size));
+        }
+        Ok(trace)
+    }
+
+    /// Counts every request from an empty cache. Capacity is in the unit of the sizes; an object larger than that is a miss.
+    pub fn replay(
+        &self,
+        policy: Policy,
+        capacity: u64,
+        without: Option<&str>,
+    ) -> Result<Replay, Box<dyn Error>> {
+        let sized = self.requests.iter().any(|request| request.1 != 1);
+        let unit = if sized { 1 } else { UNIT_WEIGHT };
+        let keys: usize = self.keys.iter().map(String::len).sum();
+        let options = StoreOptions {
+            max_bytes: (keys + 80 * self.keys.len()).max(1 << 20) * 2,
+            policy,
+            ..StoreOptions::default()
+        };
+        let mut store = without_part(Store::weighing(options, capacity * u64::from(unit))?, without)?;
+        let mut replay = Replay { capacity, requests: self.requests.len(), hits: 0, hit_bytes: 0, bytes: 0 };
+        for &(id, size) in &self.requests {
+            let key = self.keys.get(u32::from_le_bytes(id) as usize).map_or("", String::as_str).as_bytes();
+            replay.bytes += u64::from(size);
+            if store.get(key).is_some() {
+                replay.hits += 1;
+                replay.hit_bytes += u64::from(size);
+            } else {
+                // A refusal is the policy's good right.
+                let _ = store.insert_weighing(key, size * unit);
+            }
+        }
+        Ok(replay)
+    }
+}
+
+#[cfg(feature = "ablation")]
+fn without_part(store: Store, part: Option<&str>) -> Result<Store, Box<dyn Error>> {
+    match part {
+        Some(part) => {
+            store.without(part).ok_or_else(|| "the parts are size, uses, age, ghosts, refusal, bursts".into())
+        }
+        None => Ok(store),
+    }
+}
+
+#[cfg(not(feature = "ablation"))]
+fn without_part(store: Store, part: Option<&str>) -> Result<Store, Box<dyn Error>> {
+    part.map_or(Ok(store), |_| Err("--without wants `--features ablation`".into()))
+}
+
+/// What was counted.
+pub struct Replay {
+    pub capacity: u64,
+    pub requests: usize,
+    pub hits: u64,
+    hit_bytes: u64,
+    bytes: u64,
+}
+
+impl Replay {
+    /// Hits by requests.
+    pub fn ohr(&self) -> f64 {
+        self.hits as f64 / (self.requests as f64).max(1.0)
+    }
+
+    /// Bytes of hits by bytes of requests.
+    pub fn bhr(&self) -> f64 {
+        self.hit_bytes as f64 / (self.bytes as f64).max(1.0)
+    }
+}

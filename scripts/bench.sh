@@ -1,0 +1,14 @@
+#!/bin/sh
+# Every figure beside its rival's from the same run: the store natively, its hit ratios, the store in wasm. TRACES=DIR gives traces.
+set -eu
+. "$(dirname "$0")/lib.sh"
+cd "$root"
+say "== native: resident bytes an entry, nanoseconds a hit ($(uptime | sed 's/.*load/load/'))"
+cargo bench --quiet --bench store
+say "== hit ratios"
+# cargo runs a benchmark in the crate's folder, which is where this stands too.
+cargo bench --quiet --bench hit_ratio
+say "== wasm, in Node $(node --version)"
+. "$cache/env.sh"
+cargo build --quiet --release --manifest-path benches/wasm/Cargo.toml --target wasm32-unknown-unknown
+node --expose-gc benches/wasm.mjs "$@"

@@ -1,0 +1,22 @@
+#!/bin/sh
+# What needs a nightly compiler: fuzz, for SECONDS (60), or miri. Says what is missing, and how to get it.
+set -eu
+. "$(dirname "$0")/lib.sh"
+cd "$root"
+missing() { say "make $1: $2 is missing. Run: $3" >&2; exit 1; }
+nightly() { cargo +nightly --version >/dev/null 2>&1; }
+
+case ${1:-} in
+  fuzz)
+    nightly || missing fuzz "a nightly compiler" "rustup toolchain install nightly"
+    have cargo-fuzz || missing fuzz "cargo-fuzz" "cargo install cargo-fuzz"
+    # No sanitizer: the crate has no unsafe, and without it the fuzzer is several times as quick.
+    exec cargo +nightly fuzz run store --sanitizer none -- -max_total_time="${SECONDS:-60}" -max_len=4096
+    ;;
+  miri)
+    nightly || missing miri "a nightly compiler" "rustup toolchain install nightly"
+    cargo +nightly miri --version >/dev/null 2>&1 || missing miri "Miri" "rustup +nightly component add miri rust-src"
+    exec cargo +nightly miri test --lib store
+    ;;
+  *) die "say fuzz or miri" ;;
+esac

@@ -1,0 +1,293 @@
+//! Memory in equal segments: records are appended, freed in place, and slid together when a segment is emptier than most.
+//!
+//! Everything that grows lives in here, the index too, so nothing is ever asked of the allocator but whole segments and none is given
+//! back: linear memory has no holes that the budget does not see. An address is `segment << shift | offset / 4`; no record begins at
+//! offset 0, so the low part of an address is never 0.
+
+pub(super) type Addr = u32;
+
+/// Records begin on four-byte boundaries, which buys two bits of every address.
+pub(super) const UNIT: usize = 4;
+
+/// First word of a record that is free; the next word is its length in units.
+pub(super) const DEAD: u32 = u32::MAX;
+
+struct Segment {
+    /// Its capacity is the segment's length, reserved at once; its length is how far records reach.
+    bytes: Vec<u8>,
+    /// Bytes of records that are in use.
+    live: usize,
+}
+
+pub(super) struct Arena {
+    segments: Vec<Segment>,
+    segment_len: usize,
+    max_segments: usize,
+    shift: u32,
+    /// The segment that is appended to.
+    open: usize,
+    /// Growing failed once: from then on what is there is the whole of it.
+    starved: bool,
+    #[cfg(test)]
+    exhausted: bool,
+}
+
+/// Why there is no room for a record.
+pub(super) enum NoRoom {
+    /// Something must be evicted first.
+    Full,
+    /// The allocator refused a segment just now.
+    NoMemory,
+}
+
+impl Arena {
+    /// Each segment takes `segment_len` bytes, its place in the list of segments included.
+    pub(super) fn new(segment_len: usize, max_segments: usize) -> Arena {
+        let segment_len = (segment_len - size_of::<Segment>()) / UNIT * UNIT;
+        let shift = usize::BITS - (segment_len / UNIT).leading_zeros();
+        Arena {
+            segments: Vec::new(),
+            segment_len,
+            max_segments,
+            shift,
+            open: 0,
+            starved: false,
+            #[cfg(test)]
+            exhausted: false,
+        }
+    }
+
+    /// Bits that an address takes.
+    pub(super) fn addr_bits(&self) -> u32 {
+        self.shift + (usize::BITS - (self.max_segments - 1).leading_zeros())
+    }
+
+    pub(super) fn segment_len(&self) -> usize {
+        self.segment_len
+    }
+
+    pub(super) fn reserved_bytes(&self) -> usize {
+        self.segments.len() * self.segment_len + self.segments.capacity() * size_of::<Segment>()
+    }
+
+    pub(super) fn live_bytes(&self) -> usize {
+        self.segments.iter().map(|segment| segment.live).sum()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.segments = Vec::new();
+        self.open = 0;
+        self.starved = false;
+    }
+
+    #[inline(always)]
+    fn split(&self, addr: Addr) -> (usize, usize) {
+        let mask = (1u32 << self.shift) - 1;
+        ((addr >> self.shift) as usize, (addr & mask) as usize * UNIT)
+    }
+
+    fn join(&self, segment: usize, offset: usize) -> Addr {
+        ((segment as u32) << self.shift) | (offset / UNIT) as u32
+    }
+
+    /// The bytes from `addr` to the end of its segment; empty for an address that is none.
+    #[inline(always)]
+    pub(super) fn bytes(&self, addr: Addr) -> &[u8] {
+        let (segment, offset) = self.split(addr);
+        match self.segments.get(segment) {
+            Some(segment) => segment.bytes.get(offset..).unwrap_or_default(),
+            None => &[],
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn bytes_mut(&mut self, addr: Addr) -> &mut [u8] {
+        let (segment, offset) = self.split(addr);
+        match self.segments.get_mut(segment) {
+            Some(segment) => segment.bytes.get_mut(offset..).unwrap_or_default(),
+            None => &mut [],
+        }
+    }
+
+    #[inline]
+    pub(super) fn u32_at(&self, addr: Addr, byte: usize) -> u32 {
+        match self.bytes(addr).get(byte..byte + 4) {
+            Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
+            _ => 0,
+        }
+    }
+
+    #[inline]
+    pub(super) fn put_u32(&mut self, addr: Addr, byte: usize, value: u32) {
+        if let Some(place) = self.bytes_mut(addr).get_mut(byte..byte + 4) {
+            place.copy_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    /// The allocator has no more from now on.
+    #[cfg(test)]
+    pub(super) fn refuse_growth(&mut self) {
+        self.exhausted = true;
+    }
+
+    /// Takes a segment from the allocator.
+    fn grow(&mut self) -> Result<(), NoRoom> {
+        #[cfg(test)]
+        if self.exhausted {
+            self.starved = true;
+            return Err(NoRoom::NoMemory);
+        }
+        let mut bytes = Vec::new();
+        let places = self.max_segments - self.segments.len();
+        if self.segments.try_reserve_exact(places).is_err()
+            || bytes.try_reserve_exact(self.segment_len).is_err()
+        {
+            // With nothing at all there is nothing to evict either, so it is tried again.
+            self.starved = !self.segments.is_empty();
+            return Err(NoRoom::NoMemory);
+        }
+        bytes.resize(UNIT, 0);
+        self.segments.push(Segment { bytes, live: 0 });
+        self.open = self.segments.len() - 1;
+        Ok(())
+    }
+
+    pub(super) fn free_in(&self, segment: usize) -> usize {
+        self.segments.get(segment).map_or(0, |segment| self.segment_len - UNIT - segment.live)
+    }
+
+    pub(super) fn free_bytes(&self) -> usize {
+        (0..self.segments.len()).map(|segment| self.free_in(segment)).sum()
+    }
+
+    fn room_in(&self, segment: usize) -> usize {
+        self.segments.get(segment).map_or(0, |segment| self.segment_len - segment.bytes.len())
+    }
+
+    /// What must happen before `len` bytes can be appended, cheapest first.
+    pub(super) fn plan(&mut self, len: usize, except: Option<usize>) -> Result<Step, NoRoom> {
+        if Some(self.open) != except && self.room_in(self.open) >= len {
+            return Ok(Step::Append);
+        }
+        let mut emptiest = None;
+        let mut most = 0;
+        for segment in 0..self.segments.len() {
+            if Some(segment) == except {
+                continue;
+            }
+            if self.room_in(segment) >= len {
+                self.open = segment;
+                return Ok(Step::Append);
+            }
+            let free = self.free_in(segment);
+            if free > most {
+                (emptiest, most) = (Some(segment), free);
+            }
+        }
+        let may_grow = except.is_none() && !self.starved && self.segments.len() < self.max_segments;
+        // Sliding a segment is worth it for a thirty-second of it, or while there is budget left for a sixty-fourth, once more than a
+        // fraction of what is there lies fallow.
+        let worth = self.segment_len / if may_grow { 64 } else { 32 };
+        let fallow = self.segment_len / 8 + self.reserved_bytes() / 128;
+        match emptiest {
+            Some(segment) if most >= len.max(worth) && (!may_grow || self.free_bytes() >= fallow) => {
+                Ok(Step::Compact(segment))
+            }
+            _ if may_grow => self.grow().map(|()| Step::Append),
+            Some(segment)
+                if except.is_none()
+                    && len > worth
+                    && self.free_bytes() >= len + self.reserved_bytes() / 32 =>
+            {
+                Ok(Step::Evacuate(segment))
+            }
+            _ => Err(NoRoom::Full),
+        }
+    }
+
+    /// Appends `parts` to the open segment, which has room, and pads to a unit.
+    pub(super) fn append(&mut self, parts: [&[u8]; 3], zeros: usize) -> Addr {
+        let (open, segment_len) = (self.open, self.segment_len);
+        let Some(segment) = self.segments.get_mut(open) else { return 0 };
+        let offset = segment.bytes.len();
+        for part in parts {
+            segment.bytes.extend_from_slice(part);
+        }
+        let end = (segment.bytes.len() + zeros).next_multiple_of(UNIT);
+        debug_assert!(end <= segment_len);
+        segment.bytes.resize(end.min(segment_len), 0);
+        segment.live += end - offset;
+        self.join(open, offset)
+    }
+
+    /// Copies a record of `len` bytes to the end of the open segment, which is another one.
+    pub(super) fn append_copy(&mut self, addr: Addr, len: usize) -> Addr {
+        let (from, offset) = self.split(addr);
+        let open = self.open;
+        let Some((low, high)) = self.segments.split_at_mut_checked(from.max(open)) else { return 0 };
+        let (source, target) =
+            if from < open { (low.get(from), high.first_mut()) } else { (high.first(), low.get_mut(open)) };
+        let (Some(source), Some(target)) = (source, target) else { return 0 };
+        let at = target.bytes.len();
+        target.bytes.extend_from_slice(source.bytes.get(offset..offset + len).unwrap_or_default());
+        target.live += len;
+        self.join(open, at)
+    }
+
+    /// Marks a record of `len` bytes as free.
+    pub(super) fn free(&mut self, addr: Addr, len: usize) {
+        self.put_u32(addr, 0, DEAD);
+        self.put_u32(addr, 4, (len / UNIT) as u32);
+        let (segment, offset) = self.split(addr);
+        if let Some(segment) = self.segments.get_mut(segment) {
+            segment.live = segment.live.saturating_sub(len);
+            if segment.live == 0 {
+                segment.bytes.truncate(UNIT);
+            } else if offset + len == segment.bytes.len() {
+                segment.bytes.truncate(offset);
+            }
+        }
+    }
+
+    /// The first address of a segment, and the one behind its last record.
+    pub(super) fn span(&self, segment: usize) -> (Addr, Addr) {
+        let end = self.segments.get(segment).map_or(UNIT, |segment| segment.bytes.len());
+        (self.join(segment, UNIT), self.join(segment, 0) + (end / UNIT) as u32)
+    }
+
+    #[cfg(any(test, fuzzing, feature = "validate"))]
+    pub(super) fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Moves `len` bytes down within one segment.
+    pub(super) fn slide(&mut self, from: Addr, to: Addr, len: usize) {
+        let (segment, source) = self.split(from);
+        let (_, target) = self.split(to);
+        if let Some(segment) = self.segments.get_mut(segment)
+            && source + len <= segment.bytes.len()
+            && target <= source
+        {
+            segment.bytes.copy_within(source..source + len, target);
+        }
+    }
+
+    /// Ends a segment at `end`, after its records were slid together, and appends there from now on.
+    pub(super) fn truncate(&mut self, end: Addr, segment: usize) {
+        let offset = (end.wrapping_sub(self.join(segment, 0))) as usize * UNIT;
+        if let Some(part) = self.segments.get_mut(segment) {
+            part.bytes.truncate(offset.max(UNIT));
+            self.open = segment;
+        }
+    }
+}
+
+/// One step towards room for a record.
+pub(super) enum Step {
+    /// The open segment has room.
+    Append,
+    /// Slide this segment's records together.
+    Compact(usize),
+    /// Move enough of this segment's records elsewhere, then slide the rest together.
+    Evacuate(usize),
+}

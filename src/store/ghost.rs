@@ -1,0 +1,70 @@
+//! What is remembered of keys that went: two bytes each, five for how often they were used, eleven of their hash.
+//!
+//! A page of the index carries sets of four, once there is anything to remember. A set is one word, newest in the low bits, so that
+//! remembering is a shift and the oldest falls out by itself.
+
+const CELL: u32 = 16;
+
+/// Uses up to 127 in five bits: exact below 8, then in steps of a quarter.
+fn encode(uses: u8) -> u64 {
+    let exponent = u64::from((uses | 1).ilog2());
+    if uses < 4 { u64::from(uses) } else { (exponent - 1) << 2 | (u64::from(uses) >> (exponent - 2) & 3) }
+}
+
+fn decode(code: u64) -> u8 {
+    if code < 4 { code as u8 } else { ((4 + (code & 3)) << ((code >> 2) - 1)).min(127) as u8 }
+}
+
+/// Eleven bits that choose neither page nor bucket.
+fn mark(hash: u64) -> u64 {
+    (hash & 0x7ff) << 5
+}
+
+fn cells(set: u64) -> impl Iterator<Item = (u32, u64)> {
+    (0..4).map(move |place| (place * CELL, set >> (place * CELL) & 0xffff))
+}
+
+/// How often this key was used before it went; 0 if nobody remembers.
+pub(super) fn recall(set: u64, hash: u64) -> u8 {
+    let found = cells(set).find(|(_, cell)| cell & 0xffe0 == mark(hash) && cell & 31 != 0);
+    found.map_or(0, |(_, cell)| decode(cell & 31))
+}
+
+/// The set with this key as its newest.
+pub(super) fn note(set: u64, hash: u64, uses: u8) -> u64 {
+    let same = cells(set).find(|(_, cell)| cell & 0xffe0 == mark(hash));
+    // What is newer than its old place moves up by one; without an old place the oldest goes.
+    let at = same.map_or(3 * CELL, |(at, _)| at);
+    let newer = set & ((1u64 << at) - 1);
+    let older = set & !(u64::MAX >> (48 - at));
+    older | newer << CELL | mark(hash) | encode(uses.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uses_survive_within_a_quarter() {
+        for uses in 1..=127u8 {
+            let told = decode(encode(uses));
+            assert!(
+                encode(uses) < 32 && told <= uses && u32::from(uses - told) * 5 <= u32::from(uses),
+                "{uses} as {told}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_set_keeps_the_last_four() {
+        let set = (1..=5).fold(0, |set, key| note(set, key, key as u8));
+        let told: Vec<u8> = (1..=5).map(|key| recall(set, key)).collect();
+        assert_eq!(told, [0, 2, 3, 4, 5]);
+        let set = note(set, 3, 7);
+        let told: Vec<u8> = (1..=5).map(|key| recall(set, key)).collect();
+        assert_eq!(told, [0, 2, 7, 4, 5]);
+        let set = note(note(set, 8, 1), 2, 9);
+        let told: Vec<u8> = [8, 2, 3, 4, 5].map(|key| recall(set, key)).to_vec();
+        assert_eq!(told, [1, 8, 7, 0, 5]);
+    }
+}

@@ -1,0 +1,154 @@
+//! Taking an entry in, choosing who goes for it, and letting go.
+
+use super::arena::{Addr, UNIT};
+use super::index::page_len;
+use super::record::{self, Header, Shape};
+use super::{MAX_KEY_BYTES, Meta, Policy, Refused, Store, ghost, pages, worth};
+
+impl Store {
+    /// Keeps a value, in place of the one that was there, and answers how many entries had to go for it.
+    /// Whether it succeeds or not, the old value is gone.
+    pub fn insert(&mut self, key: &[u8], value: &[u8], meta: Meta) -> Result<usize, Refused> {
+        self.insert_counted(key, value, meta, None)
+    }
+
+    pub(super) fn insert_counted(
+        &mut self,
+        key: &[u8],
+        value: &[u8],
+        meta: Meta,
+        weight: Option<u32>,
+    ) -> Result<usize, Refused> {
+        let mut evicted = 0;
+        let result = self.try_insert(key, value, meta, weight, &mut evicted);
+        if result.is_err() {
+            self.refusals += 1;
+        }
+        result.map(|()| evicted)
+    }
+
+    fn try_insert(
+        &mut self,
+        key: &[u8],
+        value: &[u8],
+        meta: Meta,
+        weight: Option<u32>,
+        evicted: &mut usize,
+    ) -> Result<(), Refused> {
+        let hash = self.hash_of_key(key);
+        let len = record::record_len(key.len(), value.len());
+        let mut uses = None;
+        if let Some(addr) = self.locate(hash, key) {
+            let bytes = self.arena.bytes_mut(addr);
+            let shape = Shape::read(bytes);
+            uses = Some(record::uses(bytes));
+            let place = shape.value_mut(bytes);
+            if place.len() == value.len() && weight.is_none() {
+                place.copy_from_slice(value);
+                record::put_meta(bytes, meta);
+                self.touch(addr);
+                return Ok(());
+            }
+            self.drop_record(addr);
+        }
+        // The one page that the index never gives up is in a segment, too.
+        let longest =
+            self.arena.segment_len() - page_len(self.page_base * 2, self.page_base * pages::SETS) - 2 * UNIT;
+        if key.is_empty() || key.len() > MAX_KEY_BYTES || value.len() > self.max_entry_bytes || len > longest
+        {
+            return Err(Refused::TooLarge);
+        }
+        let weight = weight.unwrap_or(len as u32);
+        if self.max_weight.is_some_and(|max| u64::from(weight) > max) {
+            return Err(Refused::TooLarge);
+        }
+        let (uses, class) = match self.policy {
+            Policy::Lru => (0, 0),
+            Policy::Worth => {
+                let uses = uses.unwrap_or_else(|| self.recall(hash)).saturating_add(1).min(record::MAX_USES);
+                (uses, self.class(uses, weight))
+            }
+        };
+        let ranked = self.policy == Policy::Worth;
+        let bid = (ranked && self.parts().refusal).then(|| worth::worth(class));
+        let roomy = self.make_room(len, weight, bid, evicted);
+        if let Err(refused) = roomy {
+            if refused == Refused::NotAdmitted {
+                self.note(hash, uses);
+            }
+            return Err(refused);
+        }
+        self.make_index_room(hash, evicted)?;
+        // The index may have taken the room.
+        self.make_room(len, weight, None, evicted)?;
+        let header = Header::new(key.len(), value.len(), uses, meta);
+        let addr = self.arena.append([header.bytes(), key, value], 0);
+        self.index.insert(&mut self.arena, hash, addr);
+        let rank = if ranked { self.clock.wrapping_add(worth::worth(class)) } else { 0 };
+        self.queues.push(&mut self.arena, addr, class, rank);
+        self.len += 1;
+        self.payload += key.len() + value.len();
+        self.weight += u64::from(weight);
+        Ok(())
+    }
+
+    pub(super) fn hash_of(&self, addr: Addr) -> u64 {
+        let bytes = self.arena.bytes(addr);
+        self.hash_of_key(Shape::read(bytes).key(bytes))
+    }
+
+    pub(super) fn drop_record(&mut self, addr: Addr) {
+        let bytes = self.arena.bytes(addr);
+        let shape = Shape::read(bytes);
+        let hash = self.hash_of_key(shape.key(bytes));
+        self.weight -= u64::from(self.weight_of(addr)).min(self.weight);
+        self.len -= 1;
+        self.payload -= shape.payload();
+        self.queues.unlink(&mut self.arena, addr);
+        self.index.remove(&mut self.arena, hash, addr);
+        self.arena.free(addr, shape.len());
+        self.trim_index(hash);
+    }
+
+    /// What an entry counts for.
+    pub(super) fn weight_of(&self, addr: Addr) -> u32 {
+        let bytes = self.arena.bytes(addr);
+        let shape = Shape::read(bytes);
+        match (self.max_weight, shape.value(bytes)) {
+            (Some(_), &[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
+            _ => shape.len() as u32,
+        }
+    }
+
+    /// Who goes next, and how far it is beyond the clock.
+    pub(super) fn victim(&mut self) -> Option<(Addr, u32)> {
+        loop {
+            let (addr, beyond) = self.queues.least(self.clock)?;
+            if self.policy == Policy::Lru || !record::take_touched(&mut self.arena, addr) {
+                return Some((addr, beyond));
+            }
+            let class = self.class(record::uses(self.arena.bytes(addr)), self.weight_of(addr));
+            self.queues.unlink(&mut self.arena, addr);
+            self.queues.push(&mut self.arena, addr, class, self.clock.wrapping_add(worth::worth(class)));
+        }
+    }
+
+    /// Remembers how often a key was used.
+    pub(super) fn note(&mut self, hash: u64, uses: u8) {
+        if self.policy == Policy::Worth && self.parts().ghosts {
+            self.remembers = true;
+            if let Some(ghosts) = self.index.ghosts(&self.arena, hash) {
+                self.index.put_ghosts(&mut self.arena, hash, ghost::note(ghosts, hash, uses));
+            }
+        }
+    }
+
+    fn recall(&self, hash: u64) -> u8 {
+        self.index.ghosts(&self.arena, hash).map_or(0, |ghosts| ghost::recall(ghosts, hash))
+    }
+
+    fn class(&self, uses: u8, weight: u32) -> usize {
+        let parts = self.parts();
+        worth::class(if parts.uses { uses } else { 1 }, if parts.size { weight } else { 64 })
+    }
+}

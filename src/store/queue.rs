@@ -1,0 +1,122 @@
+//! Queues of records: doubly linked through their first two words, newest first, one a class; `lru` uses one of them.
+
+use super::arena::{Addr, Arena};
+
+/// A link at or above this is no record: the low bits name the queue that ends here.
+const END: u32 = 0xffff_0000;
+
+/// One for each class of worth.
+pub(super) const QUEUES: usize = super::worth::CLASSES;
+
+const NEWER: usize = 0;
+const OLDER: usize = 4;
+const RANK: usize = 8;
+
+#[derive(Clone, Copy)]
+struct Queue {
+    newest: u32,
+    oldest: u32,
+    /// The oldest record's rank, kept here so that choosing among queues touches no record.
+    rank: u32,
+}
+
+pub(super) struct Queues {
+    queues: [Queue; QUEUES],
+}
+
+fn end(queue: usize) -> u32 {
+    END | queue as u32
+}
+
+impl Queues {
+    pub(super) fn new() -> Queues {
+        Queues { queues: [Queue { newest: u32::MAX, oldest: u32::MAX, rank: 0 }; QUEUES] }
+    }
+
+    #[inline]
+    fn at(&mut self, queue: u32) -> Option<&mut Queue> {
+        self.queues.get_mut((queue & 0xffff) as usize)
+    }
+
+    /// Makes a record the newest of a queue.
+    pub(super) fn push(&mut self, arena: &mut Arena, addr: Addr, queue: usize, rank: u32) {
+        let Some(place) = self.queues.get_mut(queue) else { return };
+        let second = place.newest;
+        place.newest = addr;
+        if second >= END {
+            place.oldest = addr;
+            place.rank = rank;
+        }
+        arena.put_u32(addr, NEWER, end(queue));
+        arena.put_u32(addr, OLDER, if second >= END { end(queue) } else { second });
+        arena.put_u32(addr, RANK, rank);
+        if second < END {
+            arena.put_u32(second, NEWER, addr);
+        }
+    }
+
+    /// Takes a record out of its queue.
+    pub(super) fn unlink(&mut self, arena: &mut Arena, addr: Addr) {
+        let (newer, older) = (arena.u32_at(addr, NEWER), arena.u32_at(addr, OLDER));
+        if older < END {
+            arena.put_u32(older, NEWER, newer);
+        } else {
+            let rank = if newer < END { arena.u32_at(newer, RANK) } else { 0 };
+            if let Some(queue) = self.at(older) {
+                queue.oldest = newer;
+                queue.rank = rank;
+            }
+        }
+        if newer < END {
+            arena.put_u32(newer, OLDER, older);
+        } else if let Some(queue) = self.at(newer) {
+            queue.newest = older;
+        }
+    }
+
+    /// A record was moved; its bytes are at the new place already.
+    pub(super) fn moved(&mut self, arena: &mut Arena, to: Addr) {
+        let (newer, older) = (arena.u32_at(to, NEWER), arena.u32_at(to, OLDER));
+        if newer < END {
+            arena.put_u32(newer, OLDER, to);
+        } else if let Some(queue) = self.at(newer) {
+            queue.newest = to;
+        }
+        if older < END {
+            arena.put_u32(older, NEWER, to);
+        } else if let Some(queue) = self.at(older) {
+            queue.oldest = to;
+        }
+    }
+
+    /// Whether a record is the newest of the first queue.
+    #[inline(always)]
+    pub(super) fn is_newest(&self, addr: Addr) -> bool {
+        self.queues.first().is_some_and(|queue| queue.newest == addr)
+    }
+
+    /// The oldest record with the least rank beyond `floor`, and by how much it is beyond.
+    pub(super) fn least(&self, floor: u32) -> Option<(Addr, u32)> {
+        let mut least = None;
+        for queue in &self.queues {
+            let beyond = queue.rank.wrapping_sub(floor);
+            if queue.oldest < END && least.is_none_or(|(_, so_far)| beyond < so_far) {
+                least = Some((queue.oldest, beyond));
+            }
+        }
+        least
+    }
+
+    /// Records from newest to oldest.
+    #[cfg(any(test, fuzzing, feature = "validate"))]
+    pub(super) fn walk<'a>(&self, arena: &'a Arena, queue: usize) -> impl Iterator<Item = Addr> + 'a {
+        let first = self.queues.get(queue).map_or(END, |queue| queue.newest);
+        std::iter::successors(Some(first), |&addr| Some(arena.u32_at(addr, OLDER)))
+            .take_while(|&addr| addr < END)
+    }
+
+    #[cfg(any(test, fuzzing, feature = "validate"))]
+    pub(super) fn ends(&self, queue: usize) -> (u32, u32, u32) {
+        self.queues.get(queue).map_or((END, END, 0), |queue| (queue.newest, queue.oldest, queue.rank))
+    }
+}

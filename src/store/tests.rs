@@ -1,0 +1,310 @@
+//! The store against a model of ten lines, over seeds that replay: `STORE_SEED=17 cargo test --lib model` runs one,
+//! `STORE_EFFORT=10 cargo test --release --lib store` ten times as many and ten times as long.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use super::*;
+use std::collections::HashMap;
+
+/// xorshift64*: small, seeded, the same everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn new(seed: u64) -> Dice {
+        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % sides
+    }
+
+    /// Small mostly, sometimes up to `most`.
+    fn size(&mut self, most: u64) -> usize {
+        let most = most.max(1) >> self.roll(64 - u64::from(most.max(1).leading_zeros()));
+        self.roll(most + 1) as usize
+    }
+}
+
+fn seeds(count: u64) -> Vec<u64> {
+    match std::env::var("STORE_SEED") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => (0..if cfg!(miri) { 2 } else { count * effort() }).collect(),
+    }
+}
+
+fn effort() -> u64 {
+    std::env::var("STORE_EFFORT").map_or(1, |effort| effort.parse().unwrap())
+}
+
+fn value(key: &[u8], version: u64, len: usize) -> Vec<u8> {
+    let mut dice = Dice::new(version ^ key.len() as u64);
+    (0..len).map(|_| dice.roll(256) as u8).collect()
+}
+
+fn meta(version: u64) -> Meta {
+    Meta {
+        expires_at_ms: if version.is_multiple_of(5) { u64::MAX } else { version * 1_000_003 },
+        flags: version as u8,
+    }
+}
+
+/// What the store may hold: the last value under each key, or nothing.
+#[derive(Default)]
+struct Model(HashMap<Vec<u8>, (Vec<u8>, Meta)>);
+
+impl Model {
+    fn check(&self, key: &[u8], found: Option<Found<'_>>) {
+        if let Some(found) = found {
+            let (value, meta) = self.0.get(key).expect("what was removed or refused is not found");
+            assert_eq!((found.value, found.meta), (&value[..], *meta), "the last value, whole");
+        }
+    }
+}
+
+fn random_life(seed: u64, policy: Policy) {
+    let mut dice = Dice::new(seed);
+    let max_bytes = MIN_MAX_BYTES << dice.roll(7);
+    let max_entry_bytes = [0, max_bytes / 64, max_bytes / 3, max_bytes][dice.roll(4) as usize];
+    let mut store = Store::new(StoreOptions { max_bytes, max_entry_bytes, policy, hash_seed: seed }).unwrap();
+    let mut model = Model::default();
+    let keys = 1 + dice.roll(4000);
+    let mut most = 64;
+    let steps = if cfg!(miri) { 150 } else { 6000 };
+    for step in 0..steps {
+        if step % 500 == 0 {
+            most = 1 << dice.roll(16);
+        }
+        let mut key = dice.roll(keys).to_le_bytes()[..2 + dice.roll(2) as usize].to_vec();
+        if key[0].is_multiple_of(16) {
+            key.resize(200, 7);
+        }
+        match dice.roll(16) {
+            0..=6 => model.check(&key, store.get(&key)),
+            7 => model.check(&key, store.peek(&key)),
+            8 => {
+                let there = store.peek(&key).is_some();
+                assert_eq!(store.remove(&key), there);
+                model.0.remove(&key);
+            }
+            9 if dice.roll(400) == 0 => {
+                store.clear();
+                model.0.clear();
+                assert_eq!((store.len(), store.payload_bytes()), (0, 0));
+            }
+            _ => {
+                let bytes = value(&key, step, dice.size(most));
+                let before = store.len() + usize::from(store.peek(&key).is_none());
+                match store.insert(&key, &bytes, meta(step)) {
+                    Ok(evicted) => {
+                        model.0.insert(key.clone(), (bytes, meta(step)));
+                        assert!(store.peek(&key).is_some(), "what was taken is there");
+                        assert_eq!(store.len(), before - evicted);
+                    }
+                    Err(refused) => {
+                        model.0.remove(&key);
+                        assert!(store.peek(&key).is_none(), "no stale value is left behind");
+                        assert!(refused != Refused::NotAdmitted || policy == Policy::Worth);
+                        assert!(refused != Refused::NoMemory);
+                    }
+                }
+            }
+        }
+        if dice.roll(if cfg!(miri) { 100 } else { 40 }) == 0 {
+            store.validate();
+        }
+    }
+    store.validate();
+}
+
+#[test]
+fn model() {
+    for seed in seeds(40) {
+        for policy in [Policy::Lru, Policy::Worth] {
+            let life = std::panic::catch_unwind(|| random_life(seed, policy));
+            assert!(life.is_ok(), "STORE_SEED={seed} with {policy:?}");
+        }
+    }
+}
+
+const NEVER: Meta = Meta { expires_at_ms: u64::MAX, flags: 0 };
+
+fn store(max_bytes: usize, policy: Policy) -> Store {
+    Store::new(StoreOptions { max_bytes, policy, ..StoreOptions::default() }).unwrap()
+}
+
+/// The whole of LRU.
+fn lru_hits(requests: &[(u64, u32)], capacity: u32) -> Vec<bool> {
+    let (mut kept, mut used) = (Vec::<(u64, u32)>::new(), 0);
+    let hit = |&(key, size): &(u64, u32)| {
+        let place = kept.iter().position(|entry| entry.0 == key);
+        used += place.map_or(size, |_| 0);
+        let entry = place.map_or((key, size), |place| kept.remove(place));
+        kept.push(entry);
+        while used > capacity {
+            used -= kept.remove(0).1;
+        }
+        place.is_some()
+    };
+    requests.iter().map(hit).collect()
+}
+
+#[test]
+fn lru_is_exact() {
+    for seed in seeds(50) {
+        let mut dice = Dice::new(seed);
+        let (keys, most) = (1 + dice.roll(300), 1 + dice.roll(50));
+        let count = if cfg!(miri) { 150 } else { 4000 };
+        let requests: Vec<_> = (0..count)
+            .map(|_| dice.roll(keys) & dice.roll(keys))
+            .map(|key| (key, 1 + (key * 37 % most) as u32))
+            .collect();
+        let capacity = 50 + dice.roll(1000) as u32;
+        let options = StoreOptions { max_bytes: 1 << 20, policy: Policy::Lru, ..StoreOptions::default() };
+        let mut store = Store::weighing(options, capacity.into()).unwrap();
+        let ask = |&(key, size): &(u64, u32)| {
+            let hit = store.get(&key.to_le_bytes()).is_some();
+            if !hit {
+                store.insert_weighing(&key.to_le_bytes(), size).unwrap();
+            }
+            hit
+        };
+        let hits: Vec<bool> = requests.iter().map(ask).collect();
+        assert_eq!(hits, lru_hits(&requests, capacity), "STORE_SEED={seed}");
+    }
+}
+
+#[test]
+fn the_budget_holds_while_sizes_shift() {
+    for policy in [Policy::Lru, Policy::Worth] {
+        let mut store = store(2 << 20, policy);
+        let mut dice = Dice::new(3);
+        let bytes = vec![1; 1 << 16];
+        for (shift, octaves) in [(4, 12), (4, 4), (12, 4), (14, 2), (5, 3), (8, 4)]
+            .into_iter()
+            .cycle()
+            .take(if cfg!(miri) { 0 } else { 12 })
+            .enumerate()
+        {
+            for step in 0..if cfg!(miri) { 50 } else { 8_000 * effort() } {
+                let len = (1u64 << (octaves.0 + dice.roll(octaves.1))) + dice.roll(16);
+                let _ = store.insert(
+                    format!("{shift} {}", dice.roll(50_000)).as_bytes(),
+                    &bytes[..len.min(65_536) as usize],
+                    NEVER,
+                );
+                assert!(store.reserved_bytes() <= store.max_bytes());
+                if shift > 0 && step % 64 == 0 && !cfg!(miri) {
+                    assert!(
+                        store.used_bytes() * 100 > store.max_bytes() * 90,
+                        "{} of {}",
+                        store.used_bytes(),
+                        store.max_bytes()
+                    );
+                }
+            }
+            store.validate();
+        }
+    }
+}
+
+#[test]
+fn the_largest_entry_fits_and_a_larger_one_costs_nothing() {
+    for policy in [Policy::Lru, Policy::Worth] {
+        for (max_bytes, max_entry_bytes) in
+            [(MIN_MAX_BYTES, 0), (1 << 16, 40_000), (1 << 20, 1 << 19), (1 << 20, 1 << 20), (9 << 20, 0)]
+                .into_iter()
+                .take(if cfg!(miri) { 1 } else { 5 })
+        {
+            let mut store =
+                Store::new(StoreOptions { max_bytes, max_entry_bytes, policy, hash_seed: 1 }).unwrap();
+            let mut key = 0u64;
+            while store.evictions() < 50 {
+                key += 1;
+                let _ = store.insert(&key.to_le_bytes(), &[0; 40], NEVER);
+            }
+            let (len, evictions) = (store.len(), store.evictions());
+            let too_large = vec![0; store.max_entry_bytes() + 1];
+            assert_eq!(store.insert(b"large", &too_large, NEVER), Err(Refused::TooLarge));
+            assert_eq!(store.insert(b"", b"", NEVER), Err(Refused::TooLarge));
+            assert_eq!(store.insert(&vec![0; MAX_KEY_BYTES + 1], b"", NEVER), Err(Refused::TooLarge));
+            assert_eq!((store.len(), store.evictions()), (len, evictions));
+            if max_entry_bytes < max_bytes {
+                // The default policy may find it worth less than what is there; after enough refusals the clock has moved on.
+                let largest = vec![9; store.max_entry_bytes()];
+                while let Err(refused) = store.insert(b"large", &largest, NEVER) {
+                    assert_eq!(refused, Refused::NotAdmitted);
+                    store.remove(&key.to_le_bytes());
+                    key -= 1;
+                }
+                assert_eq!(store.peek(b"large").unwrap().value, &largest[..]);
+            }
+            store.validate();
+        }
+    }
+}
+
+#[test]
+fn a_scan_passes_by_what_is_in_use() {
+    let hits = |policy| {
+        let mut store = store(1 << 18, policy);
+        let mut dice = Dice::new(5);
+        let mut hits = 0;
+        for step in 0..if cfg!(miri) { 100 } else { 100_000u64 } {
+            let key = if step % 2 == 0 { dice.roll(500) } else { step + 1000 };
+            match store.get(&key.to_le_bytes()) {
+                Some(_) => hits += 1,
+                None => drop(store.insert(&key.to_le_bytes(), &[0; 300], NEVER)),
+            }
+        }
+        hits
+    };
+    let (worth, lru) = (hits(Policy::Worth), hits(Policy::Lru));
+    assert!(worth > lru || cfg!(miri), "{worth} hits, {lru} with lru");
+}
+
+#[test]
+fn a_store_that_cannot_grow_refuses_once_and_then_makes_do() {
+    let mut store = store(4 << 20, Policy::Lru);
+    let mut refusals = 0;
+    for key in 0..if cfg!(miri) { 0 } else { 60_000u64 } {
+        if store.reserved_bytes() > 1 << 20 {
+            store.arena.refuse_growth();
+        }
+        match store.insert(&key.to_le_bytes(), &[0; 100], NEVER) {
+            Ok(_) => assert!(store.peek(&key.to_le_bytes()).is_some()),
+            Err(refused) => {
+                assert_eq!(refused, Refused::NoMemory);
+                refusals += 1;
+            }
+        }
+    }
+    assert_eq!(store.refusals(), refusals);
+    assert!(refusals == 1 && store.evictions() > 40_000 || cfg!(miri), "{refusals} refusals");
+    store.validate();
+}
+
+#[test]
+fn options_are_checked_and_policies_have_names() {
+    assert_eq!(
+        Store::new(StoreOptions { max_bytes: 100, ..StoreOptions::default() }).err(),
+        Some(StoreError::MaxBytes)
+    );
+    let entry = StoreOptions { max_bytes: 1 << 20, max_entry_bytes: 2 << 20, ..StoreOptions::default() };
+    assert_eq!(Store::new(entry).err(), Some(StoreError::MaxEntryBytes));
+    assert_eq!(("lru".parse(), "default".parse()), (Ok(Policy::Lru), Ok(Policy::Worth)));
+    assert_eq!("LRU".parse::<Policy>(), Err(StoreError::UnknownPolicy));
+}
+
+#[test]
+fn times_are_never_later_than_told() {
+    let mut store = store(1 << 20, Policy::Lru);
+    for at in [0, 1, 1_800_000_000_000, (1 << 48) - 2, (1 << 48) - 1, 1 << 50, u64::MAX - 1] {
+        store.insert(b"key", b"value", Meta { expires_at_ms: at, flags: 255 }).unwrap();
+        let told = store.peek(b"key").unwrap().meta;
+        assert_eq!(told, Meta { expires_at_ms: at.min((1 << 48) - 2), flags: 255 });
+    }
+    store.insert(b"key", b"value", NEVER).unwrap();
+    assert_eq!(store.peek(b"key").unwrap().meta, NEVER);
+}

@@ -171,7 +171,9 @@ async function main() {
   const std = process.env.PACKAGE_RUSTC ? "" : ", with the prebuilt std: there is none built for size (rm .cache/setup.stamp; make setup says why)";
   console.log(line("wasm", sizes.wasm, WASM_GZIP_MAX_BYTES) + std);
   console.log(line("JavaScript", sizes.js, JS_GZIP_MAX_BYTES));
-  if (!options.features && (sizes.wasm > WASM_GZIP_MAX_BYTES || sizes.js > JS_GZIP_MAX_BYTES)) throw new Error("the package is larger than its limits");
+  // With the prebuilt std it serves the tests of a machine that cannot have another, and is not the one to publish.
+  const isLarge = (sizes.wasm > WASM_GZIP_MAX_BYTES && process.env.PACKAGE_RUSTC) || sizes.js > JS_GZIP_MAX_BYTES;
+  if (!options.features && isLarge) throw new Error("the package is larger than its limits");
 }
 
 main().catch((error) => {

@@ -10,6 +10,8 @@ out=$cache/size-std.env
 # RUSTC_BOOTSTRAP, which lets a stable compiler take these flags, would also turn to v0 names, twice as long in the glue.
 flags="-Zunstable-options -Cpanic=immediate-abort -Csymbol-mangling-version=legacy"
 
+home=$cache/size-std-$({ say "$wasm_toolchain_key"; cat "$root/scripts/size-std.sh" "$root/scripts/wasm-std.sh"; } | cksum | cut -d ' ' -f 1)
+
 # Without it the package is built with the std that came with the compiler, and says so.
 go_without() {
   say "unset PACKAGE_RUSTC PACKAGE_RUSTFLAGS" >"$out"
@@ -18,10 +20,8 @@ go_without() {
 }
 
 add_source() { bounded "$rustup_seconds" rustup component add rust-src && has_std_source "$wasm_compiler"; }
-has_std_source "$wasm_compiler" || { have rustup && step rustup-source "std's source: rustup component add rust-src" add_source 2>/dev/null; } ||
+[ -d "$home" ] || has_std_source "$wasm_compiler" || { have rustup && step rustup-source "std's source: rustup component add rust-src" add_source 2>/dev/null; } ||
   go_without "std's source cannot be had (rustup component add rust-src)"
-
-home=$cache/size-std-$({ say "$wasm_toolchain_key"; cat "$root/scripts/size-std.sh" "$root/scripts/wasm-std.sh"; } | cksum | cut -d ' ' -f 1)
 # Optimised for speed as std always is: opt-level "z" made the package larger by 1 KB, since less of it folds away.
 [ -d "$home" ] || step size-std "std for size, by $("$wasm_compiler" --version)" build_std "$home" "$wasm_compiler" "$flags" \
   -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size || go_without "this compiler cannot build it (once it can: rm .cache/setup.stamp)"

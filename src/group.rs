@@ -53,7 +53,7 @@ impl Group {
             policy: options.policy,
             hash_seed: options.hash_seed,
         });
-        let store = store.map_err(|error| Error::new(Code::Option, error.to_string()))?;
+        let store = store.map_err(|error| Error::new(Code::Option, error.message()))?;
         Ok(Group { name: name.into(), options, store, flights: Flights::default(), stats: Stats::default() })
     }
 

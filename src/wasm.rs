@@ -245,7 +245,7 @@ impl Core {
     /// The name of the peer that owns the key in the scratch area.
     pub fn owner(&self, key_bytes: usize) -> Option<String> {
         let key = self.scratch.key(key_bytes);
-        self.pool.peers().owner(key).map(|peer| peer.to_string())
+        self.pool.peers().owner(key).map(|peer| String::from(&**peer))
     }
 
     /// Another list of peers.

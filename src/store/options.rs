@@ -65,13 +65,20 @@ pub enum StoreError {
     UnknownPolicy,
 }
 
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl StoreError {
+    /// What is wrong, in words.
+    pub fn message(self) -> &'static str {
+        match self {
             StoreError::MaxBytes => "a store cannot be made: max_bytes must be from 8 KiB to 3 GiB",
             StoreError::MaxEntryBytes => "a store cannot be made: max_entry_bytes is more than max_bytes",
             StoreError::UnknownPolicy => "no such policy: give `lru` or `default`",
-        })
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
     }
 }
 

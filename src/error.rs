@@ -27,8 +27,6 @@ pub enum Code {
     /// `ERR_PEER`: a peer could not be asked or its answer not be used. Callers of `get` never meet it: their
     /// own loader runs instead.
     Peer,
-    /// `ERR_VALUE`: the value handed to `set` is larger than the group may keep.
-    Value,
     /// `ERR_TRAP`: the wasm instance failed and was replaced; what it held is gone.
     Trap,
 }
@@ -46,7 +44,6 @@ impl Code {
             Code::LoadType => "ERR_LOAD_TYPE",
             Code::Timeout => "ERR_TIMEOUT",
             Code::Peer => "ERR_PEER",
-            Code::Value => "ERR_VALUE",
             Code::Trap => "ERR_TRAP",
         }
     }

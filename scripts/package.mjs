@@ -4,7 +4,7 @@
 //   --types     check the types only
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
@@ -35,6 +35,8 @@ const WASM_OPT_FLAGS = [
   "--one-caller-inline-max-function-size", "50",
   "--enable-bulk-memory", "--enable-bulk-memory-opt", "--enable-multivalue", "--enable-mutable-globals", "--enable-nontrapping-float-to-int",
   "--enable-reference-types", "--enable-sign-ext", "--strip-debug", "--strip-producers", "--strip-target-features",
+  // Fifty names with a hash in each, which gzip cannot shorten: 1.5 KB of it. Prints which name became which.
+  "--minify-imports-and-exports-and-modules",
 ];
 const ESBUILD = { bundle: true, splitting: true, minify: true, format: "esm", platform: "neutral", target: "es2022", legalComments: "none", chunkNames: "shared-[hash]" };
 // Once more over what esbuild made: 230 bytes of gzip.
@@ -87,9 +89,10 @@ function buildGlue() {
   const built = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "wasm32-unknown-unknown/release", `${CRATE}.wasm`);
   rmSync(glue, { recursive: true, force: true });
   run("wasm-bindgen", [...BINDGEN_FLAGS, "--out-name", "core", "--out-dir", glue, built]);
-  run("wasm-opt", [...WASM_OPT_FLAGS, join(glue, "core_bg.wasm"), "-o", join(glue, "core.wasm")]);
+  const renamed = JSON.parse(execFileSync("wasm-opt", [...WASM_OPT_FLAGS, join(glue, "core_bg.wasm"), "-o", join(glue, "core.wasm")], { cwd: root, encoding: "utf8" }));
   for (const name of ["core_bg.wasm", "core_bg.wasm.d.ts"]) rmSync(join(glue, name), { force: true });
   makeStaleClosuresSilent(join(glue, "core.js"));
+  useShortNames(join(glue, "core.js"), renamed);
   writeFileSync(join(glue, "package.json"), '{ "type": "module" }\n');
   writeFileSync(join(glue, "core.d.wasm.ts"), "declare const module: WebAssembly.Module;\nexport default module;\n");
   writeFileSync(join(glue, "core-inline.js"), `export default ${JSON.stringify(readFileSync(join(glue, "core.wasm")).toString("base64"))};\n`);
@@ -105,6 +108,23 @@ function makeStaleClosuresSilent(path) {
   const [before, after, ...more] = readFileSync(path, "utf8").split(throws);
   if (after === undefined || more.length > 0) throw new Error("wasm-bindgen's glue for closures is not the one that is known: see makeStaleClosuresSilent");
   writeFileSync(path, `${before}return;${after}`);
+}
+
+/** Calls what wasm-opt renamed by its new names. `memory` keeps its own for us. */
+function useShortNames(path, { imports, exports }) {
+  const modules = new Set(imports.map(([module]) => module));
+  if (modules.size !== 1) throw new Error(`wasm-bindgen's glue imports from ${modules.size} modules instead of one: see useShortNames`);
+  let js = readFileSync(path, "utf8");
+  const replace = (from, to) => {
+    if (!js.includes(from)) throw new Error(`wasm-bindgen's glue does not hold ${from}: see useShortNames`);
+    js = js.replaceAll(from, to);
+  };
+  replace(JSON.stringify([...modules][0]), '"a"');
+  for (const [, name, short] of imports) replace(`        ${name}:`, `        ${short}:`);
+  for (const [name, short] of exports) if (js.includes(`wasm.${name}`)) js = js.replace(new RegExp(`\\bwasm\\.${name}\\b`, "g"), `wasm.${short}`);
+  const memory = exports.find(([name]) => name === "memory")[1];
+  writeFileSync(path, `${js}export const linearMemory = () => wasm.${memory};\n`);
+  appendFileSync(path.replace(/js$/, "d.ts"), "\nexport function linearMemory(): WebAssembly.Memory;\n");
 }
 
 /** Checks the sources together with the generated types; writes declarations when told where. */

@@ -26,7 +26,7 @@
 //! # Ok::<(), Error>(()) }).unwrap();
 //! ```
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -36,7 +36,7 @@ use futures_channel::oneshot;
 use futures_util::future::{Either, select};
 
 use crate::error::{Code, Error};
-use crate::flight::FlightId;
+use crate::flight::{BEAT_MS, FlightId};
 use crate::group::{Asker, Group, Next, Step, Task, Told};
 use crate::options::GroupOptions;
 use crate::peer::{Ask, Loader, NoPeers, PeerAnswer, PeerGetter, PeerPicker};
@@ -73,7 +73,8 @@ struct Inner<L, G, R> {
     group: RefCell<Group>,
     /// Those who wait for each flight.
     joined: RefCell<HashMap<FlightId, Vec<oneshot::Sender<Outcome>>>>,
-    peers: OnceCell<Box<dyn PeerPicker>>,
+    peers: RefCell<Box<dyn PeerPicker>>,
+    registered: Cell<bool>,
     loader: L,
     getter: G,
     runtime: R,
@@ -88,16 +89,20 @@ where
     /// A new, empty group of one node. Errors as [`Group::new`].
     pub fn new(name: &str, options: GroupOptions, loader: L, getter: G, runtime: R) -> Result<Self, Error> {
         let group = RefCell::new(Group::new(name, options)?);
-        let (joined, peers) = Default::default();
-        Ok(GroupDriver(Rc::new(Inner { group, joined, peers, loader, getter, runtime })))
+        let (joined, registered) = Default::default();
+        let peers = RefCell::new(Box::new(NoPeers) as Box<dyn PeerPicker>);
+        Ok(GroupDriver(Rc::new(Inner { group, joined, peers, registered, loader, getter, runtime })))
     }
 
-    /// Tells the group who its peers are: the seed's `RegisterPeers`. `ERR_PEERS_REGISTERED` the second time.
+    /// Tells the group who its peers are: the seed's `RegisterPeers`. `ERR_PEERS_REGISTERED` the second time. Keep an
+    /// `Rc<RefCell<Peers>>` of what is registered to change the list later.
     pub fn register_peers(&self, peers: impl PeerPicker + 'static) -> Result<(), Error> {
-        self.0.peers.set(Box::new(peers)).map_err(|_| {
+        if self.0.registered.replace(true) {
             let message = "the group's peers are registered: change that list instead of registering another";
-            Error::new(Code::PeersRegistered, message)
-        })
+            return Err(Error::new(Code::PeersRegistered, message));
+        }
+        *self.0.peers.borrow_mut() = Box::new(peers);
+        Ok(())
     }
 
     /// The value of `key`, from memory, its owner or the loader; `None` where there is no such key. Ends within the
@@ -123,7 +128,7 @@ where
 
     async fn look_up(&self, key: &[u8], asker: Asker) -> Outcome {
         let (inner, begun) = (&*self.0, self.0.runtime.now_ms());
-        let mut step = inner.group.borrow_mut().begin(key, begun, asker, inner.peers())?;
+        let mut step = inner.group.borrow_mut().begin(key, begun, asker, &mut **inner.peers.borrow_mut())?;
         let mut again = false;
         loop {
             match step {
@@ -155,7 +160,7 @@ where
             }
             again = true;
             let now = inner.runtime.now_ms();
-            step = inner.group.borrow_mut().begin_again(key, now, asker, inner.peers());
+            step = inner.group.borrow_mut().begin_again(key, now, asker, &mut **inner.peers.borrow_mut());
         }
     }
 
@@ -169,9 +174,10 @@ where
     async fn lead(&self, key: &[u8], leader: Leader<L, G, R>, mut task: Task) -> Option<Outcome> {
         let (inner, flight) = (&*self.0, leader.flight);
         loop {
-            let (told, outcome) = inner.carry_out(key, task).await;
-            let mut group = inner.group.borrow_mut();
-            let outcome = match group.told(flight, inner.runtime.now_ms(), told.borrow(), inner.peers()) {
+            let (told, outcome) = inner.carry_out(key, flight, task).await;
+            let (mut group, now) = (inner.group.borrow_mut(), inner.runtime.now_ms());
+            let next = group.told(flight, now, told.borrow(), &mut **inner.peers.borrow_mut());
+            let outcome = match next {
                 Next::Task(next) => {
                     task = next;
                     continue;
@@ -179,6 +185,7 @@ where
                 Next::Again => return None,
                 Next::Stale(spot) => Ok(Some(group.at(spot).value.into())),
                 Next::Done => outcome,
+                Next::TooLate => Err(timeout("the peers", group.options().deadline_ms)),
             };
             drop(group);
             leader.land(&outcome);
@@ -188,10 +195,6 @@ where
 }
 
 impl<L: Loader, G: PeerGetter, R: Runtime> Inner<L, G, R> {
-    fn peers(&self) -> &dyn PeerPicker {
-        self.peers.get().map_or(&NoPeers, |peers| &**peers)
-    }
-
     /// What the flight comes to, or `ERR_TIMEOUT` once the deadline of a look-up that began at `begun` has passed: a
     /// follower that takes over a lost flight late has that much less time to lead it.
     async fn in_time(&self, begun: Millis, flight: impl Future<Output = Option<Outcome>>) -> Option<Outcome> {
@@ -213,8 +216,29 @@ impl<L: Loader, G: PeerGetter, R: Runtime> Inner<L, G, R> {
         receiver.await.ok()
     }
 
+    /// What the peer answers in time, while it is one of the peers.
+    async fn while_there<T>(
+        &self,
+        flight: FlightId,
+        within_ms: u64,
+        asked: impl Future<Output = T>,
+    ) -> Option<T> {
+        let (mut asked, mut left_ms) = (pin!(asked), within_ms);
+        while left_ms > 0 {
+            let beat_ms = left_ms.min(BEAT_MS.into());
+            match select(asked.as_mut(), pin!(self.runtime.sleep_ms(beat_ms))).await {
+                Either::Left((answered, _)) => return Some(answered),
+                Either::Right(_) if self.group.borrow_mut().beat(flight, &**self.peers.borrow()) => {
+                    left_ms -= beat_ms
+                }
+                Either::Right(_) => break,
+            }
+        }
+        None
+    }
+
     /// One task, and the outcome that it would be.
-    async fn carry_out(&self, key: &[u8], task: Task) -> (Came, Outcome) {
+    async fn carry_out(&self, key: &[u8], flight: FlightId, task: Task) -> (Came, Outcome) {
         match task {
             Task::Ask { peer, within_ms } => {
                 let (name, max_value_bytes) = {
@@ -222,19 +246,19 @@ impl<L: Loader, G: PeerGetter, R: Runtime> Inner<L, G, R> {
                     (group.name().to_owned(), group.options().max_entry_bytes)
                 };
                 let ask = Ask { peer: &peer, group: &name, key, within_ms, max_value_bytes };
-                let (asked, late) = (pin!(self.getter.get(ask)), pin!(self.runtime.sleep_ms(within_ms)));
-                match select(asked, late).await {
-                    Either::Left((Ok(PeerAnswer::Value { value, fresh_ms }), _)) => {
+                match self.while_there(flight, within_ms, self.getter.get(ask)).await {
+                    Some(Ok(PeerAnswer::Value { value, fresh_ms })) => {
                         let value = ByteView::from(value);
                         (Came::Value(value.clone(), fresh_ms), Ok(Some(value)))
                     }
-                    Either::Left((Ok(PeerAnswer::NoSuchKey), _)) => (Came::NoSuchKey, Ok(None)),
-                    Either::Left((Ok(PeerAnswer::LoadFailed { message }), _)) => {
+                    Some(Ok(PeerAnswer::NoSuchKey)) => (Came::NoSuchKey, Ok(None)),
+                    Some(Ok(PeerAnswer::LoadFailed { code, message })) => {
                         let said = ["the owner's loader failed: ", &message].concat();
-                        (Came::LoadFailed, Err(Error::new(Code::Load, said)))
+                        (Came::LoadFailed, Err(Error::new(code, said)))
                     }
-                    Either::Left((Err(error), _)) => (Came::PeerFailed, Err(error)),
-                    Either::Right(_) => (Came::PeerFailed, Err(timeout("the peer", within_ms))),
+                    Some(Ok(PeerAnswer::Unfit { why })) => (Came::Unfit, Err(Error::new(Code::Peer, why))),
+                    Some(Err(error)) => (Came::PeerFailed, Err(error)),
+                    None => (Came::PeerFailed, Err(timeout("the peer", within_ms))),
                 }
             }
             Task::Load { within_ms } => {
@@ -258,6 +282,7 @@ enum Came {
     NoSuchKey,
     LoadFailed,
     PeerFailed,
+    Unfit,
 }
 
 impl Came {
@@ -267,6 +292,7 @@ impl Came {
             Came::NoSuchKey => Told::NoSuchKey,
             Came::LoadFailed => Told::LoadFailed,
             Came::PeerFailed => Told::PeerFailed,
+            Came::Unfit => Told::Unfit,
         }
     }
 }

@@ -47,6 +47,16 @@ impl Code {
             Code::Trap => "ERR_TRAP",
         }
     }
+
+    /// The code of a failed load, as a peer spells it.
+    pub(crate) fn of_load(text: &str) -> Option<Code> {
+        Some(match text {
+            "ERR_LOAD" => Code::Load,
+            "ERR_LOAD_TYPE" => Code::LoadType,
+            "ERR_TIMEOUT" => Code::Timeout,
+            _ => return None,
+        })
+    }
 }
 
 impl fmt::Display for Code {

@@ -24,14 +24,14 @@ pub struct FlightId(pub u64);
 
 /// One load in the air.
 #[derive(Debug)]
-pub struct Flight<Rung> {
+pub struct Flight<Ladder> {
     id: FlightId,
     /// The key that is being loaded.
     pub key: Box<[u8]>,
     /// When its leader took off.
     pub began_at_ms: Millis,
-    /// What its leader is trying now.
-    pub rung: Rung,
+    /// How far down its leader is.
+    pub ladder: Ladder,
     /// Whether its leader has beaten since the last look, when that was, and how many looks before it were in vain.
     beaten: bool,
     looked_at_ms: Millis,
@@ -46,33 +46,33 @@ pub struct Flight<Rung> {
 /// A plain list in order of take-off. Finding a key walks it: a thousand loads in the air cost a microsecond, on the
 /// way to a load that costs a thousand times that; a hash map and a B-tree in its place cost 9 KB of gzipped wasm.
 #[derive(Debug)]
-pub struct Flights<Rung> {
-    in_the_air: Vec<Flight<Rung>>,
+pub struct Flights<Ladder> {
+    in_the_air: Vec<Flight<Ladder>>,
     taken_off: u64,
     lost: u64,
 }
 
-impl<Rung> Default for Flights<Rung> {
+impl<Ladder> Default for Flights<Ladder> {
     fn default() -> Self {
         Flights { in_the_air: Vec::new(), taken_off: 0, lost: 0 }
     }
 }
 
-impl<Rung> Flights<Rung> {
+impl<Ladder> Flights<Ladder> {
     /// The flight that a caller of `key` can join.
-    pub fn joinable(&self, key: &[u8]) -> Option<&Flight<Rung>> {
+    pub fn joinable(&self, key: &[u8]) -> Option<&Flight<Ladder>> {
         self.in_the_air.iter().rev().find(|flight| !flight.overtaken && *flight.key == *key)
     }
 
     /// Takes off for `key`. A flight that could be joined for it before no longer can.
-    pub fn lead(&mut self, key: &[u8], now: Millis, rung: Rung) -> FlightId {
+    pub fn lead(&mut self, key: &[u8], now: Millis, ladder: Ladder) -> FlightId {
         self.taken_off += 1;
         let id = FlightId(self.taken_off);
         self.in_the_air.push(Flight {
             id,
             key: key.into(),
             began_at_ms: now,
-            rung,
+            ladder,
             beaten: false,
             looked_at_ms: now,
             silent_ticks: 0,
@@ -86,7 +86,12 @@ impl<Rung> Flights<Rung> {
     }
 
     /// The flight, while it is in the air.
-    pub fn get_mut(&mut self, id: FlightId) -> Option<&mut Flight<Rung>> {
+    pub fn get(&self, id: FlightId) -> Option<&Flight<Ladder>> {
+        self.position(id).and_then(|at| self.in_the_air.get(at))
+    }
+
+    /// The flight, to change it.
+    pub fn get_mut(&mut self, id: FlightId) -> Option<&mut Flight<Ladder>> {
         self.position(id).and_then(|at| self.in_the_air.get_mut(at))
     }
 
@@ -126,7 +131,7 @@ impl<Rung> Flights<Rung> {
     }
 
     /// Ends a flight. The second value tells whether its value may be kept.
-    pub fn end(&mut self, id: FlightId) -> Option<(Flight<Rung>, bool)> {
+    pub fn end(&mut self, id: FlightId) -> Option<(Flight<Ladder>, bool)> {
         let flight = self.in_the_air.remove(self.position(id)?);
         let keep = !flight.overtaken;
         Some((flight, keep))
@@ -165,7 +170,7 @@ impl<Rung> Flights<Rung> {
     }
 }
 
-impl<Rung> Flight<Rung> {
+impl<Ladder> Flight<Ladder> {
     /// Its name.
     pub fn id(&self) -> FlightId {
         self.id

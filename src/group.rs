@@ -15,19 +15,13 @@
 
 use crate::error::{Code, Error};
 use crate::flight::{FlightId, Flights};
+use crate::ladder::Ladder;
 use crate::options::{GroupOptions, check_group, check_key};
 use crate::peer::PeerPicker;
 use crate::stats::Stats;
 pub use crate::step::{Asker, Next, Step, Task, Told};
 use crate::store::{Found, Meta, Spot, Store, StoreOptions};
 use crate::time::{Millis, NEVER};
-
-/// How far down the ladder a flight is.
-#[derive(Debug, PartialEq, Eq)]
-enum Rung {
-    Asking { rank: u32 },
-    Loading,
-}
 
 /// Marks a copy of a value that another peer owns.
 const HOT: u8 = 1;
@@ -38,7 +32,7 @@ pub struct Group {
     name: Box<str>,
     options: GroupOptions,
     store: Store,
-    flights: Flights<Rung>,
+    flights: Flights<Ladder>,
     stats: Stats,
 }
 
@@ -73,7 +67,7 @@ impl Group {
         key: &[u8],
         now: Millis,
         asker: Asker,
-        peers: &dyn PeerPicker,
+        peers: &mut dyn PeerPicker,
     ) -> Result<Step, Error> {
         check_key(key)?;
         match asker {
@@ -84,7 +78,7 @@ impl Group {
     }
 
     /// The same for a request whose flight was lost: it is one look-up still.
-    pub fn begin_again(&mut self, key: &[u8], now: Millis, asker: Asker, peers: &dyn PeerPicker) -> Step {
+    pub fn begin_again(&mut self, key: &[u8], now: Millis, asker: Asker, peers: &mut dyn PeerPicker) -> Step {
         if let Some((spot, meta)) = self.store.find(key) {
             // 1. A fresh copy.
             if now < meta.expires_at_ms {
@@ -117,61 +111,78 @@ impl Group {
         // No leader outlives its deadline, so what is twice as old has none.
         self.flights.sweep(now.saturating_sub(self.options.deadline_ms.saturating_mul(2)));
         let flight = self.flights.joinable(key)?;
-        (asker == Asker::Caller || flight.rung == Rung::Loading).then_some(flight.id())
+        (asker == Asker::Caller || flight.ladder.asked().is_none()).then_some(flight.id())
     }
 
-    fn lead(&mut self, key: &[u8], now: Millis, asker: Asker, peers: &dyn PeerPicker) -> (FlightId, Task) {
-        let owner = match asker {
-            Asker::Caller => peers.pick_peer(key, 0),
-            Asker::Peer => None,
+    fn lead(
+        &mut self,
+        key: &[u8],
+        now: Millis,
+        asker: Asker,
+        peers: &mut dyn PeerPicker,
+    ) -> (FlightId, Task) {
+        let ladder = match asker {
+            Asker::Caller => Ladder::default(),
+            Asker::Peer => Ladder::own_loader(),
         };
-        match owner {
-            Some(peer) => {
-                let flight = self.flights.lead(key, now, Rung::Asking { rank: 0 });
-                (
-                    flight,
-                    Task::Ask { peer, within_ms: self.options.peer_timeout_ms.min(self.options.deadline_ms) },
-                )
-            }
+        let flight = self.flights.lead(key, now, ladder);
+        (
+            flight,
+            self.next_rung(flight, now, peers).unwrap_or(Task::Load { within_ms: self.options.deadline_ms }),
+        )
+    }
+
+    /// One rung down the ladder, while there is time for it.
+    fn next_rung(&mut self, id: FlightId, now: Millis, peers: &mut dyn PeerPicker) -> Option<Task> {
+        let flight = self.flights.get_mut(id)?;
+        let left_ms = self.options.deadline_ms.saturating_sub(now.saturating_sub(flight.began_at_ms));
+        if left_ms == 0 {
+            return None;
+        }
+        let (failover, passed_over) = (self.options.failover, &mut self.stats.passed_over);
+        Some(match flight.ladder.next(&flight.key, now, failover, peers, passed_over) {
+            Some(peer) => Task::Ask { peer, within_ms: self.options.peer_timeout_ms.min(left_ms) },
             None => {
                 self.stats.loads += 1;
-                let flight = self.flights.lead(key, now, Rung::Loading);
-                (flight, Task::Load { within_ms: self.options.deadline_ms })
+                self.stats.fallbacks += u64::from(flight.ladder.has_tried());
+                Task::Load { within_ms: left_ms }
             }
-        }
+        })
     }
 
     /// What came of a leader's task; what it does next.
-    pub fn told(&mut self, id: FlightId, now: Millis, told: Told<'_>, peers: &dyn PeerPicker) -> Next {
+    pub fn told(&mut self, id: FlightId, now: Millis, told: Told<'_>, peers: &mut dyn PeerPicker) -> Next {
         let Some(flight) = self.flights.get_mut(id) else {
             // Lost to another leader. A value is still right for those who hold this flight's promise.
             return match told {
-                Told::PeerFailed => Next::Again,
+                Told::PeerFailed | Told::Unfit => Next::Again,
                 _ => Next::Done,
             };
         };
+        if let Some(peer) = flight.ladder.asked() {
+            // Keys that no peer can be asked for are strangers' to choose: they say nothing of the peer.
+            if told != Told::Unfit {
+                peers.heard(peer, now, told != Told::PeerFailed);
+            }
+        }
         match told {
             // 5. The peer failed: the ring's next peer, or our own loader.
-            Told::PeerFailed => {
+            Told::PeerFailed | Told::Unfit => {
                 self.stats.peer_failures += 1;
-                let spent_ms = now.saturating_sub(flight.began_at_ms);
-                let left_ms = self.options.deadline_ms.saturating_sub(spent_ms);
-                if let Rung::Asking { rank } = flight.rung {
-                    let rank = rank + 1;
-                    let next = match rank <= self.options.failover {
-                        true => peers.pick_peer(&flight.key, rank),
-                        false => None,
-                    };
-                    if let Some(peer) = next {
-                        flight.rung = Rung::Asking { rank };
-                        let within_ms = self.options.peer_timeout_ms.min(left_ms);
-                        return Next::Task(Task::Ask { peer, within_ms });
-                    }
+                if told == Told::Unfit {
+                    flight.ladder.skip_peers();
                 }
-                flight.rung = Rung::Loading;
-                self.stats.loads += 1;
-                self.stats.fallbacks += 1;
-                Next::Task(Task::Load { within_ms: left_ms })
+                if self.came_meanwhile(id, now) {
+                    self.flights.end(id);
+                    return Next::Again;
+                }
+                match self.next_rung(id, now, peers) {
+                    Some(task) => Next::Task(task),
+                    None => match self.end_failed(id, now) {
+                        Next::Done => Next::TooLate,
+                        stale => stale,
+                    },
+                }
             }
             Told::LoadFailed => self.end_failed(id, now),
             Told::NoSuchKey => {
@@ -186,6 +197,14 @@ impl Group {
                 Next::Done
             }
         }
+    }
+
+    /// Whether the key has come, or is being loaded here, while this flight asked a peer in vain: peers whom the
+    /// owner failed as well ask us, the ring's next, and we load for them.
+    fn came_meanwhile(&self, id: FlightId, now: Millis) -> bool {
+        let Some(flight) = self.flights.get(id) else { return false };
+        let newer = self.flights.joinable(&flight.key).filter(|newer| newer.id() != id);
+        newer.is_some_and(|newer| newer.ladder.asked().is_none()) || self.peek(&flight.key, now).is_some()
     }
 
     /// 5. The loader failed: the stale copy if it may be served, else the error.
@@ -204,7 +223,7 @@ impl Group {
     /// 6. Keep the value, end the flight.
     fn end_with_value(&mut self, id: FlightId, now: Millis, value: Option<&[u8]>, fresh_ms: Option<u64>) {
         let Some((flight, keep)) = self.flights.end(id) else { return };
-        let hot = matches!(flight.rung, Rung::Asking { .. });
+        let hot = flight.ladder.asked().is_some();
         self.stats.peer_hits += u64::from(hot);
         if !keep {
             self.stats.overtaken += 1;
@@ -270,9 +289,12 @@ impl Group {
         self.store.clear();
     }
 
-    /// A leader lives; see [`flight`](crate::flight).
-    pub fn beat(&mut self, id: FlightId) {
+    /// A leader lives; see [`flight`](crate::flight). False: the peer it asks has left the ring meanwhile, and is not
+    /// to be waited for.
+    pub fn beat(&mut self, id: FlightId, peers: &dyn PeerPicker) -> bool {
         self.flights.beat(id);
+        let asked = self.flights.get(id).and_then(|flight| flight.ladder.asked());
+        asked.is_none_or(|peer| peers.has(peer))
     }
 
     /// A follower looks whether its leader lives; false says: look the key up again.

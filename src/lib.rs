@@ -29,10 +29,13 @@
 )]
 #![forbid(unsafe_code)]
 
+mod breaker;
+mod crc32;
 pub mod driver;
 pub mod error;
 pub mod flight;
 pub mod group;
+mod ladder;
 pub mod options;
 pub mod peer;
 pub mod pool;
@@ -40,6 +43,7 @@ pub mod ring;
 pub mod stats;
 pub mod step;
 pub mod store;
+mod text;
 pub mod time;
 pub mod value;
 pub mod wire;

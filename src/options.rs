@@ -2,6 +2,8 @@
 
 use crate::error::{Code, Error};
 use crate::store::{MAX_MAX_BYTES, MIN_MAX_BYTES, Policy};
+use crate::text::{decimal, quoted};
+use crate::wire::{Geecache, Wire};
 
 /// The longest key, in bytes of UTF-8.
 pub use crate::store::MAX_KEY_BYTES;
@@ -80,6 +82,10 @@ pub struct PoolOptions {
     pub replicas: u32,
     /// Where peers answer. Default: `/_geecache/`. Begins and ends with "/".
     pub base_path: String,
+    /// The protocol between the peers; every node must have the same. Default: [`Geecache`].
+    pub wire: &'static dyn Wire,
+    /// A number of this node's own, from which the jitter of the circuit breakers' cool-downs is drawn. Default: 0.
+    pub seed: u64,
 }
 
 impl Default for PoolOptions {
@@ -89,6 +95,8 @@ impl Default for PoolOptions {
             peers: Vec::new(),
             replicas: crate::ring::DEFAULT_REPLICAS,
             base_path: "/_geecache/".to_owned(),
+            wire: &Geecache,
+            seed: 0,
         }
     }
 }
@@ -155,18 +163,10 @@ fn within(name: &str, value: u64, least: u64, most: u64) -> Result<(), Error> {
     if (least..=most).contains(&value) {
         return Ok(());
     }
-    let [value, least, most] = [value, least, most].map(|number| number.to_string());
+    let [value, least, most] = [value, least, most].map(decimal);
     Err(refused(name, &["is ", &value, ": give a whole number from ", &least, " to ", &most].concat()))
 }
 
 pub(crate) fn refused(option: &str, why: &str) -> Error {
     Error::new(Code::Option, ["the option ", option, " ", why].concat())
-}
-
-/// A name as a message shows it: quoted, cut short, without control characters.
-pub(crate) fn quoted(name: &str) -> String {
-    let mut chars = name.chars();
-    let shown: String =
-        chars.by_ref().take(64).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    ["\"", &shown, if chars.next().is_some() { "…\"" } else { "\"" }].concat()
 }

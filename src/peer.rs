@@ -1,9 +1,12 @@
 //! The seams to the world: who owns a key, how a peer is asked, how a key is loaded. The names are the seed's.
 
+use std::cell::RefCell;
 use std::future::Future;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::error::Error;
+use crate::error::{Code, Error};
+use crate::time::Millis;
 use crate::value::ByteView;
 
 /// Says whose a key is.
@@ -11,6 +14,19 @@ pub trait PeerPicker {
     /// The other peer to ask for `key`: at `rank` 0 its owner, at rank 1 the ring's next peer after that, and so
     /// on. `None` where that is this node itself, or where there is nobody: the key is loaded here.
     fn pick_peer(&self, key: &[u8], rank: u32) -> Option<Arc<str>>;
+
+    /// Whether that peer may be asked now, or is known to be down. Default: always.
+    fn admit(&mut self, _peer: &Arc<str>, _now: Millis) -> bool {
+        true
+    }
+
+    /// How an ask ended: with an answer of whatever kind, or a failed peer. Default: nobody notes it.
+    fn heard(&mut self, _peer: &Arc<str>, _now: Millis, _answered: bool) {}
+
+    /// Whether that peer is one still. Default: peers do not leave.
+    fn has(&self, _peer: &Arc<str>) -> bool {
+        true
+    }
 }
 
 /// No peers: every key is this node's own.
@@ -20,6 +36,25 @@ pub struct NoPeers;
 impl PeerPicker for NoPeers {
     fn pick_peer(&self, _key: &[u8], _rank: u32) -> Option<Arc<str>> {
         None
+    }
+}
+
+/// A list that is changed from elsewhere.
+impl<P: PeerPicker> PeerPicker for Rc<RefCell<P>> {
+    fn pick_peer(&self, key: &[u8], rank: u32) -> Option<Arc<str>> {
+        self.borrow().pick_peer(key, rank)
+    }
+
+    fn admit(&mut self, peer: &Arc<str>, now: Millis) -> bool {
+        self.borrow_mut().admit(peer, now)
+    }
+
+    fn heard(&mut self, peer: &Arc<str>, now: Millis, answered: bool) {
+        self.borrow_mut().heard(peer, now, answered);
+    }
+
+    fn has(&self, peer: &Arc<str>) -> bool {
+        self.borrow().has(peer)
     }
 }
 
@@ -50,8 +85,16 @@ pub enum PeerAnswer {
     },
     /// There is no such key. Final: the loader here is not run.
     NoSuchKey,
+    /// Neither the key nor its value can travel this way, and why: a path that no URL can carry, or a value that the
+    /// peer says is too large. The peer is not at fault; the loader here runs.
+    Unfit {
+        /// What is in the way.
+        why: &'static str,
+    },
     /// The peer's own loader failed, and so would the one here: passed on, not run a second time.
     LoadFailed {
+        /// The peer's code for it: `ERR_LOAD`, `ERR_LOAD_TYPE` or `ERR_TIMEOUT`.
+        code: Code,
         /// What the peer said of it.
         message: String,
     },

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use crate::breaker::Breakers;
 use crate::error::{Code, Error};
 use crate::group::Group;
-use crate::options::{GroupOptions, PoolOptions, check_peers, quoted};
+use crate::options::{GroupOptions, PoolOptions, check_peers};
 use crate::peer::PeerPicker;
 use crate::ring::Ring;
+use crate::text::quoted;
+use crate::time::Millis;
+use crate::wire::{Exchange, Secret, Tally, Wire};
 
 /// Where a group lies in its pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +22,14 @@ pub struct Peers {
     self_name: Option<Arc<str>>,
     replicas: u32,
     ring: Ring,
+    breakers: Breakers,
 }
 
 impl Peers {
     fn new(options: &PoolOptions) -> Peers {
         let self_name = options.self_name.as_deref().map(Arc::from);
-        Peers { self_name, replicas: options.replicas, ring: Ring::new(options.replicas, &options.peers) }
+        let ring = Ring::new(options.replicas, &options.peers);
+        Peers { self_name, replicas: options.replicas, ring, breakers: Breakers::new(options.seed) }
     }
 
     /// The ring.
@@ -36,31 +42,45 @@ impl Peers {
         self.ring.owner(key)
     }
 
-    /// Another list of peers, from the next look-up on. What is in flight ends with the list it began with, and
-    /// goes down the ladder of the new one. `ERR_OPTION` for a list that cannot be a ring.
+    /// Another list of peers, from the next look-up on. What is in flight goes on down the ladder by the new one; nobody
+    /// waits for a peer that left for longer than a beat. `ERR_OPTION` for a list that cannot be a ring.
     pub fn set_peers(&mut self, peers: &[String]) -> Result<(), Error> {
         check_peers(peers)?;
         self.ring = Ring::new(self.replicas, peers);
+        self.breakers.retain(|peer| self.ring.peers().contains(peer));
         Ok(())
     }
 }
 
 impl PeerPicker for Peers {
     fn pick_peer(&self, key: &[u8], rank: u32) -> Option<Arc<str>> {
-        let peer = match rank {
-            0 => self.ring.owner(key),
-            _ => self.ring.owners(key).nth(rank as usize),
-        };
+        let peer = self.ring.owners(key).nth(rank as usize);
         peer.filter(|&peer| Some(peer) != self.self_name.as_ref()).cloned()
+    }
+
+    fn admit(&mut self, peer: &Arc<str>, now: Millis) -> bool {
+        self.breakers.admit(peer, now)
+    }
+
+    fn heard(&mut self, peer: &Arc<str>, now: Millis, answered: bool) {
+        if self.has(peer) {
+            self.breakers.heard(peer, now, answered);
+        }
+    }
+
+    fn has(&self, peer: &Arc<str>) -> bool {
+        self.ring.peers().contains(peer)
     }
 }
 
 /// The groups of one node and the peers they share.
 #[derive(Debug)]
 pub struct Pool {
-    base_path: Box<str>,
+    base_path: Arc<str>,
+    wire: &'static dyn Wire,
     peers: Peers,
     groups: Vec<Group>,
+    tally: Arc<Tally>,
 }
 
 impl Pool {
@@ -68,7 +88,13 @@ impl Pool {
     pub fn new(options: &PoolOptions) -> Result<Pool, Error> {
         options.check()?;
         let base_path = options.base_path.as_str().into();
-        Ok(Pool { base_path, peers: Peers::new(options), groups: Vec::new() })
+        Ok(Pool {
+            base_path,
+            wire: options.wire,
+            peers: Peers::new(options),
+            groups: Vec::new(),
+            tally: Arc::default(),
+        })
     }
 
     /// Makes a group. `ERR_GROUP_EXISTS` for a name the pool has; else as [`Group::new`].
@@ -87,8 +113,8 @@ impl Pool {
     }
 
     /// A group, with the peers it may ask.
-    pub fn group_mut(&mut self, id: GroupId) -> Option<(&mut Group, &Peers)> {
-        self.groups.get_mut(id.0 as usize).map(|group| (group, &self.peers))
+    pub fn group_mut(&mut self, id: GroupId) -> Option<(&mut Group, &mut Peers)> {
+        self.groups.get_mut(id.0 as usize).map(|group| (group, &mut self.peers))
     }
 
     /// A group to look at.
@@ -99,6 +125,18 @@ impl Pool {
     /// Where peers are asked and answered.
     pub fn base_path(&self) -> &str {
         &self.base_path
+    }
+
+    /// How this node speaks with its peers as they are now, under these secrets.
+    pub fn exchange(&self, secrets: Vec<Secret>) -> Exchange {
+        let ring = self.peers.ring.fingerprint();
+        let (base_path, tally) = (self.base_path.clone(), self.tally.clone());
+        Exchange { wire: self.wire, base_path, ring, secrets, tally }
+    }
+
+    /// What was counted of the questions and answers.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// The peers.

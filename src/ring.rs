@@ -10,6 +10,9 @@
 
 use std::sync::Arc;
 
+use crate::crc32::crc32;
+use crate::text::push_decimal;
+
 /// GeeCache's and groupcache's number of points for each peer.
 pub const DEFAULT_REPLICAS: u32 = 50;
 
@@ -41,13 +44,16 @@ impl Ring {
     /// Builds the ring of `peers`, each with `replicas` points. A peer listed twice counts as listed last.
     /// Cost: a sort of `replicas` x peers points, about 2 us a peer.
     pub fn new<P: AsRef<str>>(replicas: u32, peers: impl IntoIterator<Item = P>) -> Ring {
-        let peers: Vec<Arc<str>> = peers.into_iter().map(|peer| Arc::from(peer.as_ref())).collect();
+        Ring::of(replicas, peers.into_iter().map(|peer| Arc::from(peer.as_ref())).collect())
+    }
+
+    fn of(replicas: u32, peers: Vec<Arc<str>>) -> Ring {
         let mut points = Vec::with_capacity(peers.len().saturating_mul(replicas as usize));
         let mut name = String::new();
         for (peer, peer_name) in (0u32..).zip(&peers) {
             for replica in 0..replicas {
                 name.clear();
-                push_decimal(&mut name, replica);
+                push_decimal(&mut name, replica.into());
                 name.push_str(peer_name);
                 points.push(Point { hash: crc32(name.as_bytes()), peer });
             }
@@ -69,15 +75,13 @@ impl Ring {
     /// The owner of `key` and then every other peer, each once, in the order in which the ring meets them: who
     /// comes next when the owner fails.
     pub fn owners(&self, key: &[u8]) -> impl Iterator<Item = &Arc<str>> {
-        let first = self.first_at_or_after(crc32(key));
-        let around = self.points.iter().cycle().skip(first).take(self.points.len());
+        let (before, after) =
+            self.points.split_at_checked(self.first_at_or_after(crc32(key))).unwrap_or_default();
         let mut seen: Vec<&Arc<str>> = Vec::new();
-        around.filter_map(move |point| {
-            let peer = self.peers.get(point.peer as usize)?;
-            (!seen.contains(&peer)).then(|| {
-                seen.push(peer);
-                peer
-            })
+        after.iter().chain(before).filter_map(move |point| {
+            let peer = self.peers.get(point.peer as usize).filter(|peer| !seen.contains(peer))?;
+            seen.push(peer);
+            Some(peer)
         })
     }
 
@@ -133,41 +137,4 @@ fn fingerprint(replicas: u32, peers: &[Arc<str>]) -> u32 {
         names.extend(peer.as_bytes());
     }
     crc32(&names)
-}
-
-/// `u32`'s decimal digits; `write!` would bring the formatting machinery into the wasm file.
-fn push_decimal(out: &mut String, number: u32) {
-    if number >= 10 {
-        push_decimal(out, number / 10);
-    }
-    out.push(char::from(b'0' + (number % 10) as u8));
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-fn crc32(bytes: &[u8]) -> u32 {
-    crc32fast::hash(bytes)
-}
-
-/// The same in wasm, where crc32fast has no faster instruction to use, and where its sixteen tables would be 15 KB
-/// of the 40 KB that the gzipped file may have. One table of 1 KB, made by the compiler.
-#[cfg(target_arch = "wasm32")]
-fn crc32(bytes: &[u8]) -> u32 {
-    #[expect(clippy::indexing_slicing, reason = "the compiler runs this, and would refuse it")]
-    const TABLE: [u32; 256] = {
-        let (mut table, mut byte) = ([0u32; 256], 0);
-        while byte < 256 {
-            let (mut crc, mut bit) = (byte as u32, 0);
-            while bit < 8 {
-                crc = (crc >> 1) ^ (0xEDB8_8320 * (crc & 1));
-                bit += 1;
-            }
-            table[byte] = crc;
-            byte += 1;
-        }
-        table
-    };
-    !bytes.iter().fold(u32::MAX, |crc, byte| {
-        let low = crc as u8 ^ byte;
-        crc >> 8 ^ TABLE.get(usize::from(low)).copied().unwrap_or_default()
-    })
 }

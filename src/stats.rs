@@ -11,7 +11,12 @@ macro_rules! counters {
         impl Stats {
             /// Every counter with its JavaScript name, in the order of the fields.
             pub fn entries(&self) -> impl Iterator<Item = (&'static str, u64)> {
-                [$(($js, self.$name),)*].into_iter()
+                [$($js,)*].into_iter().zip(self.counts())
+            }
+
+            /// Every counter, in the order of the fields.
+            pub fn counts(&self) -> impl Iterator<Item = u64> {
+                [$(self.$name,)*].into_iter()
             }
         }
     };
@@ -32,6 +37,8 @@ counters! {
     peer_hits = "peerHits",
     /// Asks that no usable answer came back from.
     peer_failures = "peerFailures",
+    /// Asks not made, because the peer was known to be down.
+    passed_over = "passedOver",
     /// Runs of this node's own loader.
     loads = "loads",
     /// Runs of this node's own loader because a peer had failed.

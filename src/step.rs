@@ -60,6 +60,8 @@ pub enum Told<'a> {
     LoadFailed,
     /// No usable answer came from the peer.
     PeerFailed,
+    /// Neither the key nor its value can travel to or from a peer; the peer is not at fault.
+    Unfit,
 }
 
 /// What a leader does after that.
@@ -71,6 +73,8 @@ pub enum Next {
     Done,
     /// The flight is over: the load failed, and the stale copy at this spot is the outcome.
     Stale(Spot),
-    /// The flight was lost to another leader meanwhile: begin again.
+    /// The flight was lost to another leader meanwhile, or the key came another way: begin again.
     Again,
+    /// The flight is over: a peer failed, and no time was left for more.
+    TooLate,
 }

@@ -12,7 +12,7 @@ mod options;
 
 use std::sync::Arc;
 
-use js_sys::{Object, Reflect};
+use js_sys::{Array, Reflect};
 use wasm_bindgen::prelude::*;
 
 use crate::error::Error;
@@ -51,6 +51,7 @@ const CAME_VALUE: u32 = 0;
 const CAME_UNHANDED: u32 = 1;
 const CAME_NO_SUCH_KEY: u32 = 2;
 const CAME_LOAD_FAILED: u32 = 3;
+const CAME_PEER_FAILED: u32 = 4;
 
 /// Its leader lives; its leader is known to be gone; a caller's deadline has passed first.
 const NOTE_BEAT: u32 = 0;
@@ -63,6 +64,7 @@ const JOIN: u32 = 3;
 const ASK: u32 = 4;
 const LOAD: u32 = 5;
 const AGAIN: u32 = 6;
+const TOO_LATE: u32 = 7;
 
 /// One pool.
 #[wasm_bindgen]
@@ -77,10 +79,10 @@ pub struct Core {
 
 #[wasm_bindgen]
 impl Core {
-    /// A pool of the given options, those of `createPool` less its functions.
+    /// A pool of the given options, those of `createPool` less its functions, in the order of `options.ts`.
     #[wasm_bindgen(constructor)]
-    pub fn new(options: JsValue) -> Result<Core, JsValue> {
-        let pool = Pool::new(&options::pool(options)?).map_err(thrown)?;
+    pub fn new(options: &Array, peers: &JsValue) -> Result<Core, JsValue> {
+        let pool = Pool::new(&options::pool(options, peers)?).map_err(thrown)?;
         Ok(Core {
             pool,
             scratch: Box::new(Scratch::EMPTY),
@@ -91,9 +93,10 @@ impl Core {
         })
     }
 
-    /// Makes a group of the given options, those of `pool.group` less its functions; its number.
+    /// Makes a group of the given options, those of `pool.group` less its functions, in the order of `options.ts`; its
+    /// number.
     #[wasm_bindgen(js_name = addGroup)]
-    pub fn add_group(&mut self, name: &str, options: JsValue) -> Result<u32, JsValue> {
+    pub fn add_group(&mut self, name: &str, options: &Array) -> Result<u32, JsValue> {
         let options = options::group(options)?;
         self.pool.add_group(name, options).map(|id| id.0).map_err(thrown)
     }
@@ -163,7 +166,7 @@ impl Core {
 
     /// What a leader's task came to, as `CAME_` says: a value that was handed over through [`Core::reserve`], fresh
     /// for so many ms more (below 0: for ever); or a value that was not; or no value. What the leader does next:
-    /// `DONE`, `AGAIN`, `STALE`, `ASK` or `LOAD`.
+    /// `DONE`, `AGAIN`, `STALE`, `ASK`, `LOAD` or `TOO_LATE`.
     pub fn told(&mut self, group: u32, flight: f64, now: f64, came: u32, fresh_ms: f64) -> u32 {
         self.trip(2);
         let (inbox, now) = (std::mem::take(&mut self.inbox), now as Millis);
@@ -173,25 +176,29 @@ impl Core {
             CAME_UNHANDED => Told::Value { value: None, fresh_ms },
             CAME_NO_SUCH_KEY => Told::NoSuchKey,
             CAME_LOAD_FAILED => Told::LoadFailed,
-            _ => Told::PeerFailed,
+            CAME_PEER_FAILED => Told::PeerFailed,
+            _ => Told::Unfit,
         };
         let Some((group, peers)) = self.pool.group_mut(GroupId(group)) else { return DONE };
         match group.told(FlightId(flight as u64), now, told, peers) {
             Next::Done => DONE,
             Next::Again => AGAIN,
+            Next::TooLate => TOO_LATE,
             Next::Stale(spot) => self.scratch.show(STALE, group.at(spot), now),
             Next::Task(task) => self.scratch.set(task, &mut self.peer),
         }
     }
 
-    /// Notes what happens to a flight, or to those who wait for it.
-    pub fn note(&mut self, group: u32, flight: f64, what: u32) {
-        let flight = FlightId(flight as u64);
-        self.with(group, |group| match what {
-            NOTE_BEAT => group.beat(flight),
+    /// Notes what happens to a flight, or to those who wait for it. False where the peer that it asks has left.
+    pub fn note(&mut self, group: u32, flight: f64, what: u32) -> bool {
+        let (flight, group) = (FlightId(flight as u64), self.pool.group_mut(GroupId(group)));
+        let Some((group, peers)) = group else { return false };
+        match what {
+            NOTE_BEAT => return group.beat(flight, peers),
             NOTE_LOST => group.lose(flight),
             _ => group.timed_out(),
-        });
+        }
+        true
     }
 
     /// A follower looks whether its leader lives; false: look the key up again.
@@ -230,16 +237,17 @@ impl Core {
         self.with(group, Group::clear);
     }
 
-    /// A group's counters, as a plain object.
-    pub fn stats(&self, group: u32) -> Object {
-        let counters = Object::new();
-        if let Some(group) = self.pool.group(GroupId(group)) {
-            for (name, count) in group.stats().entries() {
-                // Setting a property of a plain object of our own cannot fail.
-                let _ = Reflect::set(&counters, &name.into(), &(count as f64).into());
-            }
+    /// A group's counters, in the order of `Stats`, and the pool's: float64 where a key is given. How many there are.
+    pub fn stats(&mut self, group: u32) -> usize {
+        let counted = self.pool.group(GroupId(group)).map(Group::stats).unwrap_or_default();
+        let tally = self.pool.tally();
+        let counts = counted.counts().chain([tally.unauthorized(), tally.other_rings()]);
+        let mut written = 0;
+        for (slot, count) in self.scratch.key.as_chunks_mut().0.iter_mut().zip(counts) {
+            *slot = (count as f64).to_le_bytes();
+            written += 1;
         }
-        counters
+        written
     }
 
     /// The name of the peer that owns the key in the scratch area.
@@ -250,8 +258,8 @@ impl Core {
 
     /// Another list of peers.
     #[wasm_bindgen(js_name = setPeers)]
-    pub fn set_peers(&mut self, peers: JsValue) -> Result<(), JsValue> {
-        let peers = options::peers(&peers)?;
+    pub fn set_peers(&mut self, peers: &JsValue) -> Result<(), JsValue> {
+        let peers = options::peers(peers)?;
         self.pool.peers_mut().set_peers(&peers).map_err(thrown)
     }
 }

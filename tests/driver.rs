@@ -79,7 +79,7 @@ fn a_follower_has_a_deadline_of_its_own() {
     let node = alone(&sim, &loads);
     // A flight that nobody carries out.
     let now = sim.runtime.now_ms();
-    node.with_group(|group| group.begin(b"k", now, Asker::Caller, &NoPeers)).unwrap();
+    node.with_group(|group| group.begin(b"k", now, Asker::Caller, &mut NoPeers)).unwrap();
     pass(&mut sim, 300);
     let follower = get(&sim, &node, "k");
     assert_eq!(code(sim.run(follower)), Code::Timeout);
@@ -108,7 +108,7 @@ fn what_the_owner_says_is_the_outcome_and_its_failure_is_not() {
     type Answer = fn() -> Answered;
     let garbage: Answer = || Err(Error::new(Code::Peer, "the peer answered with status 418"));
     let absent: Answer = || Ok(PeerAnswer::NoSuchKey);
-    let failed: Answer = || Ok(PeerAnswer::LoadFailed { message: "no database".into() });
+    let failed: Answer = || Ok(PeerAnswer::LoadFailed { code: Code::Load, message: "no database".into() });
     let given: Answer = || Ok(PeerAnswer::Value { value: b"630".to_vec(), fresh_ms: None });
     for (answer, outcome, loads) in [
         (garbage, Ok(Some("k 1")), 1),

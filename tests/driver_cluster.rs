@@ -30,7 +30,7 @@ fn cluster(sim: &Sim, loads: &Count, lists: [[&str; 3]; 3], down: &'static str) 
             match node.get_for_peer(&asked.key).await {
                 Ok(Some(value)) => Ok(PeerAnswer::Value { value: value.to_vec(), fresh_ms: None }),
                 Ok(None) => Ok(PeerAnswer::NoSuchKey),
-                Err(error) => Ok(PeerAnswer::LoadFailed { message: error.to_string() }),
+                Err(error) => Ok(PeerAnswer::LoadFailed { code: error.code(), message: error.to_string() }),
             }
         }
     });
@@ -136,7 +136,10 @@ fn whatever_happens_everybody_is_answered_in_time_and_nothing_stays_in_the_air()
                 match fate.await {
                     1 => Err(Error::new(Code::Peer, "the peer is down")),
                     2 => Ok(PeerAnswer::NoSuchKey),
-                    3 => Ok(PeerAnswer::LoadFailed { message: "the peer's origin is down".into() }),
+                    3 => Ok(PeerAnswer::LoadFailed {
+                        code: Code::Load,
+                        message: "the peer's origin is down".into(),
+                    }),
                     _ => Ok(PeerAnswer::Value { value: asked.key, fresh_ms: Some(50) }),
                 }
             }

@@ -30,7 +30,7 @@ fn a_flight_can_be_joined_from_take_off_to_its_end() {
     assert_eq!(joinable(&flights, K), Some(id));
     assert_eq!(joinable(&flights, b"another"), None);
     let (flight, keep) = flights.end(id).unwrap();
-    assert_eq!((&*flight.key, flight.began_at_ms, flight.rung, keep), (K, 7, "ask", true));
+    assert_eq!((&*flight.key, flight.began_at_ms, flight.ladder, keep), (K, 7, "ask", true));
     assert_eq!((joinable(&flights, K), flights.len(), flights.lost()), (None, 0, 0));
     assert_eq!(end(&mut flights, id), None, "it ends once");
 }

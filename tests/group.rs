@@ -43,7 +43,7 @@ fn bad_keys_are_refused_and_start_nothing() {
     for (key, refused) in
         [(0, true), (1, false), (MAX_KEY_BYTES, false), (MAX_KEY_BYTES + 1, true), (1 << 20, true)]
     {
-        let (key, peers) = (vec![b'k'; key], &node.peers);
+        let (key, peers) = (vec![b'k'; key], &mut node.peers);
         let begun =
             node.group.begin(&key, node.now, Asker::Caller, peers).map_err(|error| error.code()).err();
         let set = node.group.set(&key, b"", node.now).map_err(|error| error.code()).err();
@@ -131,7 +131,8 @@ fn what_is_left_of_the_deadline_bounds_each_task() {
     let mut late = with_peers(&["a"]);
     let (flight, _) = late.lead();
     late.now += 5_000;
-    assert_eq!(late.told(flight, Told::PeerFailed), Next::Task(load(0)), "nothing is left");
+    assert_eq!(late.told(flight, Told::PeerFailed), Next::TooLate, "nothing is left");
+    assert_eq!((late.stats().loads, late.stats().errors, late.stats().flights), (0, 1, 0));
 
     let mut back = with_peers(&["a"]);
     let (flight, _) = back.lead();
@@ -157,7 +158,7 @@ fn peers_that_change_midway_give_the_ladder_its_next_rung() {
     let mut node = with_peers(&["a", "b"]);
     let (flight, _) = node.lead();
     node.peers.0.set(&["x", "y"]);
-    assert_eq!(node.told(flight, Told::PeerFailed), Next::Task(ask("y", PEER_TIMEOUT_MS)));
+    assert_eq!(node.told(flight, Told::PeerFailed), Next::Task(ask("x", PEER_TIMEOUT_MS)), "the new owner");
     let mut node = with_peers(&["a", "b"]);
     let (flight, _) = node.lead();
     node.peers.0.set(&[]);
@@ -258,14 +259,14 @@ fn what_is_told_after_the_flight_was_lost_changes_nothing() {
 fn a_silent_leader_is_given_up_after_four_ticks() {
     let mut node = alone();
     let (flight, _) = node.lead();
-    node.group.beat(flight);
+    assert!(node.group.beat(flight, &node.peers));
     for _ in 0..SILENT_TICKS {
         node.now += u64::from(BEAT_MS);
         assert!(node.group.watch(flight, node.now), "one beat and fewer than four silent ticks");
     }
     node.now += u64::from(BEAT_MS);
     assert!(!node.group.watch(flight, node.now));
-    let again = node.group.begin_again(K, node.now, Asker::Caller, &node.peers);
+    let again = node.group.begin_again(K, node.now, Asker::Caller, &mut node.peers);
     assert!(matches!(again, Step::Lead(next, _) if next != flight), "{again:?}");
     assert_eq!((node.stats().requests, node.stats().lost_flights), (1, 1), "it is one look-up still");
 }

@@ -137,7 +137,7 @@ impl Walk<'_> {
         let joinable =
             newest.filter(|flight| asker == Asker::Caller || flight.asking.is_none()).map(|flight| flight.id);
         let age = self.copies[key].as_ref().map(|copy| self.now as i64 - copy.expires_at as i64);
-        let step = self.group.begin(&[key as u8], self.now, asker, &Peers).unwrap();
+        let step = self.group.begin(&[key as u8], self.now, asker, &mut Peers).unwrap();
         if !matches!(step, Step::Hit(_)) {
             self.over.extend(self.air.drain(..swept).map(|flight| flight.id));
             self.expected.lost_flights += swept as u64;
@@ -200,7 +200,7 @@ impl Walk<'_> {
             0..5 => {
                 let (value, fresh_ms) = (self.value(key), self.rng.below(2 * HOT_MS));
                 let told = Told::Value { value: Some(&value), fresh_ms: asking.map(|_| fresh_ms) };
-                assert_eq!(self.group.told(id, self.now, told, &Peers), Next::Done);
+                assert_eq!(self.group.told(id, self.now, told, &mut Peers), Next::Done);
                 self.expected.peer_hits += u64::from(asking.is_some());
                 self.expected.overtaken += u64::from(overtaken);
                 if !overtaken {
@@ -209,24 +209,41 @@ impl Walk<'_> {
                 }
             }
             5..6 => {
-                assert_eq!(self.group.told(id, self.now, Told::NoSuchKey, &Peers), Next::Done);
+                assert_eq!(self.group.told(id, self.now, Told::NoSuchKey, &mut Peers), Next::Done);
                 self.expected.absent += 1;
                 if !overtaken {
                     self.copies[key] = None;
                 }
             }
-            6..8 if asking.is_some() => {
-                let next = self.group.told(id, self.now, Told::PeerFailed, &Peers);
+            6..8 if let Some(rank) = asking => {
+                let told = *self.rng.pick(&[Told::PeerFailed, Told::PeerFailed, Told::Unfit]);
+                let newest = self.air.iter().rfind(|flight| flight.key == key && !flight.overtaken);
+                let loading = newest.is_some_and(|newest| newest.id != id && newest.asking.is_none());
+                let here = self.group.peek(&[key as u8], self.now).is_some();
+                let late = self.now >= self.air[at].began + DEADLINE_MS;
+                let next = self.group.told(id, self.now, told, &mut Peers);
                 self.expected.peer_failures += 1;
-                let asks_again = asking == Some(0);
-                assert_eq!(matches!(next, Next::Task(Task::Ask { .. })), asks_again);
-                assert_eq!(matches!(next, Next::Task(Task::Load { .. })), !asks_again);
-                self.expected.loads += u64::from(!asks_again);
-                self.expected.fallbacks += u64::from(!asks_again);
-                self.air[at].asking = asks_again.then_some(1);
-                return;
+                let asks_again = rank == 0 && told == Told::PeerFailed;
+                match next {
+                    Next::Again => assert!(loading || here, "it had not come meanwhile"),
+                    Next::Stale(_) | Next::TooLate => {
+                        assert!(late && !loading && !here, "there was time for more");
+                        let stale = matches!(next, Next::Stale(_));
+                        self.expected.stale_hits += u64::from(stale);
+                        self.expected.errors += u64::from(!stale);
+                    }
+                    _ => {
+                        assert!(!late && !loading && !here, "it had come meanwhile, or was too late");
+                        assert_eq!(matches!(next, Next::Task(Task::Ask { .. })), asks_again);
+                        assert_eq!(matches!(next, Next::Task(Task::Load { .. })), !asks_again);
+                        self.expected.loads += u64::from(!asks_again);
+                        self.expected.fallbacks += u64::from(!asks_again);
+                        self.air[at].asking = asks_again.then_some(1);
+                        return;
+                    }
+                }
             }
-            _ => match self.group.told(id, self.now, Told::LoadFailed, &Peers) {
+            _ => match self.group.told(id, self.now, Told::LoadFailed, &mut Peers) {
                 Next::Stale(spot) => {
                     self.is_the_copy(key, spot);
                     let copy = self.copies[key].as_ref().unwrap();
@@ -254,13 +271,14 @@ impl Walk<'_> {
             (Told::NoSuchKey, Next::Done),
             (Told::LoadFailed, Next::Done),
             (Told::PeerFailed, Next::Again),
+            (Told::Unfit, Next::Again),
         ];
         let (told, next) = self.rng.pick(&told);
-        assert_eq!(self.group.told(id, self.now, *told, &Peers), *next);
+        assert_eq!(self.group.told(id, self.now, *told, &mut Peers), *next);
     }
 
     fn watch_to_its_end(&mut self, id: FlightId) {
-        self.group.beat(id);
+        assert!(self.group.beat(id, &Peers), "peers do not leave here");
         // Looks are told apart by their times alone, which need not be the walk's.
         let looks: Vec<bool> = (1..=SILENT_TICKS + 1)
             .map(|tick| self.group.watch(id, self.now + u64::from(1_000_000 + tick * BEAT_MS)))

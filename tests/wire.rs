@@ -4,7 +4,7 @@
 mod support;
 
 use geecache_edge::wire::{
-    FRESH_HEADER, Geecache, Head, OUTCOME_HEADER, Question, Reply, Wire, escape, unescape,
+    Answer, FRESH_HEADER, Geecache, OUTCOME_HEADER, Question, Reply, Wire, escape, unescape,
 };
 use geecache_edge::{Code, Error, PeerAnswer};
 use serde_json::Value;
@@ -189,7 +189,7 @@ fn malformed_questions_are_bad_requests() {
     {
         let got = asked("GET", &[BASE, rest].concat());
         let Some(Err(reply @ Reply::BadRequest(_))) = got else { panic!("{rest}: {got:?}") };
-        assert_eq!(Geecache.head(reply).status, 400);
+        assert_eq!(Geecache.answer(reply, 0).status, 400);
     }
     for rest in ["", "scores", "%FF"] {
         assert!(matches!(asked("GET", &[BASE, rest].concat()), Some(Err(Reply::BadRequest(_)))), "{rest}");
@@ -200,52 +200,55 @@ fn malformed_questions_are_bad_requests() {
 fn methods_are_get_and_head() {
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", "", "BREW"] {
         let Some(Err(reply)) = asked(method, "/_geecache/scores/Tom") else { panic!("{method} is taken") };
-        let head = Geecache.head(reply);
-        assert_eq!((head.status, header(&head, "allow")), (405, Some("GET, HEAD".into())), "{method}");
+        let answer = Geecache.answer(reply, 0);
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")), "{method}");
     }
     let head = Question { head: true, ..question("scores", b"Tom") };
     assert_eq!(asked("HEAD", "/_geecache/scores/Tom"), Some(Ok(head)));
 }
 
-fn header(head: &Head, name: &str) -> Option<String> {
-    head.headers.iter().find(|(header, _)| *header == name).map(|(_, value)| value.clone())
-}
-
 /// Reads an answer as it was written.
-fn read_back(head: &Head, value: &[u8]) -> Result<PeerAnswer, Error> {
-    let body = head.text.as_ref().map_or(value.to_vec(), |text| text.clone().into_bytes());
-    Geecache.outcome(head.status, &|name| header(head, name), body)
+fn read_back(answer: &Answer) -> Result<PeerAnswer, Error> {
+    let header = |name: &str| answer.header(name).map(str::to_owned);
+    Geecache.outcome(answer.status, &header, answer.body.clone(), 0)
 }
 
 #[test]
 fn every_answer_is_read_as_it_was_meant() {
     let value = |fresh_ms| Ok(PeerAnswer::Value { value: b"630".to_vec(), fresh_ms });
-    let absent = || Ok(PeerAnswer::NoSuchKey);
-    let failed = |message: &str| Ok(PeerAnswer::LoadFailed { message: message.to_owned() });
-    let answers: [(Reply, u16, Result<PeerAnswer, Code>); 8] = [
-        (Reply::Value { fresh_ms: None }, 200, value(None)),
-        (Reply::Value { fresh_ms: Some(0) }, 200, value(Some(0))),
-        (Reply::Value { fresh_ms: Some(u64::MAX) }, 200, value(Some(u64::MAX))),
-        (Reply::NoSuchKey, 404, absent()),
-        (Reply::LoadFailed("no database".into()), 500, failed("no database")),
+    let given = |fresh_ms| Reply::Value { value: b"630".to_vec(), fresh_ms };
+    let failed = |code| Reply::LoadFailed { code, message: "no database".to_owned() };
+    let passed_on = |code| Ok(PeerAnswer::LoadFailed { code, message: "no database".to_owned() });
+    let answers: [(Reply, u16, Result<PeerAnswer, Code>); 14] = [
+        (given(None), 200, value(None)),
+        (given(Some(0)), 200, value(Some(0))),
+        (given(Some(u64::MAX)), 200, value(Some(u64::MAX))),
+        (Reply::NoSuchKey, 404, Ok(PeerAnswer::NoSuchKey)),
+        (failed(Code::Load), 500, passed_on(Code::Load)),
+        (failed(Code::LoadType), 500, passed_on(Code::LoadType)),
+        (failed(Code::Timeout), 500, passed_on(Code::Timeout)),
+        (failed(Code::Trap), 500, Err(Code::Peer)),
         (Reply::NoSuchGroup("scores".into()), 404, Err(Code::Peer)),
         (Reply::BadRequest("why"), 400, Err(Code::Peer)),
         (Reply::MethodNotAllowed, 405, Err(Code::Peer)),
+        (Reply::Unauthorized, 401, Err(Code::Peer)),
+        (Reply::Forwarded, 508, Err(Code::Peer)),
+        (Reply::Broken("a trap".into()), 500, Err(Code::Peer)),
     ];
     for (reply, status, outcome) in answers {
-        let head = Geecache.head(reply.clone());
-        assert_eq!(head.status, status, "{reply:?}");
-        assert_eq!(header(&head, "cache-control").as_deref(), Some("no-store"), "{reply:?}");
-        assert!(head.headers.iter().all(|(name, _)| *name == name.to_ascii_lowercase()));
-        assert_eq!(head.text.is_none(), status == 200, "{reply:?}: a value is the body, the rest has a text");
-        assert_eq!(read_back(&head, b"630").map_err(|error| error.code()), outcome, "{reply:?}");
+        let answer = Geecache.answer(reply.clone(), 0);
+        assert_eq!(answer.status, status, "{reply:?}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{reply:?}");
+        assert!(answer.headers.iter().all(|(name, _)| *name == name.to_ascii_lowercase()));
+        assert_eq!(read_back(&answer).map_err(|error| error.code()), outcome, "{reply:?}");
     }
+    assert!(matches!(read_back(&Geecache.answer(Reply::Unfit, 0)), Ok(PeerAnswer::Unfit { .. })));
 }
 
 #[test]
 fn a_name_in_an_answer_brings_no_control_characters() {
-    let head = Geecache.head(Reply::NoSuchGroup("a\r\nset-cookie: x".repeat(1_000)));
-    let text = head.text.unwrap();
+    let answer = Geecache.answer(Reply::NoSuchGroup("a\r\nset-cookie: x".repeat(1_000)), 0);
+    let text = String::from_utf8(answer.body).unwrap();
     assert!(text.len() < 300 && !text.contains(char::is_control), "{text:?}");
 }
 
@@ -256,7 +259,7 @@ fn go_s_answers_are_taken_as_go_takes_them_but_for_redirects() {
     for row in rows {
         let status = row["status"].as_u64().unwrap() as u16;
         let body = if text(&row, "go") == "empty" { vec![] } else { b"\xff\xff\xff\xff".to_vec() };
-        let got = Geecache.outcome(status, &|_| None, body.clone()).map_err(|error| error.code());
+        let got = Geecache.outcome(status, &|_| None, body.clone(), 0).map_err(|error| error.code());
         // One that follows a redirect may get another key's value.
         let expected = match text(&row, "go") == "local" || status / 100 == 3 {
             true => Err(Code::Peer),
@@ -270,14 +273,17 @@ fn go_s_answers_are_taken_as_go_takes_them_but_for_redirects() {
 fn an_outcome_header_counts_on_its_own_status_alone() {
     let outcome = |status, said: &'static str| {
         let header = move |name: &str| (name == OUTCOME_HEADER).then(|| said.to_owned());
-        Geecache.outcome(status, &header, b"text".to_vec()).map_err(|error| error.code())
+        Geecache.outcome(status, &header, b"text".to_vec(), 0).map_err(|error| error.code())
     };
     for (status, said) in [
-        (404, "load-failed"),
+        (404, "ERR_LOAD"),
+        (500, "ERR_OPTION"),
+        (500, "ERR_LOADS"),
+        (404, "unfit"),
         (500, "absent"),
         (404, "ABSENT"),
         (404, ""),
-        (503, "load-failed"),
+        (503, "ERR_LOAD"),
         (301, "absent"),
     ] {
         assert_eq!(outcome(status, said), Err(Code::Peer), "{status} {said:?}");
@@ -290,7 +296,7 @@ fn an_outcome_header_counts_on_its_own_status_alone() {
 fn nonsense_about_freshness_is_not_for_ever() {
     let fresh = |said: &'static str| {
         let header = move |name: &str| (name == FRESH_HEADER).then(|| said.to_owned());
-        match Geecache.outcome(200, &header, vec![]) {
+        match Geecache.outcome(200, &header, vec![], 0) {
             Ok(PeerAnswer::Value { fresh_ms, .. }) => fresh_ms,
             other => panic!("{other:?}"),
         }
@@ -303,12 +309,11 @@ fn nonsense_about_freshness_is_not_for_ever() {
 
 #[test]
 fn a_peer_s_complaint_is_cut_short() {
-    let header = |name: &str| (name == OUTCOME_HEADER).then(|| "load-failed".to_owned());
-    let body = "é".repeat(100_000).into_bytes();
-    let Ok(PeerAnswer::LoadFailed { message }) = Geecache.outcome(500, &header, body) else { panic!() };
-    assert!(message.len() <= 2_000, "{} bytes", message.len());
-    let Ok(PeerAnswer::LoadFailed { message }) = Geecache.outcome(500, &header, vec![0xff; 10]) else {
-        panic!()
+    let header = |name: &str| (name == OUTCOME_HEADER).then(|| "ERR_LOAD".to_owned());
+    let complaint = |body| match Geecache.outcome(500, &header, body, 0) {
+        Ok(PeerAnswer::LoadFailed { message, .. }) => message,
+        other => panic!("{other:?}"),
     };
-    assert!(message.starts_with('\u{fffd}'), "{message:?}");
+    assert_eq!(complaint("é".repeat(100_000).into_bytes()), "é".repeat(250));
+    assert_eq!(complaint(vec![0xff; 10]), "", "no text, no message");
 }

@@ -5,7 +5,7 @@
  * bytes; the leader hands it to `waitUntil` before its first await and beats while it lives; and every follower has a
  * timer of its own, which keeps its request alive and notices when the beats stop.
  */
-import { AGAIN, ASK, CAME_LOAD_FAILED, CAME_NO_SUCH_KEY, CAME_PEER_FAILED, CAME_UNHANDED, CAME_VALUE, type Core, type Flight, LOAD, NOTE_BEAT, NOTE_LOST, STALE } from "./wasm.js";
+import { AGAIN, ASK, CAME_LOAD_FAILED, CAME_NO_SUCH_KEY, CAME_PEER_FAILED, CAME_UNFIT, CAME_UNHANDED, CAME_VALUE, type Core, type Flight, LOAD, NOTE_BEAT, NOTE_LOST, STALE, TOO_LATE } from "./wasm.js";
 import { GeecacheError } from "./errors.js";
 import { type Context } from "./options.js";
 
@@ -15,10 +15,10 @@ export type Outcome =
   | { kind: "absent"; source: "loader" | "peer" }
   | { kind: "failed"; error: GeecacheError };
 
-/** What a task came to: an outcome, or a peer that failed. */
-export type Came = Outcome | { kind: "peer failed"; why?: GeecacheError };
+/** What a task came to: an outcome, a peer that failed, or a key or value that no peer can be asked for. */
+export type Came = Outcome | { kind: "peer failed"; why?: GeecacheError } | { kind: "unfit"; why?: GeecacheError };
 
-const CAME = { absent: CAME_NO_SUCH_KEY, failed: CAME_LOAD_FAILED, "peer failed": CAME_PEER_FAILED };
+const CAME = { absent: CAME_NO_SUCH_KEY, failed: CAME_LOAD_FAILED, "peer failed": CAME_PEER_FAILED, unfit: CAME_UNFIT };
 
 /** How often a leader beats and a follower looks: `BEAT_MS` of `src/flight.rs`. */
 const BEAT_MS = 100;
@@ -36,7 +36,7 @@ export class Flights {
   }
 
   /** Leads a flight down the ladder, from its first task on. Resolves to undefined where it was lost to another leader. Never rejects. */
-  lead(flight: Flight, task: number, context: Context | undefined, carryOut: (task: number) => Promise<Came>): Promise<Outcome | undefined> {
+  lead(flight: Flight, task: number, context: Context | undefined, carryOut: (task: number) => Promise<Came>, late: () => Outcome): Promise<Outcome | undefined> {
     let land!: (outcome: Outcome | undefined) => void;
     const outcome = new Promise<Outcome | undefined>((resolve) => (land = resolve));
     this.#sweep();
@@ -49,9 +49,10 @@ export class Flights {
     let orphan!: (came: Came) => void;
     const orphaned = new Promise<Came>((resolve) => (orphan = resolve));
     const beat = setInterval(() => this.#core.note(this.#group, flight, NOTE_BEAT) || orphan({ kind: "peer failed" }), BEAT_MS);
-    // The Rust that waits for a peer ends with its instance, unheard; a load goes on without it.
+    // The Rust that waits for a peer ends with its instance, unheard; and nobody waits for a peer that has left. A load
+    // goes on without them.
     const race = (task: number) => (task === ASK ? Promise.race([carryOut(task), orphaned]) : carryOut(task));
-    void this.#descend(flight, task, race)
+    void this.#descend(flight, task, race, late)
       .catch((thrown): Outcome => ({ kind: "failed", error: asError(thrown) }))
       .then((landed) => {
         clearInterval(beat);
@@ -85,11 +86,11 @@ export class Flights {
   }
 
   /** One task after the other, as the core says, to the end of the flight. */
-  async #descend(flight: Flight, task: number, carryOut: (task: number) => Promise<Came>): Promise<Outcome | undefined> {
+  async #descend(flight: Flight, task: number, carryOut: (task: number) => Promise<Came>, late: () => Outcome): Promise<Outcome | undefined> {
     let came = await carryOut(task);
     let why: unknown;
     for (;;) {
-      if (came.kind === "peer failed") why = came.why;
+      if ("why" in came) why = came.why;
       // An error without a cause of its own, a deadline that passed, may come of the peer that failed before.
       if (why !== undefined && came.kind === "failed" && !("cause" in came.error)) came.error.cause = why;
       const next = this.#tell(flight, came);
@@ -97,7 +98,10 @@ export class Flights {
       if (next === STALE) return { kind: "value", bytes: this.#core.value(), freshMs: 0, source: "stale" };
       if (next === ASK || next === LOAD) {
         came = await carryOut(next);
-      } else if (came.kind === "peer failed") {
+      } else if (next === TOO_LATE) {
+        // Told once more, to a flight that is over, so that the cause goes with it.
+        came = late();
+      } else if (came.kind === "peer failed" || came.kind === "unfit") {
         // The flight was lost together with its instance: the answer comes from our own loader.
         came = await carryOut(LOAD);
       } else {

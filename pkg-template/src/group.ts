@@ -1,10 +1,10 @@
 /** A group: a named space of keys with one loader. `#lookUp` follows a key's life as `src/group.rs` decides it. */
-import { bytes as plain, type Codec } from "./codec.js";
-import { ambientContext, ASK, type Core, HIT, JOIN, NOTE_TIMED_OUT, STALE } from "./wasm.js";
+import { bytes as asTheyAre, type Codec } from "./codec.js";
+import { ambientContext, ASK, type Asked, type Core, HIT, JOIN, NOTE_TIMED_OUT, STALE } from "./wasm.js";
 import { GeecacheError } from "./errors.js";
 import { asError, type Came, Flights, type Outcome } from "./flight.js";
-import type { Fetcher, GroupOptions, Scope } from "./options.js";
-import type { Stats } from "./stats.js";
+import { type Fetcher, GROUP_KINDS, type GroupOptions, listed, type Scope } from "./options.js";
+import { named, POOL_COUNTERS, type Stats } from "./stats.js";
 import { within } from "./wait.js";
 
 /** Where an answer came from. */
@@ -31,7 +31,7 @@ export interface Entry<T> {
 }
 
 /** How a group reaches a peer. */
-export type Connect = (peer: string, env: unknown) => { fetcher: Fetcher; origin: string };
+export type Connect = (peer: string, env: unknown) => { fetcher: Fetcher; origin: string; secrets: unknown };
 
 /** Bytes on their way to a caller or a peer. */
 export type Answer = { kind: "value"; bytes: Uint8Array<ArrayBuffer>; freshMs: number; source: Source } | { kind: "absent"; source: Source };
@@ -52,19 +52,19 @@ export class Group<T = Uint8Array, Env = unknown> {
   /** @internal Use `pool.group`. */
   constructor(core: Core, connect: Connect, name: string, options: GroupOptions<T, Env>) {
     if (options === null || typeof options !== "object") throw new GeecacheError("ERR_OPTION", "the group's options must be an object with maxBytes and load");
-    const { load, codec, ...numbers } = options;
+    const { load, codec, ...plain } = options;
     if (typeof load !== "function") throw new GeecacheError("ERR_OPTION", "the option load must be a function: it loads what no peer has");
     if (codec !== undefined && (typeof codec?.encode !== "function" || typeof codec.decode !== "function")) {
       throw new GeecacheError("ERR_OPTION", "the option codec must have encode and decode: use json() or text()");
     }
     if (typeof name !== "string") throw new GeecacheError("ERR_GROUP", "the group name must be a string");
-    // A seed of its own, so that strangers cannot choose keys that collide. Not `crypto`: no random values at top level.
-    this.#id = core.addGroup(name, { hashSeed: Math.floor(Math.random() * 2 ** 53), ...numbers });
+    // So that strangers cannot choose keys that collide.
+    this.#id = core.addGroup(name, listed({ hashSeed: randomSeed(), ...plain }, GROUP_KINDS));
     this.#core = core;
     this.#flights = new Flights(core, this.#id);
     this.#connect = connect;
     this.#load = load;
-    this.#codec = codec ?? (plain as unknown as Codec<T>);
+    this.#codec = codec ?? (asTheyAre as unknown as Codec<T>);
     this.#deadlineMs = options.deadlineMs ?? 10_000;
     this.#ttlMs = options.ttlMs ?? -1;
     this.name = name;
@@ -123,7 +123,7 @@ export class Group<T = Uint8Array, Env = unknown> {
 
   /** What the group has counted. */
   stats(): Stats {
-    return this.#core.call((wasm) => wasm.stats(this.#id)) as Stats;
+    return named(this.#core.counts(this.#id), 0, -POOL_COUNTERS) as unknown as Stats;
   }
 
   async #lookUp(key: string, scope: Scope<Env>, fromPeer: boolean): Promise<Answer> {
@@ -173,27 +173,26 @@ export class Group<T = Uint8Array, Env = unknown> {
   #lead(flight: NonNullable<Core["flight"]>, task: number, key: string, scope: Scope<Env>): Promise<Outcome | undefined> {
     // The core says the same of a load, but one whose instance has failed says nothing any more.
     const endsAt = Date.now() + this.#deadlineMs;
-    return this.#flights.lead(flight, task, scope.ctx ?? ambientContext, (task) =>
-      task === ASK ? this.#ask(key, this.#core.withinMs, scope) : this.#loadHere(key, endsAt - Date.now(), scope),
-    );
+    const carryOut = (task: number) => (task === ASK ? this.#ask(key, this.#core.withinMs, scope) : this.#loadHere(key, endsAt - Date.now(), scope));
+    return this.#flights.lead(flight, task, scope.ctx ?? ambientContext, carryOut, () => this.#late(key));
   }
 
   async #ask(key: string, withinMs: number, scope: Scope<Env>): Promise<Came> {
     const peer = this.#core.call((wasm) => wasm.peer()) ?? "";
-    const failed = (why: string, cause?: unknown): Came => ({
-      kind: "peer failed",
+    const failed = (kind: "peer failed" | "unfit", why: string, cause?: unknown): Came => ({
+      kind,
       why: new GeecacheError("ERR_PEER", `asking the peer ${peer} for ${shown(key)} failed: ${why}`, cause),
     });
     try {
-      const { fetcher, origin } = this.#connect(peer, scope.env);
-      const asked = this.#core.ask(this.#id, key, fetcher, origin, withinMs);
-      const came = await within(withinMs, asked, () => [3, `no answer within ${withinMs} ms`] as [kind: 3, message: string]);
-      if (came[0] === 0) return { kind: "value", bytes: came[1] as Uint8Array<ArrayBuffer>, freshMs: came[2], source: "peer" };
-      if (came[0] === 1) return { kind: "absent", source: "peer" };
-      if (came[0] === 3) return failed(came[1]);
-      return { kind: "failed", error: new GeecacheError("ERR_LOAD", `the owner ${peer} could not load ${shown(key)}: ${came[1]}`) };
+      const { fetcher, origin, secrets } = this.#connect(peer, scope.env);
+      const asked = this.#core.ask(this.#id, key, fetcher, origin, withinMs, secrets);
+      const [kind, said, more] = await within(withinMs, asked, (): Asked => [3, `no answer within ${withinMs} ms`]);
+      if (kind === 0) return { kind: "value", bytes: said as Uint8Array<ArrayBuffer>, freshMs: more, source: "peer" };
+      if (kind === 1) return { kind: "absent", source: "peer" };
+      if (kind === 2) return { kind: "failed", error: new GeecacheError(more, `the owner ${peer} could not load ${shown(key)}: ${said}`) };
+      return failed(kind === 3 ? "peer failed" : "unfit", said);
     } catch (thrown) {
-      return failed(thrown instanceof Error ? thrown.message : String(thrown), thrown);
+      return failed("peer failed", thrown instanceof Error ? thrown.message : String(thrown), thrown);
     }
   }
 
@@ -238,6 +237,11 @@ export class Group<T = Uint8Array, Env = unknown> {
       throw new GeecacheError("ERR_LOAD_TYPE", `the bytes in ${this.name} cannot be decoded: do all peers use one codec?`, thrown);
     }
   }
+}
+
+/** A seed of this isolate's own. Not of `crypto`: a Worker's top level allows it no random values. */
+export function randomSeed(): number {
+  return Math.floor(Math.random() * 2 ** 53);
 }
 
 /** A key as a message shows it. */

@@ -1,5 +1,6 @@
 /** Options and what a call is given. */
 import type { Codec } from "./codec.js";
+import { GeecacheError } from "./errors.js";
 
 /** Anything with `fetch`: a service binding, a Durable Object's stub, the global scope. */
 export interface Fetcher {
@@ -39,6 +40,13 @@ export interface PoolOptions<Env = unknown> {
    * takes makes the asker load as well. Default: 2,000. A group may have its own.
    */
   peerTimeoutMs?: number;
+  /**
+   * Shared by all peers: signs every question and every answer (HMAC-SHA256), and refuses what is not signed, with 401.
+   * Of an array the first signs and all are accepted: to change it, first add the new one at the end everywhere, then
+   * put it first, then take the old one away. A function is given the request's `env`, for each question. Peers' clocks
+   * may be 30 s apart. Default: none: **whoever reaches `basePath` can read every key and make `load` run.**
+   */
+  secret?: string | readonly string[] | ((env: Env) => string | readonly string[]);
   /** How to reach a peer, called for each question. Default: the global `fetch` on the peer's URL. */
   connect?: (peer: string, env: Env) => Fetcher;
 }
@@ -91,4 +99,31 @@ export interface GroupOptions<T, Env = unknown> {
   peerTimeoutMs?: number;
   /** How many of the ring's next peers are asked after the owner failed. Default: 1. */
   failover?: number;
+}
+
+/** The kinds of the pool's options that go to the core, in the order in which `src/wasm/options.rs` reads them. */
+export const POOL_KINDS = { self: "string", basePath: "string", replicas: "number", seed: "number" };
+
+/** The same for a group's. */
+export const GROUP_KINDS = {
+  policy: "string",
+  ...{ maxBytes: "number", maxEntryBytes: "number", hashSeed: "number", ttlMs: "number", staleWhileRevalidateMs: "number" },
+  ...{ staleIfErrorMs: "number", hotTtlMs: "number", deadlineMs: "number", peerTimeoutMs: "number", failover: "number" },
+};
+
+/** @internal The values of options in the order of their kinds; `ERR_OPTION` for an unknown one, or one of another kind. */
+export function listed(options: object, kinds: Record<string, string>): unknown[] {
+  for (const name in options) {
+    if (!Object.hasOwn(kinds, name)) refuse(JSON.stringify(name), `is unknown: the options here are ${Object.keys(kinds).join(", ")}`);
+  }
+  return Object.entries(kinds).map(([name, kind]) => {
+    const value: unknown = (options as Record<string, unknown>)[name] ?? undefined;
+    const isWrong = kind === "number" ? !Number.isSafeInteger(value) || (value as number) < 0 : typeof value !== kind;
+    if (value !== undefined && isWrong) refuse(name, kind === "number" ? "must be a whole number, 0 or more" : "must be a string");
+    return value;
+  });
+}
+
+function refuse(name: string, why: string): never {
+  throw new GeecacheError("ERR_OPTION", `the option ${name} ${why}`);
 }

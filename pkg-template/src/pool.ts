@@ -1,9 +1,10 @@
 /** A pool: this node among its peers, and its groups. A value: two in one isolate do not know of each other. */
-import { Core, type Head, REPLY_LOAD_FAILED, REPLY_NO_SUCH_KEY, REPLY_VALUE } from "./wasm.js";
+import { Core, type Head, REPLY_BROKEN, REPLY_LOAD_FAILED, REPLY_NO_SUCH_KEY, REPLY_UNFIT, REPLY_VALUE } from "./wasm.js";
 import { GeecacheError } from "./errors.js";
-import { Group } from "./group.js";
-import type { Context, Fetcher, GroupOptions, PoolOptions } from "./options.js";
-import type { PoolStats } from "./stats.js";
+import { asError } from "./flight.js";
+import { type Connect, Group, randomSeed } from "./group.js";
+import { type Context, type Fetcher, type GroupOptions, listed, POOL_KINDS, type PoolOptions } from "./options.js";
+import { named, POOL_COUNTERS, type PoolStats } from "./stats.js";
 
 /** Where a peer is asked whose name is not a URL: `connect` leads there, whatever the host is called. */
 const ANY_ORIGIN = "http://peer";
@@ -15,6 +16,7 @@ const overHttp: Fetcher = { fetch: (url, init) => fetch(url, init) };
 export class Pool<Env = unknown> {
   readonly #core: Core;
   readonly #connect: PoolOptions<Env>["connect"];
+  readonly #secret: PoolOptions<Env>["secret"];
   readonly #self: string | undefined;
   readonly #basePath: string;
   readonly #peerTimeoutMs: number | undefined;
@@ -23,14 +25,17 @@ export class Pool<Env = unknown> {
   /** @internal Use `createPool`. */
   constructor(options: PoolOptions<Env>) {
     if (options === null || typeof options !== "object") throw new GeecacheError("ERR_OPTION", "the pool's options must be an object");
-    const { connect, peerTimeoutMs, ...core } = options;
+    const { connect, secret, peerTimeoutMs, peers, ...plain } = options;
     if (connect !== undefined && typeof connect !== "function") throw new GeecacheError("ERR_OPTION", "the option connect must be a function");
     this.#connect = connect;
+    this.#secret = secret;
     this.#self = options.self;
     this.#basePath = options.basePath ?? "/_geecache/";
     this.#peerTimeoutMs = peerTimeoutMs;
-    this.#core = new Core(core);
-    this.#refuseUnreachable(options.peers ?? []);
+    this.#core = new Core(listed({ seed: randomSeed(), ...plain }, POOL_KINDS), peers ?? undefined);
+    this.#refuseUnreachable(peers ?? []);
+    // Read once here, so that a secret that is none is refused now and not by the first question.
+    if (typeof secret !== "function") this.#core.call((wasm) => wasm.question("", "", undefined, 0, secret));
   }
 
   /**
@@ -67,27 +72,32 @@ export class Pool<Env = unknown> {
   async handle(request: Request, env?: Env, ctx?: Context): Promise<Response | undefined> {
     const path = pathOf(request.url);
     if (!path.startsWith(this.#basePath)) return undefined;
-    const question = this.#core.call((wasm) => wasm.question(request.method, path)) as Head | [group: number, key: string, head: boolean] | undefined;
+    const isHead = request.method === "HEAD";
+    const seal = request.headers.get("geecache-seal") ?? undefined;
+    const [now, secrets] = [Date.now(), this.#secrets(env as Env)];
+    const question = this.#core.call((wasm) => wasm.question(request.method, path, seal, now, secrets)) as Head | [group: number, key: string, signer: number] | undefined;
     if (question === undefined) return undefined;
-    if (typeof question[1] !== "string") return answer(question as Head, null, request.method === "HEAD");
-    const [id, key, isHead] = question as [number, string, boolean];
-    const group = this.#groups[id]!;
-    const reply = (kind: number, freshMs = -1, message = "") => this.#core.call((wasm) => wasm.reply(kind, freshMs, message)) as unknown as Head;
+    if (typeof question[1] !== "string") return this.#respond(question as Head, isHead);
+    const [id, key, signer] = question as [number, string, number];
+    const reply = (kind: number, freshMs = -1, code = "", message = "") => {
+      const head = this.#core.withKey(key, (wasm, keyBytes) => wasm.answer(id, keyBytes, seal, signer, now, secrets, kind, freshMs, code, message));
+      return this.#respond(head as unknown as Head, isHead);
+    };
     try {
-      const found = await group.answerPeer(key, { env: env as Env, ...(ctx && { ctx }) });
-      if (found.kind === "absent") return answer(reply(REPLY_NO_SUCH_KEY), null, isHead);
-      return answer(reply(REPLY_VALUE, found.freshMs), found.bytes, isHead);
+      const found = await this.#groups[id]!.answerPeer(key, { env: env as Env, ...(ctx && { ctx }) });
+      if (found.kind === "absent") return reply(REPLY_NO_SUCH_KEY);
+      return this.#core.hand(id, found.bytes) ? reply(REPLY_VALUE, found.freshMs) : reply(REPLY_UNFIT);
     } catch (thrown) {
-      const said = thrown instanceof GeecacheError ? `${thrown.code}: ${thrown.message}` : String(thrown);
-      // This node is at fault and not the loader: a plain 500 sends the asker to the next peer or its own loader.
-      if (said.startsWith("ERR_TRAP")) return answer([500, [["cache-control", "no-store"]], said], null, isHead);
-      return answer(reply(REPLY_LOAD_FAILED, -1, said), null, isHead);
+      const { code, message } = asError(thrown);
+      // A trap is this node's fault and not the loader's: the asker goes on down its ladder.
+      return reply(code === "ERR_TRAP" ? REPLY_BROKEN : REPLY_LOAD_FAILED, -1, code, message);
     }
   }
 
   /** What the pool and its groups have counted. */
   stats(): PoolStats {
-    return { traps: this.#core.traps, groups: Object.fromEntries(this.#groups.map((group) => [group.name, group.stats()])) };
+    const counted = named(this.#core.counts(-1), -POOL_COUNTERS) as Omit<PoolStats, "traps" | "groups">;
+    return { traps: this.#core.traps, ...counted, groups: Object.fromEntries(this.#groups.map((group) => [group.name, group.stats()])) };
   }
 
   /** @internal Makes wasm trap, in builds with the crate's feature `faults` alone: see `fault` in `src/wasm.rs`. */
@@ -95,9 +105,18 @@ export class Pool<Env = unknown> {
     this.#core.call((wasm) => (wasm as typeof wasm & { fault?(kind: number): void }).fault?.(kind));
   }
 
-  #reach(peer: string, env: Env): { fetcher: Fetcher; origin: string } {
+  #reach(peer: string, env: Env): ReturnType<Connect> {
     const origin = isUrl(peer) ? peer : ANY_ORIGIN;
-    return { fetcher: this.#connect ? this.#connect(peer, env) : overHttp, origin };
+    return { fetcher: this.#connect ? this.#connect(peer, env) : overHttp, origin, secrets: this.#secrets(env) };
+  }
+
+  /** A secret that is to be there and is not would let everybody in: null is refused where undefined is none. */
+  #secrets(env: Env): unknown {
+    return typeof this.#secret === "function" ? (this.#secret(env) ?? null) : this.#secret;
+  }
+
+  #respond([status, headers]: Head, isHead: boolean): Response {
+    return new Response(isHead ? null : this.#core.value(), { status, headers });
   }
 
   #refuseUnreachable(peers: readonly string[]): void {
@@ -128,9 +147,4 @@ function pathOf(url: string): string {
   const path = start < 0 ? "/" : url.slice(start);
   const end = path.search(/[?#]/);
   return end < 0 ? path : path.slice(0, end);
-}
-
-function answer([status, headers, text]: Head, value: Uint8Array<ArrayBuffer> | null, isHead: boolean): Response {
-  const body = text ?? value;
-  return new Response(isHead ? null : body, { status, headers });
 }

@@ -16,6 +16,8 @@ export interface Stats {
   peerHits: number;
   /** Asks that no usable answer came back from. */
   peerFailures: number;
+  /** Asks not made, because the peer was known to be down. */
+  passedOver: number;
   /** Runs of this node's own loader. */
   loads: number;
   /** Runs of this node's own loader because a peer had failed. */
@@ -48,6 +50,24 @@ export interface Stats {
 export interface PoolStats {
   /** Failed wasm instances that were replaced. */
   traps: number;
+  /** Questions refused because they were not signed by one who knows the secret. */
+  unauthorized: number;
+  /** Questions and answers from peers whose list of peers is another than ours. */
+  otherRings: number;
   /** Every group's counters, by name. */
   groups: Record<string, Stats>;
+}
+
+/** The counters in the order in which the core tells them: a group's, then the pool's. */
+const COUNTERS = [
+  ...["requests", "peerRequests", "hits", "staleHits", "joins", "peerHits", "peerFailures", "passedOver", "loads", "fallbacks", "absent", "errors"],
+  ...["timeouts", "lostFlights", "refused", "overtaken", "evictions", "entries", "usedBytes", "maxBytes", "flights"],
+  ...["unauthorized", "otherRings"],
+];
+/** How many of them are the pool's. */
+export const POOL_COUNTERS = 2;
+
+/** @internal Some of the core's counters, by name. */
+export function named(counts: number[], from: number, to?: number): Record<string, number> {
+  return Object.fromEntries(counts.map((count, at): [string, number] => [COUNTERS[at]!, count]).slice(from, to));
 }

@@ -1,5 +1,5 @@
 /** The core: the only file that touches the generated glue. Numbers go in, steps come out; a trap costs one call. */
-import { Core as Wasm, __wbg_reset_state as freshInstance, initSync } from "./core.js";
+import { Core as Wasm, __wbg_reset_state as freshInstance, initSync, linearMemory } from "./core.js";
 import { type ErrorCode, GeecacheError } from "./errors.js";
 import type { Context, Fetcher } from "./options.js";
 
@@ -11,6 +11,7 @@ export const JOIN = 3;
 export const ASK = 4;
 export const LOAD = 5;
 export const AGAIN = 6;
+export const TOO_LATE = 7;
 
 /** What a leader's task came to, as `src/wasm.rs` numbers it. */
 export const CAME_VALUE = 0;
@@ -18,6 +19,7 @@ export const CAME_UNHANDED = 1;
 export const CAME_NO_SUCH_KEY = 2;
 export const CAME_LOAD_FAILED = 3;
 export const CAME_PEER_FAILED = 4;
+export const CAME_UNFIT = 5;
 
 /** What is noted of a flight, as `src/wasm.rs` numbers it. */
 export const NOTE_BEAT = 0;
@@ -27,13 +29,15 @@ export const NOTE_TIMED_OUT = 2;
 /** What is answered to a peer, as `src/wasm/answer.rs` numbers it. */
 export const REPLY_VALUE = 0;
 export const REPLY_NO_SUCH_KEY = 1;
-export const REPLY_LOAD_FAILED = 2;
+export const REPLY_UNFIT = 2;
+export const REPLY_LOAD_FAILED = 3;
+export const REPLY_BROKEN = 4;
 
 /** What asking a peer resolves to, as `src/wasm/fetch_peer.rs` numbers it. */
-export type Asked = [kind: 0, bytes: Uint8Array, freshMs: number] | [kind: 1] | [kind: 2, message: string] | [kind: 3, message: string];
+export type Asked = [kind: 0, bytes: Uint8Array, freshMs: number] | [kind: 1] | [kind: 2, message: string, code: ErrorCode] | [kind: 3 | 4, message: string];
 
-/** The head of an answer to a peer: `text` is undefined where the value is the body. */
-export type Head = [status: number, headers: [string, string][], text: string | undefined];
+/** The head of an answer to a peer. Its body is where a value is, until the next call. */
+export type Head = [status: number, headers: [string, string][]];
 
 /** A flight, by the instance that it took off in: after a trap its number means nothing any more. */
 export interface Flight {
@@ -65,7 +69,8 @@ function instantiate(): WebAssembly.Memory {
     throw new GeecacheError("ERR_OPTION", "the wasm module is not there yet: call init(module) before createPool, or import another entry");
   }
   // The glue answers the living instance when there is one.
-  return (initSync({ module: module() }) as { memory: WebAssembly.Memory }).memory;
+  initSync({ module: module() });
+  return linearMemory();
 }
 
 /** One pool's core. Made anew, empty, in a fresh instance when the one it lived in has failed. */
@@ -74,16 +79,18 @@ export class Core {
   traps = 0;
   #wasm!: Wasm;
   #instance = -1;
-  #pool: Record<string, unknown>;
-  readonly #groups: [name: string, options: Record<string, unknown>][] = [];
+  readonly #options: unknown[];
+  #peers: readonly string[] | undefined;
+  readonly #groups: [name: string, options: unknown[]][] = [];
   #key!: Uint8Array;
   #told!: Float64Array;
 
-  constructor(pool: Record<string, unknown>) {
-    this.#pool = pool;
+  constructor(options: unknown[], peers: readonly string[] | undefined) {
+    this.#options = options;
+    this.#peers = peers;
     this.call(() => 0);
     // The caller's list may change; the one that a fresh instance is made of may not.
-    this.#pool = structuredClone(pool);
+    this.#peers = peers && [...peers];
   }
 
   /** The living instance's number. */
@@ -101,7 +108,7 @@ export class Core {
     }
   }
 
-  addGroup(name: string, options: Record<string, unknown>): number {
+  addGroup(name: string, options: unknown[]): number {
     const group = this.call((wasm) => wasm.addGroup(name, options));
     this.#groups.push([name, options]);
     return group;
@@ -109,7 +116,14 @@ export class Core {
 
   setPeers(peers: readonly string[]): void {
     this.call((wasm) => wasm.setPeers(peers));
-    this.#pool = { ...this.#pool, peers: [...peers] };
+    this.#peers = [...peers];
+  }
+
+  /** A group's counters and the pool's. */
+  counts(group: number): number[] {
+    const count = this.call((wasm) => wasm.stats(group));
+    this.#read();
+    return [...new Float64Array(memory!.buffer, this.#told.byteOffset + 8 * TOLD, count)];
   }
 
   /** The first half of a look-up. What it found is to be read before the next call. */
@@ -149,10 +163,9 @@ export class Core {
     return this.#read()[5]!;
   }
 
-  /** Notes what happens to a flight; false: its instance has failed, and nobody takes notes of it any more. */
+  /** Notes what happens to a flight; false: its peer has left, or its instance has failed and nobody takes notes any more. */
   note(group: number, flight: Flight, what: number): boolean {
-    if (flight.instance === instance) this.call((wasm) => wasm.note(group, flight.id, what));
-    return flight.instance === instance;
+    return flight.instance === instance && this.call((wasm) => wasm.note(group, flight.id, what));
   }
 
   /** A follower looks whether its leader lives; false: look the key up again. */
@@ -183,13 +196,13 @@ export class Core {
     }
   }
 
-  ask(group: number, key: string, fetcher: Fetcher, origin: string, withinMs: number): Promise<Asked> {
-    return this.withKey(key, (wasm, keyBytes) => wasm.ask(group, keyBytes, fetcher, origin, withinMs)) as Promise<Asked>;
+  ask(group: number, key: string, fetcher: Fetcher, origin: string, withinMs: number, secrets: unknown): Promise<Asked> {
+    return this.withKey(key, (wasm, keyBytes) => wasm.ask(group, keyBytes, fetcher, origin, withinMs, secrets)) as Promise<Asked>;
   }
 
   #live(): void {
     memory = instantiate();
-    const wasm = new Wasm(this.#pool);
+    const wasm = new Wasm(this.#options, this.#peers);
     for (const [name, options] of this.#groups) wasm.addGroup(name, options);
     this.#wasm = wasm;
     this.#instance = instance;

@@ -1,50 +1,109 @@
-//! Answering peers: what a request asks, and the head of its answer, by the wire.
+//! Answering peers: what a request asks, and the answer, by the wire.
 
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
-use super::Core;
+use super::{Core, options};
+use crate::error::Code;
+use crate::group::Group;
 use crate::options::check_key;
-use crate::wire::{Geecache, Head, Question, Reply, Wire};
+use crate::pool::GroupId;
+use crate::time::Millis;
+use crate::wire::{Answer, Asked, Question, Reply};
 
 const REPLY_VALUE: u32 = 0;
 const REPLY_NO_SUCH_KEY: u32 = 1;
+const REPLY_UNFIT: u32 = 2;
+const REPLY_LOAD_FAILED: u32 = 3;
 
 #[wasm_bindgen]
 impl Core {
-    /// What a request asks: undefined where its path is not a peer's, `[group, key, isHead]`, or the head of the
-    /// refusal to send, `[status, headers, text]`. The group is its number.
-    pub fn question(&self, method: &str, path: &str) -> Option<Array> {
-        let reply = match Geecache.question(self.pool.base_path(), method, path)? {
-            Ok(Question { group, key, head }) => match (self.pool.find_group(&group), String::from_utf8(key))
-            {
-                (None, _) => Reply::NoSuchGroup(group),
-                (Some(_), Ok(key)) if check_key(key.as_bytes()).is_err() => {
-                    Reply::BadRequest("the key is empty, or longer than 65535 bytes")
-                }
-                (Some(group), Ok(key)) => {
-                    return Some(Array::of3(&group.0.into(), &key.into(), &head.into()));
-                }
-                (Some(_), Err(_)) => Reply::BadRequest("the key is not UTF-8"),
-            },
+    /// What a request asks, with its `geecache-seal`: undefined where its path is not a peer's, `[group, key, signer]`,
+    /// or the head of the refusal to send, `[status, headers]`, with its body where a value is. The group is its
+    /// number; the signer says which of the secrets the seal is signed with.
+    pub fn question(
+        &mut self,
+        method: &str,
+        path: &str,
+        seal: Option<String>,
+        now: f64,
+        secrets: &JsValue,
+    ) -> Result<Option<Array>, JsValue> {
+        let exchange = self.pool.exchange(options::secrets(secrets)?);
+        let Some(asked) = exchange.question(method, path, seal, now as Millis) else { return Ok(None) };
+        let reply = match asked {
             Err(reply) => reply,
+            Ok(Asked { question, seal }) => {
+                match (self.pool.find_group(&question.group), String::from_utf8(question.key)) {
+                    (None, _) => Reply::NoSuchGroup(question.group),
+                    (Some(_), Ok(key)) if check_key(key.as_bytes()).is_err() => {
+                        Reply::BadRequest("the key is empty, or longer than 65535 bytes")
+                    }
+                    (Some(group), Ok(key)) => {
+                        let signer = seal.map_or(-1, |seal| seal.1 as i32);
+                        return Ok(Some(Array::of3(&group.0.into(), &key.into(), &signer.into())));
+                    }
+                    (Some(_), Err(_)) => Reply::BadRequest("the key is not UTF-8"),
+                }
+            }
         };
-        Some(head(reply))
+        let refusal = exchange.wire.answer(reply, now as Millis);
+        Ok(Some(self.send(refusal)))
     }
 
-    /// The head of an answer: `REPLY_VALUE`, fresh for so many ms more (below 0: for ever), `REPLY_NO_SUCH_KEY`, or a
-    /// failed load with its message.
-    pub fn reply(&self, reply: u32, fresh_ms: f64, message: String) -> Array {
-        head(match reply {
-            REPLY_VALUE => Reply::Value { fresh_ms: (fresh_ms >= 0.0).then_some(fresh_ms as u64) },
+    /// The answer to such a request for the key in the scratch area: `REPLY_VALUE` with the reserved value, fresh for
+    /// so many ms more (below 0: for ever), or another `REPLY_`, with the code and the message of a failure. Its head,
+    /// as above.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "an object of them would be read field by field, in more bytes"
+    )]
+    pub fn answer(
+        &mut self,
+        group: u32,
+        key_bytes: usize,
+        seal: Option<String>,
+        signer: i32,
+        now: f64,
+        secrets: &JsValue,
+        reply: u32,
+        fresh_ms: f64,
+        code: &str,
+        message: String,
+    ) -> Result<Array, JsValue> {
+        let exchange = self.pool.exchange(options::secrets(secrets)?);
+        let value = std::mem::take(&mut self.inbox);
+        let reply = match reply {
+            REPLY_VALUE => Reply::Value { value, fresh_ms: (fresh_ms >= 0.0).then_some(fresh_ms as u64) },
             REPLY_NO_SUCH_KEY => Reply::NoSuchKey,
-            _ => Reply::LoadFailed(message),
-        })
+            REPLY_UNFIT => Reply::Unfit,
+            REPLY_LOAD_FAILED => {
+                Reply::LoadFailed { code: Code::of_load(code).unwrap_or(Code::Load), message }
+            }
+            _ => Reply::Broken(message),
+        };
+        let name = self.pool.group(GroupId(group)).map_or("", Group::name);
+        let asked = Asked {
+            question: Question {
+                group: name.to_owned(),
+                key: self.scratch.key(key_bytes).to_vec(),
+                head: false,
+            },
+            seal: seal.zip(usize::try_from(signer).ok()),
+        };
+        let answer = exchange.answer(&asked, reply, now as Millis);
+        Ok(self.send(answer))
     }
 }
 
-fn head(reply: Reply) -> Array {
-    let Head { status, headers, text } = Geecache.head(reply);
-    let pairs = headers.into_iter().map(|(name, value)| Array::of2(&name.into(), &value.into()));
-    Array::of3(&status.into(), &pairs.collect::<Array>(), &text.into())
+impl Core {
+    /// The head; the body is kept where a value is shown.
+    fn send(&mut self, answer: Answer) -> Array {
+        self.inbox = answer.body;
+        self.scratch.value_at = self.inbox.as_ptr() as usize as f64;
+        self.scratch.value_bytes = self.inbox.len() as f64;
+        let pairs =
+            answer.headers.into_iter().map(|(name, value)| Array::of2(&name.into(), &(*value).into()));
+        Array::of2(&answer.status.into(), &pairs.collect::<Array>())
+    }
 }

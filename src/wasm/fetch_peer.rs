@@ -4,16 +4,17 @@
 //! the peer timeout is over, and the caller races it with a timer of its own: a Rust future inside of a cancelled
 //! request is never dropped, and nobody may wait for one.
 
-use js_sys::{Array, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::{AbortSignal, Headers, RequestInit, RequestRedirect};
 
-use super::Core;
+use super::{Core, options};
 use crate::error::{Code, Error};
 use crate::peer::{Ask, PeerAnswer, PeerGetter};
 use crate::pool::GroupId;
-use crate::wire::{Geecache, Wire};
+use crate::time::Millis;
+use crate::wire::{Exchange, SEAL_HEADER};
 
 #[wasm_bindgen]
 extern "C" {
@@ -43,18 +44,21 @@ const NO_SUCH_KEY: u32 = 1;
 const LOAD_FAILED: u32 = 2;
 const PEER_FAILED: u32 = 3;
 
+const UNFIT: u32 = 4;
+
 /// Asks peers over a [`Fetcher`].
 pub struct FetchPeer {
     fetcher: Fetcher,
     /// What goes before the path: the peer's own URL, or any origin where the fetcher is the peer.
     origin: String,
-    base_path: String,
+    exchange: Exchange,
 }
 
 #[wasm_bindgen]
 impl Core {
     /// Asks the peer at `origin`, through `fetcher`, for the key in the scratch area. Resolves to
-    /// `[VALUE, bytes, freshMs]`, `[NO_SUCH_KEY]`, `[LOAD_FAILED, message]` or `[PEER_FAILED, message]`.
+    /// `[VALUE, bytes, freshMs]`, `[NO_SUCH_KEY]`, `[LOAD_FAILED, message, code]`, `[PEER_FAILED, message]` or
+    /// `[UNFIT, message]`.
     pub fn ask(
         &mut self,
         group: u32,
@@ -62,52 +66,66 @@ impl Core {
         fetcher: Fetcher,
         origin: String,
         within_ms: f64,
-    ) -> Promise {
+        secrets: &JsValue,
+    ) -> Result<Promise, JsValue> {
         self.trip(3);
         let key = self.scratch.key(key_bytes).to_vec();
         let (name, max_value_bytes) = match self.pool.group(GroupId(group)) {
             Some(group) => (group.name().to_owned(), group.options().max_entry_bytes),
             None => (String::new(), 0),
         };
-        let peer = FetchPeer { fetcher, origin, base_path: self.pool.base_path().to_owned() };
-        future_to_promise(async move {
+        let exchange = self.pool.exchange(options::secrets(secrets)?);
+        let peer = FetchPeer { fetcher, origin, exchange };
+        Ok(future_to_promise(async move {
             let within_ms = within_ms as u64;
             let ask = Ask { peer: &peer.origin, group: &name, key: &key, within_ms, max_value_bytes };
-            Ok(match peer.get(ask).await {
+            let (kind, said, more): (u32, JsValue, JsValue) = match peer.get(ask).await {
                 Ok(PeerAnswer::Value { value, fresh_ms }) => {
-                    let value = Uint8Array::from(&*value);
-                    Array::of3(&VALUE.into(), &value, &fresh_ms.map_or(-1.0, |ms| ms as f64).into())
+                    (VALUE, Uint8Array::from(&*value).into(), fresh_ms.map_or(-1.0, |ms| ms as f64).into())
                 }
-                Ok(PeerAnswer::NoSuchKey) => Array::of1(&NO_SUCH_KEY.into()),
-                Ok(PeerAnswer::LoadFailed { message }) => Array::of2(&LOAD_FAILED.into(), &message.into()),
-                Err(error) => Array::of2(&PEER_FAILED.into(), &error.message().into()),
-            }
-            .into())
-        })
+                Ok(PeerAnswer::NoSuchKey) => (NO_SUCH_KEY, JsValue::UNDEFINED, JsValue::UNDEFINED),
+                Ok(PeerAnswer::LoadFailed { code, message }) => {
+                    (LOAD_FAILED, message.into(), code.as_str().into())
+                }
+                Ok(PeerAnswer::Unfit { why }) => (UNFIT, why.into(), JsValue::UNDEFINED),
+                Err(error) => (PEER_FAILED, error.message().into(), JsValue::UNDEFINED),
+            };
+            Ok(Array::of3(&kind.into(), &said, &more).into())
+        }))
     }
 }
 
 impl PeerGetter for FetchPeer {
     async fn get(&self, ask: Ask<'_>) -> Result<PeerAnswer, Error> {
-        let Some(path) = Geecache.path(&self.base_path, ask.group, ask.key) else {
-            return Err(failed("no URL can carry the key", None));
+        let Some(asking) = self.exchange.ask(ask.group, ask.key, now()) else {
+            return Ok(PeerAnswer::Unfit { why: "no URL can carry the key" });
         };
         let init = RequestInit::new();
-        init.set_method("GET");
+        init.set_method(asking.method);
         // A redirect is followed to another key's value: it counts as a failure instead.
         init.set_redirect(RequestRedirect::Manual);
         let within_ms = u32::try_from(ask.within_ms).unwrap_or(u32::MAX);
         init.set_signal(Some(&AbortSignal::timeout_with_u32(within_ms)));
-        let url = [self.origin.trim_end_matches('/'), &path].concat();
+        let headers = Object::new();
+        // Setting a property of a plain object of our own cannot fail.
+        let _ = Reflect::set(&headers, &SEAL_HEADER.into(), &asking.seal.as_str().into());
+        init.set_headers(&headers);
+        let url = [self.origin.trim_end_matches('/'), &asking.path].concat();
         let response = settled(self.fetcher.fetch(&url, &init)).await;
         let response = response.map_err(|thrown| failed("the peer could not be reached", Some(&thrown)))?;
         let body = field(&response, "body")
             .map_err(|thrown| failed("the peer's fetch gave no response", Some(&thrown)))?;
-        let body = read(body, ask.max_value_bytes).await?;
+        let most = ask.max_value_bytes.saturating_add(self.exchange.wire.framing_bytes());
+        let body = read(body, most).await?;
         let status = field(&response, "status").ok().and_then(|status| status.as_f64()).unwrap_or(0.0);
         let headers: Headers = field(&response, "headers").unwrap_or_default().unchecked_into();
-        Geecache.outcome(status as u16, &|name| headers.get(name).ok().flatten(), body)
+        let header = |name: &str| headers.get(name).ok().flatten();
+        self.exchange.heard(&asking, status as u16, &header, body, now())
     }
+}
+
+fn now() -> Millis {
+    js_sys::Date::now() as Millis
 }
 
 /// Waits for a promise, or for what should have been one.
@@ -119,7 +137,7 @@ fn field(of: &JsValue, name: &str) -> Result<JsValue, JsValue> {
     Reflect::get(of, &name.into())
 }
 
-/// The body, up to `most` bytes; a peer that sends more is cut off.
+/// The body, up to `most` bytes; a peer that sends more is cut off. (Our own say so instead: `Reply::Unfit`.)
 async fn read(stream: JsValue, most: usize) -> Result<Vec<u8>, Error> {
     let mut body: Vec<u8> = Vec::new();
     if stream.is_null() {

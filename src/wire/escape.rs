@@ -1,5 +1,7 @@
 //! Percent-encoding of a path's segments, as every peer understands it.
 
+use crate::text::hex_digit;
+
 /// Percent-encodes every byte outside of `A-Za-z0-9-_.~`, so that Go's unescaping of a query and of a path agree on
 /// it. `None` for "." and "..", which URL parsers take for a step up however they are written.
 pub fn escape(segment: &[u8]) -> Option<String> {
@@ -27,13 +29,9 @@ pub fn unescape(segment: &str) -> Option<Vec<u8>> {
     while let Some(byte) = bytes.next() {
         out.push(match byte {
             b'+' => b' ',
-            b'%' => hex(bytes.next()?)? << 4 | hex(bytes.next()?)?,
+            b'%' => hex_digit(bytes.next()?)? << 4 | hex_digit(bytes.next()?)?,
             other => other,
         });
     }
     Some(out)
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
 }

@@ -1,22 +1,32 @@
 //! Wires: how a question to a peer and its answer look in HTTP, written once for asking and for answering.
 //!
-//! A wire knows paths, statuses and headers and nothing of sockets, so the same code runs behind `fetch`, in a
+//! A [`Wire`] knows paths, statuses and bodies; an [`Exchange`] puts around any of them what only our own peers know:
+//! signatures, digests, the ring's fingerprint. Neither knows sockets, so the same code runs behind `fetch`, in a
 //! Worker's handler and in a simulator. What Go's peers do not know travels in headers that they ignore.
 
 mod escape;
+mod exchange;
 mod geecache;
+mod seal;
 
 pub use escape::{escape, unescape};
+pub use exchange::{Asked, Asking, CLOCK_SKEW_MS, Exchange, Tally};
 pub use geecache::Geecache;
+pub use seal::Secret;
 
-use crate::error::Error;
+use std::borrow::Cow;
+
+use crate::error::{Code, Error};
 use crate::peer::PeerAnswer;
+use crate::time::Millis;
 
-/// On our answers that are not a value: `absent` or `load-failed`, which Go's statuses cannot tell apart from an
-/// unknown group and a broken peer.
+/// On our answers that are not a value: `absent`, `unfit`, or the code of a failed load, none of which Go's statuses
+/// tell apart from an unknown group and a broken peer.
 pub const OUTCOME_HEADER: &str = "geecache-outcome";
 /// On our values that do not stay fresh for ever: for how many ms the owner's copy still is.
 pub const FRESH_HEADER: &str = "geecache-fresh-ms";
+/// On our questions and answers, in hexadecimal, what only our own peers know of: see [`Exchange`].
+pub const SEAL_HEADER: &str = "geecache-seal";
 
 /// A question that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,50 +42,84 @@ pub struct Question {
 /// What this node has to say to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// The value goes in the body; its copy here is fresh for so many ms more (`None`: for ever).
+    /// The value; its copy here is fresh for so many ms more (`None`: for ever).
     Value {
+        /// The bytes.
+        value: Vec<u8>,
         /// Freshness that is left, in ms.
         fresh_ms: Option<u64>,
     },
     /// There is no such key.
     NoSuchKey,
-    /// The loader failed, with this message.
-    LoadFailed(String),
+    /// The loader failed.
+    LoadFailed {
+        /// With which code: `ERR_LOAD`, `ERR_LOAD_TYPE` or `ERR_TIMEOUT`.
+        code: Code,
+        /// And what message.
+        message: String,
+    },
+    /// The value is larger than this node keeps or hands on.
+    Unfit,
     /// There is no such group here.
     NoSuchGroup(String),
     /// The question makes no sense, and why.
     BadRequest(&'static str),
     /// The method is neither GET nor HEAD.
     MethodNotAllowed,
+    /// The question is not signed by one who knows the secret.
+    Unauthorized,
+    /// The question was forwarded by somebody.
+    Forwarded,
+    /// This node cannot answer, and it is not the loader's fault: the asker goes on down its ladder.
+    Broken(String),
 }
 
-/// The head of an HTTP answer, and its body where that is not the value.
+/// A header's name, in lower case, and its value.
+pub type Header = (&'static str, Cow<'static, str>);
+
+/// An HTTP answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// Header names, in lower case, with their values.
-    pub headers: Vec<(&'static str, String)>,
-    /// The text to send; `None` where the value is the body.
-    pub text: Option<String>,
+    /// Its headers.
+    pub headers: Vec<Header>,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
+impl Answer {
+    /// The header of that name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|header| header.0 == name).map(|header| &*header.1)
+    }
+}
+
+/// Reads a header by its name in lower case.
+pub type Headers<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// One protocol between peers.
-pub trait Wire {
+pub trait Wire: std::fmt::Debug + Sync {
     /// The path that asks for `key`, or `None` where no URL can carry it: such a key is loaded where it is asked.
     fn path(&self, base_path: &str, group: &str, key: &[u8]) -> Option<String>;
 
     /// Reads a question. `None`: the path is not a peer's. An error is the reply to send.
     fn question(&self, base_path: &str, method: &str, path: &str) -> Option<Result<Question, Reply>>;
 
-    /// The head of the answer.
-    fn head(&self, reply: Reply) -> Head;
+    /// The answer that says it.
+    fn answer(&self, reply: Reply, now: Millis) -> Answer;
 
     /// Reads an answer. An error (`ERR_PEER`) says that the peer failed.
     fn outcome(
         &self,
         status: u16,
-        header: &dyn Fn(&str) -> Option<String>,
+        header: Headers<'_>,
         body: Vec<u8>,
+        now: Millis,
     ) -> Result<PeerAnswer, Error>;
+
+    /// How many bytes a body may have beyond its value.
+    fn framing_bytes(&self) -> usize {
+        0
+    }
 }

@@ -74,6 +74,7 @@ test("a hundred first requests over three nodes cost one load", async (t) => {
 });
 
 test("a hundred keys over three nodes, with one of them stopped and brought back", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 1_700_000_000_000 });
   const nodes = await cluster(t, 3, { ...PATIENT, hotTtlMs: 0 });
   const round = async (keys, asked) => {
     const values = await Promise.all(keys.flatMap((key) => asked.map(({ group }) => group.get(key))));
@@ -91,6 +92,11 @@ test("a hundred keys over three nodes, with one of them stopped and brought back
   assert.equal(alive.reduce((sum, { group }) => sum + group.stats().errors, 0), 0);
   const before = gone.asked.length;
   await serve(t, (req, res) => (gone.asked.push(req.url), adapt((request) => gone.pool.handle(request), req, res)), Number(port));
+  // Known to be down, it is not asked again before its cool-down is over, and then by one probe of each node.
+  await round([keyOf(nodes[0].pool, gone.url, "too early")], alive);
+  assert.equal(gone.asked.length, before);
+  t.mock.timers.setTime(1_700_000_001_000);
+  await round([keyOf(nodes[0].pool, gone.url, "probe")], alive);
   const again = Array.from({ length: 40 }, (_, i) => `again ${i}`);
   await round(again, alive);
   const owned = again.filter((key) => nodes[0].pool.owner(key) === gone.url);
@@ -124,7 +130,7 @@ test("an owner that is down", async () => {
 for (const [what, answer] of [
   ["500 with a page in HTML", (res) => res.writeHead(500, { "content-type": "text/html" }).end("<h1>Internal Server Error</h1>")],
   ["a 404 of somebody else", (res) => res.writeHead(404).end("Not Found")],
-  ["a 404 with another outcome", (res) => res.writeHead(404, { "geecache-outcome": "load-failed" }).end()],
+  ["a 404 with another outcome", (res) => res.writeHead(404, { "geecache-outcome": "ERR_LOAD" }).end()],
   ["a 503 that says absent", (res) => res.writeHead(503, { "geecache-outcome": "absent" }).end()],
   ["400", (res) => res.writeHead(400).end("bad request")],
   ["201", (res) => res.writeHead(201).end("made")],

@@ -47,7 +47,7 @@ pub fn with_peers(ranks: &'static [&'static str]) -> Node {
 
 impl Node {
     pub fn begin_as(&mut self, asker: Asker, key: &[u8]) -> Step {
-        self.group.begin(key, self.now, asker, &self.peers).unwrap()
+        self.group.begin(key, self.now, asker, &mut self.peers).unwrap()
     }
 
     pub fn begin(&mut self) -> Step {
@@ -63,7 +63,7 @@ impl Node {
     }
 
     pub fn told(&mut self, flight: FlightId, told: Told<'_>) -> Next {
-        self.group.told(flight, self.now, told, &self.peers)
+        self.group.told(flight, self.now, told, &mut self.peers)
     }
 
     pub fn load(&mut self, value: &[u8]) {

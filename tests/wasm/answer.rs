@@ -3,32 +3,48 @@
 use js_sys::Array;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::support::{Shell, js, json};
+use wasm_bindgen::JsValue;
+
+use super::support::{Shell, group_options, js, json, thrown};
+
+const NOW: f64 = 1_700_000_000_000.0;
 
 fn shell() -> Shell {
     let mut shell = Shell::with_group("{}", "{ maxBytes: 8_192 }");
-    shell.core.add_group("группа /".trim_end_matches('/'), js("{ maxBytes: 8_192 }")).expect("sound options");
+    shell
+        .core
+        .add_group("группа /".trim_end_matches('/'), &group_options("{ maxBytes: 8_192 }"))
+        .expect("sound options");
     shell
 }
 
-fn asked(shell: &Shell, method: &str, path: &str) -> String {
-    shell.core.question(method, path).map_or("undefined".to_owned(), |question| json(&question))
+fn question(shell: &mut Shell, method: &str, path: &str) -> Option<Array> {
+    shell.core.question(method, path, None, NOW, &JsValue::UNDEFINED).expect("no secret is no option")
+}
+
+fn asked(shell: &mut Shell, method: &str, path: &str) -> String {
+    question(shell, method, path).map_or("undefined".to_owned(), |question| json(&question))
+}
+
+/// The body that goes with the last head.
+fn body(shell: &Shell) -> String {
+    String::from_utf8(shell.value()).expect("a text")
 }
 
 #[wasm_bindgen_test]
-fn a_question_is_its_group_its_key_and_whether_a_body_is_wanted() {
-    let shell = shell();
+fn a_question_is_its_group_its_key_and_its_signer() {
+    let mut shell = shell();
     for (method, path, question) in [
-        ("GET", "/_geecache/g/k", r#"[0,"k",false]"#),
-        ("HEAD", "/_geecache/g/k", r#"[0,"k",true]"#),
-        ("GET", "/_geecache/%D0%B3%D1%80%D1%83%D0%BF%D0%BF%D0%B0%20/k", r#"[1,"k",false]"#),
-        ("GET", "/_geecache/%D0%B3%D1%80%D1%83%D0%BF%D0%BF%D0%B0+/k", r#"[1,"k",false]"#),
-        ("GET", "/_geecache/g/a+b%2Bc%20d", r#"[0,"a b+c d",false]"#),
-        ("GET", "/_geecache/g/a/b%2fc", r#"[0,"a/b/c",false]"#),
-        ("GET", "/_geecache/g//", r#"[0,"/",false]"#),
-        ("GET", "/_geecache/g/..", r#"[0,"..",false]"#),
-        ("GET", "/_geecache/g/%F0%9F%90%8E", r#"[0,"🐎",false]"#),
-        ("GET", "/_geecache/g/%00", r#"[0,"\u0000",false]"#),
+        ("GET", "/_geecache/g/k", r#"[0,"k",-1]"#),
+        ("HEAD", "/_geecache/g/k", r#"[0,"k",-1]"#),
+        ("GET", "/_geecache/%D0%B3%D1%80%D1%83%D0%BF%D0%BF%D0%B0%20/k", r#"[1,"k",-1]"#),
+        ("GET", "/_geecache/%D0%B3%D1%80%D1%83%D0%BF%D0%BF%D0%B0+/k", r#"[1,"k",-1]"#),
+        ("GET", "/_geecache/g/a+b%2Bc%20d", r#"[0,"a b+c d",-1]"#),
+        ("GET", "/_geecache/g/a/b%2fc", r#"[0,"a/b/c",-1]"#),
+        ("GET", "/_geecache/g//", r#"[0,"/",-1]"#),
+        ("GET", "/_geecache/g/..", r#"[0,"..",-1]"#),
+        ("GET", "/_geecache/g/%F0%9F%90%8E", r#"[0,"🐎",-1]"#),
+        ("GET", "/_geecache/g/%00", r#"[0,"\u0000",-1]"#),
         ("GET", "/", "undefined"),
         ("GET", "", "undefined"),
         ("POST", "/x", "undefined"),
@@ -36,13 +52,13 @@ fn a_question_is_its_group_its_key_and_whether_a_body_is_wanted() {
         ("GET", "/_GEECACHE/g/k", "undefined"),
         ("GET", "x/_geecache/g/k", "undefined"),
     ] {
-        assert_eq!(asked(&shell, method, path), question, "{method} {path}");
+        assert_eq!(asked(&mut shell, method, path), question, "{method} {path}");
     }
 }
 
 #[wasm_bindgen_test]
 fn a_question_that_makes_no_sense_is_the_head_of_its_refusal() {
-    let shell = shell();
+    let mut shell = shell();
     let long = ["/_geecache/g/", &"x".repeat(65_536)].concat();
     for (method, path, status, said) in [
         ("GET", "/_geecache/", 400, "lacks a key"),
@@ -59,9 +75,9 @@ fn a_question_that_makes_no_sense_is_the_head_of_its_refusal() {
         ("get", "/_geecache/g/k", 405, "GET or HEAD"),
         ("", "/_geecache/g/k", 405, "GET or HEAD"),
     ] {
-        let head = shell.core.question(method, path).expect("a peer's path");
+        let head = question(&mut shell, method, path).expect("a peer's path");
         assert_eq!(head.get(0).as_f64(), Some(f64::from(status)), "{method} {path:.40}");
-        assert!(head.get(2).as_string().expect("a text").contains(said), "{method} {path:.40}");
+        assert!(body(&shell).contains(said), "{method} {path:.40}");
         assert!(json(&head.get(1)).contains(r#"["cache-control","no-store"]"#));
         assert_eq!(json(&head.get(1)).contains(r#"["allow","GET, HEAD"]"#), status == 405);
         assert!(!json(&head.get(1)).contains("geecache-outcome"));
@@ -69,29 +85,45 @@ fn a_question_that_makes_no_sense_is_the_head_of_its_refusal() {
 }
 
 #[wasm_bindgen_test]
-fn heads_of_answers() {
-    let shell = shell();
-    let head = |head: Array| json(&head);
+fn answers_are_heads_and_bodies() {
+    let mut shell = shell();
+    let mut answer = |reply: u32, fresh_ms: f64, code: &str, said: &str| {
+        assert!(shell.hand(b"630"));
+        let bytes = shell.key(b"k");
+        let none = &JsValue::UNDEFINED;
+        let head = shell.core.answer(0, bytes, None, -1, NOW, none, reply, fresh_ms, code, said.to_owned());
+        let head = json(&head.expect("no secret is no option"));
+        // What it says of our ring and sums up has tests of its own.
+        let (head, seal) = head.split_once(r#",["geecache-seal",""#).expect("a seal");
+        assert_eq!(seal.len(), 16 + 4, "{seal}");
+        (format!("{head}]]"), body(&shell))
+    };
     let bytes = r#"["cache-control","no-store"],["content-type","application/octet-stream"]"#;
-    assert_eq!(head(shell.core.reply(0, -1.0, String::new())), format!("[200,[{bytes}],null]"));
-    assert_eq!(
-        head(shell.core.reply(0, 0.0, String::new())),
-        format!(r#"[200,[{bytes},["geecache-fresh-ms","0"]],null]"#)
-    );
-    assert_eq!(
-        head(shell.core.reply(0, 1500.9, String::new())),
-        format!(r#"[200,[{bytes},["geecache-fresh-ms","1500"]],null]"#)
-    );
-    assert_eq!(head(shell.core.reply(0, f64::NAN, String::new())), format!("[200,[{bytes}],null]"));
+    let value = |headers: &str| (format!("[200,[{bytes}{headers}]]"), "630".to_owned());
+    assert_eq!(answer(0, -1.0, "", ""), value(""));
+    assert_eq!(answer(0, 0.0, "", ""), value(r#",["geecache-fresh-ms","0"]"#));
+    assert_eq!(answer(0, 1500.9, "", ""), value(r#",["geecache-fresh-ms","1500"]"#));
+    assert_eq!(answer(0, f64::NAN, "", ""), value(""));
     let text = r#"["cache-control","no-store"],["content-type","text/plain; charset=utf-8"]"#;
-    assert_eq!(
-        head(shell.core.reply(1, -1.0, String::new())),
-        format!(r#"[404,[{text},["geecache-outcome","absent"]],"there is no such key"]"#)
-    );
-    for failed in [2, 3, u32::MAX] {
-        assert_eq!(
-            head(shell.core.reply(failed, -1.0, "away: žluť".to_owned())),
-            format!(r#"[500,[{text},["geecache-outcome","load-failed"]],"away: žluť"]"#)
-        );
+    let failed = |status: u16, outcome: &str, said: &str| {
+        (format!(r#"[{status},[{text},["geecache-outcome","{outcome}"]]]"#), said.to_owned())
+    };
+    assert_eq!(answer(1, -1.0, "", ""), failed(404, "absent", "there is no such key"));
+    assert_eq!(answer(2, -1.0, "", ""), failed(500, "unfit", "the value is larger than maxEntryBytes"));
+    assert_eq!(answer(3, -1.0, "ERR_TIMEOUT", "away: žluť"), failed(500, "ERR_TIMEOUT", "away: žluť"));
+    assert_eq!(answer(3, -1.0, "ERR_WHATEVER", "away"), failed(500, "ERR_LOAD", "away"));
+    for broken in [4, u32::MAX] {
+        assert_eq!(answer(broken, -1.0, "", "a trap"), (format!("[500,[{text}]]"), "a trap".to_owned()));
+    }
+}
+
+#[wasm_bindgen_test]
+fn a_secret_that_is_none_is_refused() {
+    let mut shell = shell();
+    for secret in ["null", "''", "[]", "['a', '']", "7", "[7]", "{}", "true"] {
+        let secret = js(secret);
+        let (code, message) = thrown(shell.core.question("GET", "/_geecache/g/k", None, NOW, &secret));
+        assert_eq!(code, "ERR_OPTION");
+        assert!(message.contains("option secret"), "{message}");
     }
 }

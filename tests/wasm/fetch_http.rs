@@ -55,7 +55,7 @@ async fn values_and_words_of_the_owner() {
         ("pieces", r#"[0,"abc",-1]"#),
         ("zipped", r#"[0,"unzipped",-1]"#),
         ("absent", "[1]"),
-        ("failed", r#"[2,"the database is away"]"#),
+        ("failed", r#"[2,"the database is away","ERR_LOAD"]"#),
     ] {
         assert_eq!(peer.came(key, PATIENT_MS).await, expected, "{key}");
     }

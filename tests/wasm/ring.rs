@@ -57,15 +57,15 @@ fn the_four_keys_that_everybody_tries_first_through_the_bindings() {
 fn another_list_of_peers_makes_another_ring_and_a_wrong_one_none() {
     let mut shell = Shell::new("{ peers: ['a'] }");
     let owner = |shell: &Shell| shell.core.owner(shell.key(b"Tom"));
-    shell.core.set_peers(js("['b']")).unwrap();
+    shell.core.set_peers(&js("['b']")).unwrap();
     assert_eq!(owner(&shell).as_deref(), Some("b"));
     for wrong in ["'c'", "null", "undefined", "['']", "['c', 7]", "[, 'c']", "{}", "Array(10_001).fill('c')"]
     {
-        let (code, message) = super::support::thrown(shell.core.set_peers(js(wrong)));
+        let (code, message) = super::support::thrown(shell.core.set_peers(&js(wrong)));
         assert_eq!(code, "ERR_OPTION", "{wrong}");
         assert!(message.contains("peers"), "{message}");
         assert_eq!(owner(&shell).as_deref(), Some("b"));
     }
-    shell.core.set_peers(js("[]")).unwrap();
+    shell.core.set_peers(&js("[]")).unwrap();
     assert_eq!(owner(&shell), None);
 }

@@ -1,5 +1,6 @@
 //! What the tests of the bindings share: a core with hands and eyes in linear memory, objects made of JavaScript text.
 
+use geecache_edge::Stats;
 use geecache_edge::wasm::Core;
 use js_sys::{Array, Float64Array, Function, Promise, Reflect, Uint8Array, WebAssembly};
 use wasm_bindgen::prelude::*;
@@ -52,20 +53,35 @@ pub fn thrown<T>(result: Result<T, JsValue>) -> (String, String) {
     (text("code"), text("message"))
 }
 
+/// A core of the pool's options that an expression gives, in the order of `options.ts`.
+pub fn made(options: &str) -> Result<Core, JsValue> {
+    let listed = |names: &str| js(&["((o) => [", names, "])(", options, ")"].concat());
+    let peers = field(&listed("o.peers"), "0");
+    Core::new(listed("o.self, o.basePath, o.replicas, o.seed").unchecked_ref(), &peers)
+}
+
+/// The same for a group's.
+pub fn group_options(options: &str) -> Array {
+    let names = "o.policy, o.maxBytes, o.maxEntryBytes, o.hashSeed, o.ttlMs, o.staleWhileRevalidateMs, \
+                 o.staleIfErrorMs, o.hotTtlMs, o.deadlineMs, o.peerTimeoutMs, o.failover";
+    js(&["((o) => [", names, "])(", options, ")"].concat()).unchecked_into()
+}
+
 /// A core, used as TypeScript uses it.
 pub struct Shell {
     pub core: Core,
+    pub secrets: JsValue,
 }
 
 impl Shell {
     pub fn new(options: &str) -> Shell {
-        Shell { core: Core::new(js(options)).expect("sound options") }
+        Shell { core: made(options).expect("sound options"), secrets: JsValue::UNDEFINED }
     }
 
     /// A core with one group, number 0, named "g".
     pub fn with_group(pool: &str, group: &str) -> Shell {
         let mut shell = Shell::new(pool);
-        assert_eq!(shell.core.add_group("g", js(group)).expect("sound options"), 0);
+        assert_eq!(shell.core.add_group("g", &group_options(group)).expect("sound options"), 0);
         shell
     }
 
@@ -135,19 +151,30 @@ impl Shell {
         (self.core.peek(0, bytes, now) == HIT).then(|| self.value())
     }
 
-    pub fn stat(&self, name: &str) -> f64 {
-        field(&self.core.stats(0), name).as_f64().expect("a counter")
+    /// Every counter of a group and of the pool.
+    pub fn counts(&mut self, group: u32) -> Vec<f64> {
+        let count = self.core.stats(group) as u32;
+        let at = self.core.scratch_at() as usize as u32 + KEY_AT;
+        Float64Array::new_with_byte_offset_and_length(&buffer(), at, count).to_vec()
+    }
+
+    pub fn stat(&mut self, name: &str) -> f64 {
+        let at = Stats::default().entries().position(|entry| entry.0 == name).expect("a counter");
+        self.counts(0)[at]
     }
 
     /// Asks `fetcher`, as the peer at `origin`, for a key of group 0: what comes, as JSON, with bytes as text.
     pub async fn ask(&mut self, fetcher: &JsValue, origin: &str, key: &[u8], within_ms: f64) -> String {
         let bytes = self.key(key);
-        let asked = self.core.ask(0, bytes, fetcher.clone().unchecked_into(), origin.to_owned(), within_ms);
-        let came: Array = settled(asked.into()).await.expect("it never rejects").unchecked_into();
-        let readable = came.iter().map(|part| match part.dyn_into::<Uint8Array>() {
-            Ok(bytes) => String::from_utf8_lossy(&bytes.to_vec()).into_owned().into(),
-            Err(part) => part,
-        });
+        let fetcher = fetcher.clone().unchecked_into();
+        let asked = self.core.ask(0, bytes, fetcher, origin.to_owned(), within_ms, &self.secrets);
+        let came: Array =
+            settled(asked.expect("sound secrets").into()).await.expect("it never rejects").unchecked_into();
+        let readable =
+            came.iter().filter(|part| !part.is_undefined()).map(|part| match part.dyn_into::<Uint8Array>() {
+                Ok(bytes) => String::from_utf8_lossy(&bytes.to_vec()).into_owned().into(),
+                Err(part) => part,
+            });
         json(&readable.collect::<Array>())
     }
 }

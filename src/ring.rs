@@ -75,13 +75,19 @@ impl Ring {
     /// The owner of `key` and then every other peer, each once, in the order in which the ring meets them: who
     /// comes next when the owner fails.
     pub fn owners(&self, key: &[u8]) -> impl Iterator<Item = &Arc<str>> {
-        let (before, after) =
-            self.points.split_at_checked(self.first_at_or_after(crc32(key))).unwrap_or_default();
-        let mut seen: Vec<&Arc<str>> = Vec::new();
-        after.iter().chain(before).filter_map(move |point| {
-            let peer = self.peers.get(point.peer as usize).filter(|peer| !seen.contains(peer))?;
-            seen.push(peer);
-            Some(peer)
+        let (mut at, mut left) = (self.first_at_or_after(crc32(key)), self.points.len());
+        let mut seen: Vec<u32> = Vec::new();
+        std::iter::from_fn(move || {
+            while left > 0 {
+                left -= 1;
+                let point = self.points.get(at)?;
+                at = if at + 1 < self.points.len() { at + 1 } else { 0 };
+                if !seen.contains(&point.peer) {
+                    seen.push(point.peer);
+                    return self.peers.get(point.peer as usize);
+                }
+            }
+            None
         })
     }
 

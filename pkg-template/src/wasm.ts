@@ -197,7 +197,7 @@ export class Core {
   }
 
   ask(group: number, key: string, fetcher: Fetcher, origin: string, withinMs: number, secrets: unknown): Promise<Asked> {
-    return this.withKey(key, (wasm, keyBytes) => wasm.ask(group, keyBytes, fetcher, origin, withinMs, secrets)) as Promise<Asked>;
+    return new Promise((done) => this.withKey(key, (wasm, keyBytes) => wasm.ask(group, keyBytes, fetcher, origin, withinMs, secrets, done)));
   }
 
   #live(): void {

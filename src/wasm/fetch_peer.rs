@@ -4,9 +4,9 @@
 //! the peer timeout is over, and the caller races it with a timer of its own: a Rust future inside of a cancelled
 //! request is never dropped, and nobody may wait for one.
 
-use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{AbortSignal, Headers, RequestInit, RequestRedirect};
 
 use super::{Core, options};
@@ -38,7 +38,7 @@ extern "C" {
     fn cancel(this: &Body) -> Result<JsValue, JsValue>;
 }
 
-/// What [`Core::ask`] resolves to is an array that begins with one of these.
+/// What [`Core::ask`] comes to is an array that begins with one of these.
 const VALUE: u32 = 0;
 const NO_SUCH_KEY: u32 = 1;
 const LOAD_FAILED: u32 = 2;
@@ -56,9 +56,13 @@ pub struct FetchPeer {
 
 #[wasm_bindgen]
 impl Core {
-    /// Asks the peer at `origin`, through `fetcher`, for the key in the scratch area. Resolves to
-    /// `[VALUE, bytes, freshMs]`, `[NO_SUCH_KEY]`, `[LOAD_FAILED, message, code]`, `[PEER_FAILED, message]` or
-    /// `[UNFIT, message]`.
+    /// Asks the peer at `origin`, through `fetcher`, for the key in the scratch area, and calls `done`, the resolver of a
+    /// promise (one made here costs 0.4 KB of gzip), with `[VALUE, bytes, freshMs]`, `[NO_SUCH_KEY]`,
+    /// `[LOAD_FAILED, message, code]`, `[PEER_FAILED, message]` or `[UNFIT, message]`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "an object of them would be read field by field, in more bytes"
+    )]
     pub fn ask(
         &mut self,
         group: u32,
@@ -67,7 +71,8 @@ impl Core {
         origin: String,
         within_ms: f64,
         secrets: &JsValue,
-    ) -> Result<Promise, JsValue> {
+        done: Function,
+    ) -> Result<(), JsValue> {
         self.trip(3);
         let key = self.scratch.key(key_bytes).to_vec();
         let (name, max_value_bytes) = match self.pool.group(GroupId(group)) {
@@ -76,7 +81,7 @@ impl Core {
         };
         let exchange = self.pool.exchange(options::secrets(secrets)?);
         let peer = FetchPeer { fetcher, origin, exchange };
-        Ok(future_to_promise(async move {
+        spawn_local(async move {
             let within_ms = within_ms as u64;
             let ask = Ask { peer: &peer.origin, group: &name, key: &key, within_ms, max_value_bytes };
             let (kind, said, more): (u32, JsValue, JsValue) = match peer.get(ask).await {
@@ -90,8 +95,10 @@ impl Core {
                 Ok(PeerAnswer::Unfit { why }) => (UNFIT, why.into(), JsValue::UNDEFINED),
                 Err(error) => (PEER_FAILED, error.message().into(), JsValue::UNDEFINED),
             };
-            Ok(Array::of3(&kind.into(), &said, &more).into())
-        }))
+            // The resolver of a promise does not throw.
+            let _ = done.call1(&JsValue::UNDEFINED, &Array::of3(&kind.into(), &said, &more));
+        });
+        Ok(())
     }
 }
 

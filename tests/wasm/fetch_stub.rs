@@ -216,8 +216,7 @@ async fn asks_in_flight_do_not_mix_nor_hold_the_core() {
         .into_iter()
         .map(|key| {
             let bytes = shell.key(key.as_bytes());
-            let fetcher: JsValue = gates.clone();
-            shell.core.ask(0, bytes, fetcher.into(), "http://peer".to_owned(), 60_000.0, &JsValue::UNDEFINED)
+            shell.ask_of(0, bytes, gates.clone(), "http://peer", 60_000.0)
         })
         .collect();
     // The core is free while they are out; a turn later all three are.
@@ -229,9 +228,7 @@ async fn asks_in_flight_do_not_mix_nor_hold_the_core() {
             .expect("it is out");
     }
     for (ask, key) in asks.into_iter().zip(["a", "b", "c"]) {
-        let came = super::support::settled(ask.expect("no secret is no option").into())
-            .await
-            .expect("it never rejects");
+        let came = super::support::settled(ask).await.expect("it never rejects");
         let bytes = super::support::field(&came, "1");
         assert_eq!(js_sys::Uint8Array::new(&bytes).to_vec(), key.as_bytes());
     }
@@ -243,8 +240,6 @@ async fn a_group_that_is_none_asks_for_nothing_it_could_keep() {
     let mut shell = shell();
     let bytes = shell.key(b"k");
     let fetcher = fetcher("return new Response('v');");
-    let asked =
-        shell.core.ask(9, bytes, fetcher.into(), "http://peer".to_owned(), 1_000.0, &JsValue::UNDEFINED);
-    let came = super::support::settled(asked.expect("no secret is no option").into()).await;
+    let came = super::support::settled(shell.ask_of(9, bytes, fetcher, "http://peer", 1_000.0)).await;
     assert_eq!(super::support::field(&came.expect("it never rejects"), "0"), 3);
 }

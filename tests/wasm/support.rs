@@ -30,6 +30,14 @@ pub fn js(expression: &str) -> JsValue {
     Function::new_no_args(&body).call0(&JsValue::NULL).expect("the expression has a value")
 }
 
+/// A promise and its resolver.
+pub fn deferred() -> (JsValue, Function) {
+    let both = js(
+        "(() => { let done; const came = new Promise((resolve) => (done = resolve)); return { came, done }; })()",
+    );
+    (field(&both, "came"), field(&both, "done").unchecked_into())
+}
+
 /// Waits for a promise.
 pub async fn settled(promise: JsValue) -> Result<JsValue, JsValue> {
     JsFuture::from(Promise::resolve(&promise)).await
@@ -163,13 +171,27 @@ impl Shell {
         self.counts(0)[at]
     }
 
+    /// What asking for a key comes to, as a promise.
+    pub fn ask_of(
+        &mut self,
+        group: u32,
+        key_bytes: usize,
+        fetcher: JsValue,
+        origin: &str,
+        within_ms: f64,
+    ) -> JsValue {
+        let (came, done) = deferred();
+        let origin = origin.to_owned();
+        let asked = self.core.ask(group, key_bytes, fetcher.into(), origin, within_ms, &self.secrets, done);
+        asked.expect("sound secrets");
+        came
+    }
+
     /// Asks `fetcher`, as the peer at `origin`, for a key of group 0: what comes, as JSON, with bytes as text.
     pub async fn ask(&mut self, fetcher: &JsValue, origin: &str, key: &[u8], within_ms: f64) -> String {
         let bytes = self.key(key);
-        let fetcher = fetcher.clone().unchecked_into();
-        let asked = self.core.ask(0, bytes, fetcher, origin.to_owned(), within_ms, &self.secrets);
-        let came: Array =
-            settled(asked.expect("sound secrets").into()).await.expect("it never rejects").unchecked_into();
+        let asked = self.ask_of(0, bytes, fetcher.clone(), origin, within_ms);
+        let came: Array = settled(asked).await.expect("it never rejects").unchecked_into();
         let readable =
             came.iter().filter(|part| !part.is_undefined()).map(|part| match part.dyn_into::<Uint8Array>() {
                 Ok(bytes) => String::from_utf8_lossy(&bytes.to_vec()).into_owned().into(),

@@ -8,12 +8,14 @@ export class TestNetwork<Env = unknown> {
   readonly pools = new Map<string, Pool<Env>>();
   /** Questions that reached each node. */
   readonly asked = new Map<string, number>();
-  readonly #down = new Set<string>();
+  /** For each node, what rejects once it is cut off. */
+  readonly #cuts = new Map<string, { cut: Promise<never>; off: (why: Error) => void }>();
 
   /** Makes a node for each name, all on one ring. Give each its groups with `forEach`. */
   constructor(names: readonly string[], options: Omit<PoolOptions<Env>, "self" | "peers" | "connect"> = {}) {
     for (const name of names) {
       this.asked.set(name, 0);
+      this.start(name);
       this.pools.set(name, createPool<Env>({ ...options, self: name, peers: names, connect: (peer, env) => this.connect(peer, env) }));
     }
   }
@@ -22,21 +24,27 @@ export class TestNetwork<Env = unknown> {
   connect(peer: string, env?: Env, ctx?: Context): Fetcher {
     return {
       fetch: async (url, init) => {
-        if (this.#down.has(peer)) throw new TypeError("Network connection lost.");
+        const cut = this.#cuts.get(peer)?.cut;
+        // Lets what is cut off already fail before anything is asked.
+        await Promise.race([cut, null]);
         this.asked.set(peer, (this.asked.get(peer) ?? 0) + 1);
-        const answer = await this.pools.get(peer)?.handle(new Request(url, init), env, ctx);
-        return answer ?? new Response("Not found", { status: 404 });
+        const answer = this.pools.get(peer)?.handle(new Request(url, init), env, ctx);
+        return (await Promise.race([answer, ...(cut ? [cut] : [])])) ?? new Response("Not found", { status: 404 });
       },
     };
   }
 
-  /** Cuts a node off: whoever asks it gets an error at once. */
+  /** Cuts a node off: whoever asks it, or has asked and waits still, gets an error at once. */
   stop(name: string): void {
-    this.#down.add(name);
+    this.#cuts.get(name)?.off(new TypeError("Network connection lost."));
   }
 
   /** Joins it again. */
   start(name: string): void {
-    this.#down.delete(name);
+    let off!: (why: Error) => void;
+    const cut = new Promise<never>((_, reject) => (off = reject));
+    // Nobody need be asking when it is cut.
+    cut.catch(() => {});
+    this.#cuts.set(name, { cut, off });
   }
 }

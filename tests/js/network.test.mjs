@@ -45,6 +45,35 @@ test("a hundred first requests over three nodes cost one load", async () => {
   assert.equal([...network.asked.values()].reduce((sum, count) => sum + count), 2, "each of the others asked once");
 });
 
+test("whenever the owner dies in a stampede, there are two loads at most and every answer is right", async () => {
+  const names = ["a", "b", "c", "d", "e"];
+  for (let dies = 0; dies < 12; dies++) {
+    const gates = [];
+    const give = (name) => async (key) => (await new Promise((go) => gates.push(go)), bytes(`${name}:${key}`));
+    const { nodes, loads, network } = cluster(names, PATIENT, give);
+    const owner = nodes.a.pool.owner("k");
+    const living = names.filter((name) => name !== owner);
+    const callers = Array.from({ length: 40 }, (_, i) => nodes[living[i % 4]].group.getEntry("k"));
+    // A step at a time, until it is answered: the owner dies before, while or after it loads.
+    let answered = false;
+    void Promise.all(callers).finally(() => (answered = true));
+    for (let step = 0; !answered; step++) {
+      if (step === dies) network.stop(owner);
+      if (step % 5 === 4) gates.shift()?.();
+      await turn();
+    }
+    const values = new Set((await Promise.all(callers)).map(({ value }) => text(value)));
+    assert.ok(loads() <= 2 && [...values].every((value) => value.endsWith(":k")), `dies at ${dies}: ${loads()} loads, ${[...values]}`);
+    for (const name of living) assert.equal(nodes[name].group.stats().flights, 0);
+  }
+});
+
+test("a call may have a shorter deadline, and only a sensible one", async () => {
+  const { nodes } = cluster(["a"], PATIENT, () => () => new Promise(() => {}));
+  await refused("ERR_TIMEOUT", () => nodes.a.group.get("k", { deadlineMs: 5 }));
+  for (const deadlineMs of [0, -1, NaN, "5x", null]) await refused("ERR_OPTION", () => nodes.a.group.get("k", { deadlineMs }), /deadlineMs/);
+});
+
 test("a hot copy spares the next question, and can be forgotten here alone", async () => {
   const { nodes, network } = cluster();
   const key = keyOf(nodes.a.pool, "b");

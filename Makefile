@@ -35,7 +35,7 @@ test-workerd: package ## the package's tests in real workerd
 bench: setup ## the store beside its rivals: density, hits, hit ratios (TRACES=DIR: on your traces), collections of garbage
 	@scripts/bench.sh
 
-fuzz: ## the store under random bytes for SECONDS (60), by cargo-fuzz and a nightly compiler
+fuzz: ## each target of fuzz/ for SECONDS (60), by cargo-fuzz and a nightly compiler
 	@scripts/nightly.sh fuzz
 
 miri: ## the store's tests in Miri, for a good while

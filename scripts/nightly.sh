@@ -11,7 +11,10 @@ case ${1:-} in
     nightly || missing fuzz "a nightly compiler" "rustup toolchain install nightly"
     have cargo-fuzz || missing fuzz "cargo-fuzz" "cargo install cargo-fuzz"
     # No sanitizer: the crate has no unsafe, and without it the fuzzer is several times as quick.
-    exec cargo +nightly fuzz run store --sanitizer none -- -max_total_time="${SECONDS:-60}" -max_len=4096
+    for target in $(cargo +nightly fuzz list); do
+      say "== $target"
+      cargo +nightly fuzz run "$target" --sanitizer none -- -max_total_time="${SECONDS:-60}" -max_len=4096
+    done
     ;;
   miri)
     nightly || missing miri "a nightly compiler" "rustup toolchain install nightly"

@@ -129,7 +129,7 @@ export class Group<T = Uint8Array, Env = unknown> {
   async #lookUp(key: string, scope: Scope<Env>, fromPeer: boolean): Promise<Answer> {
     const core = this.#core;
     const { deadlineMs = Infinity } = scope;
-    if (!(deadlineMs > 0)) throw new GeecacheError("ERR_OPTION", "the option deadlineMs of a call must be a number above 0");
+    if (typeof deadlineMs !== "number" || !(deadlineMs > 0)) throw new GeecacheError("ERR_OPTION", "the option deadlineMs of a call must be a number above 0");
     const endsAt = Date.now() + Math.min(deadlineMs, this.#deadlineMs);
     let [again, trapped] = [false, false];
     for (;;) {

@@ -1,0 +1,39 @@
+//! A peer's answer from whoever: nothing breaks, and with a secret no stranger is believed.
+
+use super::Pieces;
+use geecache_edge::wire::{Exchange, FRESH_HEADER, Geecache, OUTCOME_HEADER, SEAL_HEADER};
+
+pub fn run(data: &[u8]) {
+    let mut pieces = Pieces(data);
+    let kind = pieces.byte();
+    let secrets = if kind & 1 == 0 { vec![] } else { vec!["secret".to_owned()] };
+    let base_path = "/_geecache/".into();
+    let exchange = Exchange { wire: &Geecache, base_path, ring: 7, secrets, tally: Default::default() };
+    let status = match kind >> 1 & 7 {
+        0..=2 => 200,
+        3 => 404,
+        4 | 5 => 500,
+        _ => u16::from_be_bytes([pieces.byte(), pieces.byte()]),
+    };
+    let outcome = match kind >> 4 & 7 {
+        0..=2 => None,
+        3 => Some("absent".to_owned()),
+        4 => Some("unfit".to_owned()),
+        5 => Some("ERR_LOAD".to_owned()),
+        _ => Some(pieces.text()),
+    };
+    let (fresh, seal) = (pieces.text(), pieces.text());
+    let header = |name: &str| match name {
+        OUTCOME_HEADER => outcome.clone(),
+        FRESH_HEADER => (!fresh.is_empty()).then(|| fresh.clone()),
+        SEAL_HEADER => (!seal.is_empty()).then(|| seal.clone()),
+        _ => None,
+    };
+    let key = pieces.bytes().to_vec();
+    let Some(asking) = exchange.ask("scores", &key, 1 << 40) else { return };
+    let heard = exchange.heard(&asking, status, &header, pieces.0.to_vec(), 1 << 40);
+    assert!(heard.is_err() || exchange.secrets.is_empty(), "a stranger was believed: {heard:?}");
+    if let Err(error) = heard {
+        assert!(error.message().len() < 500);
+    }
+}

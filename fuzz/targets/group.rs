@@ -1,0 +1,81 @@
+//! A group's whole public face, called in any order with anything: nothing breaks, and the budget holds.
+
+use super::Pieces;
+use geecache_edge::flight::FlightId;
+use geecache_edge::group::{Asker, Next, Step, Task, Told};
+use geecache_edge::{GroupOptions, Pool, PoolOptions};
+
+pub fn run(data: &[u8]) {
+    let mut pieces = Pieces(data);
+    let mut options = GroupOptions::new(8_192 + usize::from(pieces.byte()) * 64);
+    options.max_entry_bytes = 1 + usize::from(pieces.byte()) * 16;
+    options.ttl_ms = (pieces.byte() & 1 == 0).then_some(50);
+    options.hot_ttl_ms = (pieces.byte() & 1 == 0).then_some(20);
+    (options.stale_while_revalidate_ms, options.stale_if_error_ms) =
+        (pieces.byte().into(), pieces.byte().into());
+    (options.deadline_ms, options.failover) = (1 + u64::from(pieces.byte()), u32::from(pieces.byte() & 3));
+    let peers = |count: u8| (0..count % 5).map(|peer| format!("http://{peer}")).collect::<Vec<_>>();
+    let self_name = Some("http://0".to_owned());
+    let pool = PoolOptions { self_name, peers: peers(pieces.byte()), ..PoolOptions::default() };
+    let (Ok(mut pool), max_entry) = (Pool::new(&pool), options.max_entry_bytes) else { return };
+    let Ok(id) = pool.add_group("g", options) else { return };
+    let (mut now, mut flights) = (1_000u64, Vec::new());
+    while !pieces.0.is_empty() {
+        let (act, key) = (pieces.byte(), [pieces.byte() & 15]);
+        now = now.wrapping_add(u64::from(act >> 4));
+        if act & 15 == 15 {
+            let _ = pool.peers_mut().set_peers(&peers(key[0]));
+            continue;
+        }
+        let Some((group, peers)) = pool.group_mut(id) else { return };
+        let flight = match flights.is_empty() {
+            true => FlightId(key[0].into()),
+            false => flights[usize::from(act) % flights.len()],
+        };
+        let value = vec![act; usize::from(key[0]) * (max_entry / 8 + 1)];
+        let told = match act & 15 {
+            0..=5 => {
+                let asker = if act & 16 == 0 { Asker::Caller } else { Asker::Peer };
+                match group.begin(&key, now, asker, peers) {
+                    Ok(Step::Hit(spot)) => assert!(group.at(spot).value.len() <= max_entry),
+                    Ok(Step::Stale(_, Some((flight, _))) | Step::Lead(flight, _)) => flights.push(flight),
+                    Ok(Step::Stale(_, None) | Step::Join(_)) | Err(_) => (),
+                }
+                None
+            }
+            6 => Some(Told::Value { value: Some(&value), fresh_ms: Some(u64::from(act) * 3) }),
+            7 => Some(Told::Value { value: Some(&value), fresh_ms: None }),
+            8 => Some(Told::NoSuchKey),
+            9 => Some(Told::LoadFailed),
+            10 => Some(Told::PeerFailed),
+            11 => Some(Told::Unfit),
+            12 => {
+                let _ = group.set(&key, &value, now);
+                None
+            }
+            13 => {
+                group.remove(&key);
+                None
+            }
+            _ => {
+                group.beat(flight, peers);
+                group.watch(flight, now);
+                if act & 64 != 0 {
+                    group.lose(flight);
+                }
+                None
+            }
+        };
+        if let Some(told) = told {
+            match group.told(flight, now, told, peers) {
+                Next::Task(Task::Ask { within_ms, .. } | Task::Load { within_ms }) => assert!(within_ms > 0),
+                Next::Stale(spot) => drop(group.at(spot).value.to_vec()),
+                Next::Done | Next::Again | Next::TooLate => flights.retain(|other| *other != flight),
+            }
+        }
+        let stats = group.stats();
+        assert!(
+            stats.used_bytes <= stats.max_bytes && stats.flights <= flights.len() as u64 + stats.lost_flights
+        );
+    }
+}

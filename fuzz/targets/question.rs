@@ -1,0 +1,36 @@
+//! A peer's question from strangers: nothing breaks, nobody unsigned gets in, and what is admitted can be answered and
+//! is read back as it was meant.
+
+use super::Pieces;
+use geecache_edge::PeerAnswer;
+use geecache_edge::wire::{Exchange, Geecache, Reply, SEAL_HEADER};
+
+pub fn run(data: &[u8]) {
+    let mut pieces = Pieces(data);
+    let kind = pieces.byte();
+    let secrets = if kind & 1 == 0 { vec![] } else { vec!["secret".to_owned()] };
+    let base_path = "/_geecache/".into();
+    let exchange = Exchange { wire: &Geecache, base_path, ring: 7, secrets, tally: Default::default() };
+    let method = ["GET", "HEAD", "PUT", "DELETE", "POST"][usize::from(kind >> 1) % 5];
+    let path = match kind & 64 {
+        0 => ["/_geecache/", &pieces.text()].concat(),
+        _ => pieces.text(),
+    };
+    let seal = (kind & 128 != 0).then(|| pieces.text());
+    let now = u64::from(pieces.byte()) << 33;
+    let Some(Ok(asked)) = exchange.question(method, &path, seal, now) else { return };
+    assert!(exchange.secrets.is_empty(), "a stranger cannot have signed {path:?}");
+    let (group, key) = (asked.question.group.clone(), asked.question.key.clone());
+    let value = pieces.bytes().to_vec();
+    let answer = exchange.answer(&asked, Reply::Value { value: value.clone(), fresh_ms: None }, now);
+    let Some(asking) = exchange.ask(&group, &key, now) else { return };
+    let again = exchange.question("GET", &asking.path, Some(asking.seal.clone()), now);
+    assert_eq!(
+        again.map(|again| again.map(|asked| (asked.question.group, asked.question.key))),
+        Some(Ok((group.clone(), key.clone())))
+    );
+    let header = |name: &str| answer.header(name).map(str::to_owned);
+    let heard = exchange.heard(&asking, answer.status, &header, answer.body.clone(), now);
+    assert_eq!(heard.ok(), Some(PeerAnswer::Value { value, fresh_ms: None }));
+    assert!(answer.header(SEAL_HEADER).is_some());
+}

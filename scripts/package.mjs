@@ -91,23 +91,11 @@ function buildGlue() {
   run("wasm-bindgen", [...BINDGEN_FLAGS, "--out-name", "core", "--out-dir", glue, built]);
   const renamed = JSON.parse(execFileSync("wasm-opt", [...WASM_OPT_FLAGS, join(glue, "core_bg.wasm"), "-o", join(glue, "core.wasm")], { cwd: root, encoding: "utf8" }));
   for (const name of ["core_bg.wasm", "core_bg.wasm.d.ts"]) rmSync(join(glue, name), { force: true });
-  makeStaleClosuresSilent(join(glue, "core.js"));
   useShortNames(join(glue, "core.js"), renamed);
   writeFileSync(join(glue, "package.json"), '{ "type": "module" }\n');
   writeFileSync(join(glue, "core.d.wasm.ts"), "declare const module: WebAssembly.Module;\nexport default module;\n");
   writeFileSync(join(glue, "core-inline.js"), `export default ${JSON.stringify(readFileSync(join(glue, "core.wasm")).toString("base64"))};\n`);
   writeFileSync(join(glue, "core-inline.d.ts"), "/** core.wasm in base64. */\ndeclare const base64: string;\nexport default base64;\n");
-}
-
-/**
- * A promise that settles after a trap calls closures of the instance that failed. The generated glue throws there, where
- * nobody can catch it, and Node ends the process. They do nothing instead: whoever waits for that promise has a timer.
- */
-function makeStaleClosuresSilent(path) {
-  const throws = "throw new Error('Cannot invoke closure from previous WASM instance');";
-  const [before, after, ...more] = readFileSync(path, "utf8").split(throws);
-  if (after === undefined || more.length > 0) throw new Error("wasm-bindgen's glue for closures is not the one that is known: see makeStaleClosuresSilent");
-  writeFileSync(path, `${before}return;${after}`);
 }
 
 /** Calls what wasm-opt renamed by its new names. `memory` keeps its own for us. */

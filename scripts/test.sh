@@ -57,7 +57,7 @@ lint() {
   check types in_wasm node scripts/package.mjs --types
 }
 native() { run native cargo test --no-fail-fast; count native $?; }
-wasm() { run wasm in_wasm wasm-pack test --node -- --test 'wasm*'; count wasm $?; }
+wasm() { run wasm in_wasm wasm-pack test --node -- --features fetch --test 'wasm*'; count wasm $?; }
 node_tests() {
   files=()
   while IFS= read -r file; do files+=("$file"); done < <(find "tests/$1" -type f \( -name '*.test.mjs' -o -name '*.test.ts' \) 2>/dev/null | sort)

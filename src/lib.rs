@@ -53,6 +53,9 @@ pub mod wire;
 #[doc(hidden)]
 pub mod wasm;
 
+#[cfg(all(target_arch = "wasm32", feature = "fetch"))]
+pub use wasm::{FetchPeer, Fetcher};
+
 pub use error::{Code, Error};
 pub use group::Group;
 pub use options::{GroupOptions, PoolOptions};

@@ -134,6 +134,11 @@ impl Pool {
         Exchange { wire: self.wire, base_path, ring, secrets, tally }
     }
 
+    /// How many bytes an answer may have beyond its value.
+    pub fn framing_bytes(&self) -> usize {
+        self.wire.framing_bytes()
+    }
+
     /// What was counted of the questions and answers.
     pub fn tally(&self) -> &Tally {
         &self.tally

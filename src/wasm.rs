@@ -4,14 +4,19 @@
 //! while they hold the core, so nothing re-enters. Keys come in through a fixed scratch area and results go out
 //! through a few numbers beside them, all in linear memory, so that a hit costs one call and no allocation; larger values
 //! come in through [`Core::reserve`], which answers 0 instead of trapping where memory is full.
-//! The one asynchronous function is [`Core::ask`], over [`FetchPeer`](fetch_peer::FetchPeer).
+//! Nothing here waits; Rust programs that ask over `fetch` themselves have `FetchPeer`.
 
 mod answer;
+mod ask;
+mod fault;
+#[cfg(feature = "fetch")]
 mod fetch_peer;
 mod options;
 
 use std::sync::Arc;
 
+#[cfg(feature = "fetch")]
+pub use fetch_peer::{FetchPeer, Fetcher};
 use js_sys::{Array, Reflect};
 use wasm_bindgen::prelude::*;
 
@@ -152,12 +157,13 @@ impl Core {
         self.peer.as_deref().map(str::to_owned)
     }
 
-    /// Room for a value of so many bytes on its way in; 0 where the group would not keep it, or where there is no
-    /// memory for it.
-    pub fn reserve(&mut self, group: u32, bytes: usize) -> usize {
-        let most = self.pool.group(GroupId(group)).map_or(0, |group| group.options().max_entry_bytes);
+    /// Room for a value of so many bytes on its way in, or for a peer's answer that holds one; 0 where the group would
+    /// not keep it, or where there is no memory for it.
+    pub fn reserve(&mut self, group: u32, bytes: usize, is_answer: bool) -> usize {
+        let value = self.pool.group(GroupId(group)).map_or(0, |group| group.options().max_entry_bytes);
+        let around = if is_answer { self.pool.framing_bytes() } else { 0 };
         self.inbox = Vec::new();
-        if bytes > most || self.inbox.try_reserve_exact(bytes.max(1)).is_err() {
+        if bytes > value.saturating_add(around) || self.inbox.try_reserve_exact(bytes.max(1)).is_err() {
             return 0;
         }
         self.inbox.resize(bytes, 0);
@@ -265,6 +271,13 @@ impl Core {
 }
 
 impl Core {
+    /// Shows bytes as a value is shown, until the next call.
+    fn show_bytes(&mut self, bytes: Vec<u8>) {
+        self.inbox = bytes;
+        self.scratch.value_at = self.inbox.as_ptr() as usize as f64;
+        self.scratch.value_bytes = self.inbox.len() as f64;
+    }
+
     fn with<T>(&mut self, group: u32, change: impl FnOnce(&mut Group) -> T) -> Option<T> {
         self.pool.group_mut(GroupId(group)).map(|(group, _)| change(group))
     }
@@ -314,27 +327,4 @@ fn thrown(error: Error) -> JsValue {
     let thrown = js_sys::Error::new(error.message());
     let _ = Reflect::set(&thrown, &"code".into(), &error.code().as_str().into());
     thrown.into()
-}
-
-/// Ways to break on purpose, for the tests that show what that costs.
-#[cfg(feature = "faults")]
-#[wasm_bindgen]
-impl Core {
-    /// The next call of the kind traps midway, with the core borrowed: 1 `begin`, 2 `told`, 3 `ask`, 0 this one.
-    pub fn fault(&mut self, kind: u32) {
-        self.fault = kind;
-        self.trip(0);
-    }
-}
-
-impl Core {
-    #[cfg(feature = "faults")]
-    fn trip(&mut self, kind: u32) {
-        if self.fault == kind {
-            std::process::abort();
-        }
-    }
-
-    #[cfg(not(feature = "faults"))]
-    fn trip(&self, _kind: u32) {}
 }

@@ -46,12 +46,11 @@ export class Flights {
     } catch {
       // A context whose request has ended can keep nothing alive; the followers' watch covers that.
     }
-    let orphan!: (came: Came) => void;
-    const orphaned = new Promise<Came>((resolve) => (orphan = resolve));
-    const beat = setInterval(() => this.#core.note(this.#group, flight, NOTE_BEAT) || orphan({ kind: "peer failed" }), BEAT_MS);
-    // The Rust that waits for a peer ends with its instance, unheard; and nobody waits for a peer that has left. A load
-    // goes on without them.
-    const race = (task: number) => (task === ASK ? Promise.race([carryOut(task), orphaned]) : carryOut(task));
+    let leave!: (came: Came) => void;
+    const left = new Promise<Came>((resolve) => (leave = resolve));
+    const beat = setInterval(() => this.#core.note(this.#group, flight, NOTE_BEAT) || leave({ kind: "peer failed" }), BEAT_MS);
+    // Nobody waits for a peer that has left the ring.
+    const race = (task: number) => (task === ASK ? Promise.race([carryOut(task), left]) : carryOut(task));
     void this.#descend(flight, task, race, late)
       .catch((thrown): Outcome => ({ kind: "failed", error: asError(thrown) }))
       .then((landed) => {
@@ -112,7 +111,7 @@ export class Flights {
 
   #tell(flight: Flight, came: Came): number {
     if (came.kind !== "value") return this.#core.told(this.#group, flight, CAME[came.kind], -1);
-    const handed = this.#core.hand(this.#group, came.bytes);
+    const handed = this.#core.hand(this.#group, [came.bytes]);
     return this.#core.told(this.#group, flight, handed ? CAME_VALUE : CAME_UNHANDED, came.freshMs);
   }
 

@@ -1,9 +1,10 @@
 /** A group: a named space of keys with one loader. `#lookUp` follows a key's life as `src/group.rs` decides it. */
 import { bytes as asTheyAre, type Codec } from "./codec.js";
-import { ambientContext, ASK, type Asked, type Core, HIT, JOIN, NOTE_TIMED_OUT, STALE } from "./wasm.js";
+import { ask, type Asked } from "./ask.js";
+import { ambientContext, ASK, type Core, HIT, JOIN, LOAD_FAILED, NO_SUCH_KEY, NOTE_TIMED_OUT, PEER_FAILED, STALE, UNFIT, VALUE } from "./wasm.js";
 import { GeecacheError } from "./errors.js";
 import { asError, type Came, Flights, type Outcome } from "./flight.js";
-import { type Fetcher, GROUP_KINDS, type GroupOptions, listed, type Scope } from "./options.js";
+import { GROUP_KINDS, type GroupOptions, listed, type Reach, type Scope } from "./options.js";
 import { named, POOL_COUNTERS, type Stats } from "./stats.js";
 import { within } from "./wait.js";
 
@@ -31,7 +32,7 @@ export interface Entry<T> {
 }
 
 /** How a group reaches a peer. */
-export type Connect = (peer: string, env: unknown) => { fetcher: Fetcher; origin: string; secrets: unknown };
+export type Connect = (peer: string, env: unknown) => Reach;
 
 /** Bytes on their way to a caller or a peer. */
 export type Answer = { kind: "value"; bytes: Uint8Array<ArrayBuffer>; freshMs: number; source: Source } | { kind: "absent"; source: Source };
@@ -108,7 +109,7 @@ export class Group<T = Uint8Array, Env = unknown> {
     const bytes = this.#encode(value);
     // Taken first, so that a key that is refused leaves nothing behind, and a value that does not fit leaves no old one.
     this.remove(key);
-    return this.#core.hand(this.#id, bytes) && this.#core.withKey(key, (wasm, keyBytes) => wasm.set(this.#id, keyBytes, Date.now()));
+    return this.#core.hand(this.#id, [bytes]) && this.#core.withKey(key, (wasm, keyBytes) => wasm.set(this.#id, keyBytes, Date.now()));
   }
 
   /** Forgets `key` on this node, a load of it under way included. True where a copy was here. */
@@ -186,13 +187,12 @@ export class Group<T = Uint8Array, Env = unknown> {
       why: new GeecacheError("ERR_PEER", `asking the peer ${peer} for ${shown(key)} failed: ${why}`, cause),
     });
     try {
-      const { fetcher, origin, secrets } = this.#connect(peer, scope.env);
-      const asked = this.#core.ask(this.#id, key, fetcher, origin, withinMs, secrets);
-      const [kind, said, more] = await within(withinMs, asked, (): Asked => [3, `no answer within ${withinMs} ms`]);
-      if (kind === 0) return { kind: "value", bytes: said as Uint8Array<ArrayBuffer>, freshMs: more, source: "peer" };
-      if (kind === 1) return { kind: "absent", source: "peer" };
-      if (kind === 2) return { kind: "failed", error: new GeecacheError(more, `the owner ${peer} could not load ${shown(key)}: ${said}`) };
-      return failed(kind === 3 ? "peer failed" : "unfit", said);
+      const asked = ask(this.#core, this.#id, key, this.#connect(peer, scope.env), withinMs);
+      const [kind, said, more] = await within(withinMs, asked, (): Asked => [PEER_FAILED, `no answer within ${withinMs} ms`]);
+      if (kind === VALUE) return { kind: "value", bytes: said, freshMs: more, source: "peer" };
+      if (kind === NO_SUCH_KEY) return { kind: "absent", source: "peer" };
+      if (kind === LOAD_FAILED) return { kind: "failed", error: new GeecacheError(more, `the owner ${peer} could not load ${shown(key)}: ${said}`) };
+      return failed(kind === UNFIT ? "unfit" : "peer failed", said);
     } catch (thrown) {
       return failed("peer failed", thrown instanceof Error ? thrown.message : String(thrown), thrown);
     }

@@ -7,6 +7,13 @@ export interface Fetcher {
   fetch(url: string, init?: RequestInit): Promise<Response>;
 }
 
+/** How a peer is reached: `origin` is its URL, or any where the fetcher is the peer. */
+export interface Reach {
+  fetcher: Fetcher;
+  origin: string;
+  secrets: unknown;
+}
+
 /** A handler's `ctx`, or whatever keeps work alive after its answer has gone out. */
 export interface Context {
   waitUntil(promise: Promise<unknown>): void;

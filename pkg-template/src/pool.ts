@@ -86,7 +86,7 @@ export class Pool<Env = unknown> {
     try {
       const found = await this.#groups[id]!.answerPeer(key, { env: env as Env, ...(ctx && { ctx }) });
       if (found.kind === "absent") return reply(REPLY_NO_SUCH_KEY);
-      return this.#core.hand(id, found.bytes) ? reply(REPLY_VALUE, found.freshMs) : reply(REPLY_UNFIT);
+      return this.#core.hand(id, [found.bytes]) ? reply(REPLY_VALUE, found.freshMs) : reply(REPLY_UNFIT);
     } catch (thrown) {
       const { code, message } = asError(thrown);
       // A trap is this node's fault and not the loader's: the asker goes on down its ladder.

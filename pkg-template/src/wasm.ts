@@ -1,7 +1,7 @@
 /** The core: the only file that touches the generated glue. Numbers go in, steps come out; a trap costs one call. */
 import { Core as Wasm, __wbg_reset_state as freshInstance, initSync, linearMemory } from "./core.js";
 import { type ErrorCode, GeecacheError } from "./errors.js";
-import type { Context, Fetcher } from "./options.js";
+import type { Context } from "./options.js";
 
 /** Steps, as `src/wasm.rs` numbers them. */
 export const DONE = 0;
@@ -33,8 +33,12 @@ export const REPLY_UNFIT = 2;
 export const REPLY_LOAD_FAILED = 3;
 export const REPLY_BROKEN = 4;
 
-/** What asking a peer resolves to, as `src/wasm/fetch_peer.rs` numbers it. */
-export type Asked = [kind: 0, bytes: Uint8Array, freshMs: number] | [kind: 1] | [kind: 2, message: string, code: ErrorCode] | [kind: 3 | 4, message: string];
+/** What a question to a peer came to, as `src/wasm/ask.rs` numbers it. */
+export const VALUE = 0;
+export const NO_SUCH_KEY = 1;
+export const LOAD_FAILED = 2;
+export const PEER_FAILED = 3;
+export const UNFIT = 4;
 
 /** The head of an answer to a peer. Its body is where a value is, until the next call. */
 export type Head = [status: number, headers: [string, string][]];
@@ -163,9 +167,9 @@ export class Core {
     return this.#read()[5]!;
   }
 
-  /** Notes what happens to a flight; false: its peer has left, or its instance has failed and nobody takes notes any more. */
+  /** Notes what happens to a flight; false: the peer that it asks has left. Of a failed instance nobody takes notes. */
   note(group: number, flight: Flight, what: number): boolean {
-    return flight.instance === instance && this.call((wasm) => wasm.note(group, flight.id, what));
+    return flight.instance !== instance || this.call((wasm) => wasm.note(group, flight.id, what));
   }
 
   /** A follower looks whether its leader lives; false: look the key up again. */
@@ -173,16 +177,20 @@ export class Core {
     return flight.instance === instance && this.call((wasm) => wasm.watch(group, flight.id, Date.now()));
   }
 
-  /** Hands a value over; false where there is no room for it, or the group would not keep it. Never throws. */
-  hand(group: number, value: Uint8Array): boolean {
+  /** Hands a value, or an answer with one, over in pieces; false where there is no room, or the group would not keep it. Never throws. */
+  hand(group: number, pieces: Uint8Array[], isAnswer = false): boolean {
     let at = 0;
     try {
-      at = this.call((wasm) => wasm.reserve(group, value.length));
+      const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      at = this.call((wasm) => wasm.reserve(group, bytes, isAnswer));
     } catch {
       // A trap: there is no room in a new instance either.
     }
     if (at === 0) return false;
-    new Uint8Array(memory!.buffer, at, value.length).set(value);
+    for (const piece of pieces) {
+      new Uint8Array(memory!.buffer, at, piece.length).set(piece);
+      at += piece.length;
+    }
     return true;
   }
 
@@ -196,8 +204,14 @@ export class Core {
     }
   }
 
-  ask(group: number, key: string, fetcher: Fetcher, origin: string, withinMs: number, secrets: unknown): Promise<Asked> {
-    return new Promise((done) => this.withKey(key, (wasm, keyBytes) => wasm.ask(group, keyBytes, fetcher, origin, withinMs, secrets, done)));
+  /** What asks a peer for a key, and how large its answer may be; undefined where no URL can carry the key. */
+  ask(group: number, key: string, secrets: unknown): [path: string, seal: string, mostBytes: number] | undefined {
+    return this.withKey(key, (wasm, keyBytes) => wasm.ask(group, keyBytes, Date.now(), secrets)) as [string, string, number] | undefined;
+  }
+
+  /** What came of it, once its body is handed over. */
+  heard(group: number, key: string, seal: string, secrets: unknown, status: number, headers: Headers): unknown[] {
+    return this.withKey(key, (wasm, keyBytes) => wasm.heard(group, keyBytes, seal, Date.now(), secrets, status, headers));
   }
 
   #live(): void {

@@ -99,9 +99,7 @@ impl Core {
 impl Core {
     /// The head; the body is kept where a value is shown.
     fn send(&mut self, answer: Answer) -> Array {
-        self.inbox = answer.body;
-        self.scratch.value_at = self.inbox.as_ptr() as usize as f64;
-        self.scratch.value_bytes = self.inbox.len() as f64;
+        self.show_bytes(answer.body);
         let pairs =
             answer.headers.into_iter().map(|(name, value)| Array::of2(&name.into(), &(*value).into()));
         Array::of2(&answer.status.into(), &pairs.collect::<Array>())

@@ -86,6 +86,13 @@ pub struct Asked {
     pub seal: Option<(String, usize)>,
 }
 
+impl<'a> Asking<'a> {
+    /// A question that has been sent with that seal, to hold its answer against.
+    pub fn new(seal: String, group: &'a str, key: &'a [u8]) -> Asking<'a> {
+        Asking { method: "GET", path: String::new(), seal, group, key }
+    }
+}
+
 impl Exchange {
     /// The question for `key`; `None` where no URL can carry it.
     pub fn ask<'a>(&self, group: &'a str, key: &'a [u8], now: Millis) -> Option<Asking<'a>> {

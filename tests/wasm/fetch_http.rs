@@ -4,7 +4,7 @@ use js_sys::Function;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::support::{Shell, field, js, json, settled};
+use super::support::{asked, field, js, json, settled};
 
 /// The peer of loopback.js.
 struct Peer(JsValue);
@@ -21,9 +21,8 @@ impl Peer {
 
     /// What asking for a key comes to, given so many milliseconds.
     async fn came(&self, key: &str, within_ms: f64) -> String {
-        let mut shell = Shell::with_group("{}", "{ maxBytes: 65_536, maxEntryBytes: 10_000 }");
         let fetcher = js("({ fetch: (url, init) => fetch(url, init) })");
-        shell.ask(&fetcher, &self.url(), key.as_bytes(), within_ms).await
+        asked(&fetcher, &self.url(), key.as_bytes(), within_ms, 10_000).await
     }
 
     async fn failed(&self, key: &str, within_ms: f64, said: &str) {

@@ -3,20 +3,16 @@
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::support::{Shell, js, json};
+use super::support::{asked, js, json};
 
 /// A fetcher whose `fetch(url, init)` is this body.
 fn fetcher(body: &str) -> JsValue {
     js(&["({ asked: [], async fetch(url, init) { this.asked.push(url); ", body, " } })"].concat())
 }
 
-fn shell() -> Shell {
-    Shell::with_group("{}", "{ maxBytes: 8_192, maxEntryBytes: 100 }")
-}
-
-/// What asking this object comes to, within a minute.
+/// What asking this object comes to, within a minute and a hundred bytes.
 async fn came(fetcher: &JsValue) -> String {
-    shell().ask(fetcher, "http://peer", b"k", 60_000.0).await
+    asked(fetcher, "http://peer", b"k", 60_000.0, 100).await
 }
 
 /// That a peer counts as failed, with this message.
@@ -29,7 +25,7 @@ async fn failed(fetcher: &JsValue, said: &str) {
 async fn what_is_asked() {
     let fetcher = fetcher("this.init = init; return new Response('v');");
     for origin in ["http://peer:80", "http://peer:80/", "https://peer/below/"] {
-        assert_eq!(shell().ask(&fetcher, origin, "a b/ž%+".as_bytes(), 1_000.0).await, r#"[0,"v",-1]"#);
+        assert_eq!(asked(&fetcher, origin, "a b/ž%+".as_bytes(), 1_000.0, 100).await, r#"[0,"v",-1]"#);
     }
     let field = super::support::field;
     let key = "/_geecache/g/a%20b%2F%C5%BE%25%2B";
@@ -48,7 +44,7 @@ async fn keys_that_no_url_carries_are_not_asked_for() {
     let fetcher = fetcher("return new Response('another key');");
     let long = vec![b'x'; 7_000];
     for key in [&b"."[..], b"..", &long] {
-        let came = shell().ask(&fetcher, "http://peer", key, 1_000.0).await;
+        let came = asked(&fetcher, "http://peer", key, 1_000.0, 100).await;
         assert!(came.contains("no URL can carry the key"), "{came}");
     }
     assert_eq!(json(&super::support::field(&fetcher, "asked")), "[]");
@@ -202,44 +198,6 @@ async fn the_signal_ends_a_fetch_that_heeds_it() {
         "const alive = setInterval(() => {}, 1_000);
          return new Promise((_, reject) => init.signal.addEventListener('abort', () => { clearInterval(alive); reject(init.signal.reason); }));",
     );
-    let came = shell().ask(&fetcher, "http://peer", b"k", 20.0).await;
+    let came = asked(&fetcher, "http://peer", b"k", 20.0, 100).await;
     assert!(came.starts_with("[3,") && came.contains("could not be reached"), "{came}");
-}
-
-#[wasm_bindgen_test]
-async fn asks_in_flight_do_not_mix_nor_hold_the_core() {
-    let mut shell = shell();
-    let gates = js(
-        "({ open: {}, fetch(url) { return new Promise((resolve) => { this.open[url.at(-1)] = () => resolve(new Response(url.at(-1))); }); } })",
-    );
-    let asks: Vec<_> = ["a", "b", "c"]
-        .into_iter()
-        .map(|key| {
-            let bytes = shell.key(key.as_bytes());
-            shell.ask_of(0, bytes, gates.clone(), "http://peer", 60_000.0)
-        })
-        .collect();
-    // The core is free while they are out; a turn later all three are.
-    shell.load("k", 0.0, b"v");
-    super::support::settled(js("new Promise(setImmediate)")).await.expect("a turn");
-    for key in ["c", "a", "b"] {
-        js_sys::Function::new_with_args("gates", &format!("gates.open.{key}();"))
-            .call1(&JsValue::NULL, &gates)
-            .expect("it is out");
-    }
-    for (ask, key) in asks.into_iter().zip(["a", "b", "c"]) {
-        let came = super::support::settled(ask).await.expect("it never rejects");
-        let bytes = super::support::field(&came, "1");
-        assert_eq!(js_sys::Uint8Array::new(&bytes).to_vec(), key.as_bytes());
-    }
-    assert_eq!(shell.peek("k", 0.0), Some(b"v".to_vec()));
-}
-
-#[wasm_bindgen_test]
-async fn a_group_that_is_none_asks_for_nothing_it_could_keep() {
-    let mut shell = shell();
-    let bytes = shell.key(b"k");
-    let fetcher = fetcher("return new Response('v');");
-    let came = super::support::settled(shell.ask_of(9, bytes, fetcher, "http://peer", 1_000.0)).await;
-    assert_eq!(super::support::field(&came.expect("it never rejects"), "0"), 3);
 }

@@ -129,13 +129,13 @@ fn there_is_room_up_to_max_entry_bytes_and_none_where_memory_ends() {
     let mut shell = Shell::with_group("{}", "{ maxBytes: 3 * 2 ** 30, maxEntryBytes: 3 * 2 ** 30 }");
     // More than the address space has, or than it has left: a 0, and no trap.
     for bytes in [usize::MAX, usize::MAX / 2 + 1, usize::MAX - 65_536] {
-        assert_eq!(shell.core.reserve(0, bytes), 0, "{bytes}");
+        assert_eq!(shell.core.reserve(0, bytes, false), 0, "{bytes}");
     }
-    assert_ne!(shell.core.reserve(0, 0), 0);
-    assert_ne!(shell.core.reserve(0, 1_000_000), 0);
+    assert_ne!(shell.core.reserve(0, 0, false), 0);
+    assert_ne!(shell.core.reserve(0, 1_000_000, false), 0);
     let mut small = Shell::with_group("{}", "{ maxBytes: 65_536, maxEntryBytes: 100 }");
-    assert_ne!(small.core.reserve(0, 100), 0);
-    assert_eq!(small.core.reserve(0, 101), 0);
+    assert_ne!(small.core.reserve(0, 100, false), 0);
+    assert_eq!(small.core.reserve(0, 101, false), 0);
     assert_eq!(small.begin("k", 0.0), LOAD);
     assert_eq!(small.came(small.flight(), 0.0, &[7; 101]), DONE);
     assert_eq!((small.peek("k", 0.0), small.stat("refused")), (None, 1.0));
@@ -241,7 +241,7 @@ fn senseless_calls_answer_and_change_nothing() {
     let bytes = shell.key(b"k");
     for group in [1, 7, u32::MAX] {
         assert_eq!(shell.core.begin(group, bytes, 0.0, false, false), Ok(DONE));
-        assert_eq!(shell.core.reserve(group, 1), 0);
+        assert_eq!(shell.core.reserve(group, 1, false), 0);
         assert_eq!(shell.core.told(group, 1.0, 0.0, CAME_VALUE, -1.0), DONE);
         assert_eq!(shell.core.peek(group, bytes, 0.0), DONE);
         assert_eq!(shell.core.set(group, bytes, 0.0), Ok(false));

@@ -5,6 +5,7 @@
 #![cfg(target_arch = "wasm32")]
 
 mod answer;
+mod ask;
 mod fetch_http;
 mod fetch_stub;
 mod look_up;

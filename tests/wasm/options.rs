@@ -94,7 +94,7 @@ fn every_option_of_a_group_arrives() {
                    hotTtlMs: 3, deadlineMs: 900, peerTimeoutMs: 80, failover: 0 }";
     let mut shell = Shell::with_group("{}", options);
     assert_eq!(shell.stat("maxBytes"), 8_192.0);
-    assert_eq!(shell.core.reserve(0, 101), 0);
+    assert_eq!(shell.core.reserve(0, 101, false), 0);
     shell.load("k", 1_000.0, b"v");
     assert_eq!(shell.begin("k", 1_000.0), HIT);
     assert_eq!(shell.fresh_ms(), 10.0);

@@ -1,7 +1,9 @@
 //! What the tests of the bindings share: a core with hands and eyes in linear memory, objects made of JavaScript text.
 
-use geecache_edge::Stats;
+use geecache_edge::peer::Ask;
 use geecache_edge::wasm::Core;
+use geecache_edge::wire::{Exchange, Geecache};
+use geecache_edge::{FetchPeer, PeerAnswer, PeerGetter, Stats};
 use js_sys::{Array, Float64Array, Function, Promise, Reflect, Uint8Array, WebAssembly};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -28,14 +30,6 @@ pub const KEY_ROOM: usize = 65_535 + 5;
 pub fn js(expression: &str) -> JsValue {
     let body = ["return (", expression, ");"].concat();
     Function::new_no_args(&body).call0(&JsValue::NULL).expect("the expression has a value")
-}
-
-/// A promise and its resolver.
-pub fn deferred() -> (JsValue, Function) {
-    let both = js(
-        "(() => { let done; const came = new Promise((resolve) => (done = resolve)); return { came, done }; })()",
-    );
-    (field(&both, "came"), field(&both, "done").unchecked_into())
 }
 
 /// Waits for a promise.
@@ -78,12 +72,11 @@ pub fn group_options(options: &str) -> Array {
 /// A core, used as TypeScript uses it.
 pub struct Shell {
     pub core: Core,
-    pub secrets: JsValue,
 }
 
 impl Shell {
     pub fn new(options: &str) -> Shell {
-        Shell { core: made(options).expect("sound options"), secrets: JsValue::UNDEFINED }
+        Shell { core: made(options).expect("sound options") }
     }
 
     /// A core with one group, number 0, named "g".
@@ -134,7 +127,7 @@ impl Shell {
 
     /// Hands a value over; false where the core has no room for it.
     pub fn hand(&mut self, value: &[u8]) -> bool {
-        let at = self.core.reserve(0, value.len());
+        let at = self.core.reserve(0, value.len(), false);
         if at != 0 {
             window(at as u32, value.len()).copy_from(value);
         }
@@ -170,35 +163,34 @@ impl Shell {
         let at = Stats::default().entries().position(|entry| entry.0 == name).expect("a counter");
         self.counts(0)[at]
     }
+}
 
-    /// What asking for a key comes to, as a promise.
-    pub fn ask_of(
-        &mut self,
-        group: u32,
-        key_bytes: usize,
-        fetcher: JsValue,
-        origin: &str,
-        within_ms: f64,
-    ) -> JsValue {
-        let (came, done) = deferred();
-        let origin = origin.to_owned();
-        let asked = self.core.ask(group, key_bytes, fetcher.into(), origin, within_ms, &self.secrets, done);
-        asked.expect("sound secrets");
-        came
-    }
-
-    /// Asks `fetcher`, as the peer at `origin`, for a key of group 0: what comes, as JSON, with bytes as text.
-    pub async fn ask(&mut self, fetcher: &JsValue, origin: &str, key: &[u8], within_ms: f64) -> String {
-        let bytes = self.key(key);
-        let asked = self.ask_of(0, bytes, fetcher.clone(), origin, within_ms);
-        let came: Array = settled(asked).await.expect("it never rejects").unchecked_into();
-        let readable =
-            came.iter().filter(|part| !part.is_undefined()).map(|part| match part.dyn_into::<Uint8Array>() {
-                Ok(bytes) => String::from_utf8_lossy(&bytes.to_vec()).into_owned().into(),
-                Err(part) => part,
-            });
-        json(&readable.collect::<Array>())
-    }
+/// Asks `fetcher` through a `FetchPeer`: what comes, as JSON, with bytes as text.
+pub async fn asked(
+    fetcher: &JsValue,
+    origin: &str,
+    key: &[u8],
+    within_ms: f64,
+    max_value_bytes: usize,
+) -> String {
+    let base_path = "/_geecache/".into();
+    let (secrets, tally) = Default::default();
+    let exchange = Exchange { wire: &Geecache, base_path, ring: 0, secrets, tally };
+    let peer = FetchPeer { exchange, fetcher: fetcher.clone().into() };
+    let within_ms = within_ms as u64;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let list = match peer.get(Ask { peer: origin, group: "g", key, within_ms, max_value_bytes }).await {
+        Ok(PeerAnswer::Value { value, fresh_ms }) => {
+            Array::of3(&0.into(), &text(value).into(), &fresh_ms.map_or(-1.0, |ms| ms as f64).into())
+        }
+        Ok(PeerAnswer::NoSuchKey) => Array::of1(&1.into()),
+        Ok(PeerAnswer::LoadFailed { code, message }) => {
+            Array::of3(&2.into(), &message.into(), &code.as_str().into())
+        }
+        Ok(PeerAnswer::Unfit { why }) => Array::of2(&4.into(), &why.into()),
+        Err(error) => Array::of2(&3.into(), &error.message().into()),
+    };
+    json(&list)
 }
 
 fn buffer() -> JsValue {

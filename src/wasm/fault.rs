@@ -1,0 +1,28 @@
+//! Ways to break on purpose, for the tests that show what that costs: in builds with the feature `faults` alone.
+
+#[cfg(feature = "faults")]
+use wasm_bindgen::prelude::*;
+
+use super::Core;
+
+#[cfg(feature = "faults")]
+#[wasm_bindgen]
+impl Core {
+    /// The next call of the kind traps midway, with the core borrowed: 1 `begin`, 2 `told`, 3 `ask`, 0 this one.
+    pub fn fault(&mut self, kind: u32) {
+        self.fault = kind;
+        self.trip(0);
+    }
+}
+
+impl Core {
+    #[cfg(feature = "faults")]
+    pub(super) fn trip(&mut self, kind: u32) {
+        if self.fault == kind {
+            std::process::abort();
+        }
+    }
+
+    #[cfg(not(feature = "faults"))]
+    pub(super) fn trip(&self, _kind: u32) {}
+}

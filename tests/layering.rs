@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("flight", &["time"]),
     // The seams to the world, and what is said through them.
     ("peer", &["error", "time", "value"]),
-    ("wire", &["crc32", "error", "peer", "text", "time"]),
+    ("wire", &["crc32", "error", "peer", "ring", "text", "time"]),
     ("options", &["error", "ring", "store", "text", "wire"]),
     // The ladder of a flight, and the group, which joins them all.
     ("breaker", &["crc32", "time"]),

@@ -24,11 +24,16 @@ pub fn escape(segment: &[u8]) -> Option<String> {
 /// Undoes [`escape`], and Go's `QueryEscape`, which writes a space as "+". `None` for a "%" that two hexadecimal
 /// digits do not follow.
 pub fn unescape(segment: &str) -> Option<Vec<u8>> {
+    unescape_plus(segment, b' ')
+}
+
+/// The same where "+" means something else: to Go's `PathEscape` it stands for itself.
+pub(super) fn unescape_plus(segment: &str, plus: u8) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(segment.len());
     let mut bytes = segment.bytes();
     while let Some(byte) = bytes.next() {
         out.push(match byte {
-            b'+' => b' ',
+            b'+' => plus,
             b'%' => hex_digit(bytes.next()?)? << 4 | hex_digit(bytes.next()?)?,
             other => other,
         });

@@ -118,8 +118,10 @@ impl Exchange {
         let read = self.wire.question(&self.base_path, method, path)?;
         let bytes = seal.as_deref().and_then(parse_hex).unwrap_or_default();
         if !self.secrets.is_empty() {
-            // Who cannot sign learns nothing, not even what would have been wrong.
-            let signer = read.as_ref().ok().and_then(|asked| self.signer(method, asked, &bytes, now));
+            // Who cannot sign learns nothing, not even what would have been wrong. Only Go's peers change copies of ours,
+            // and they do not sign.
+            let asks = read.as_ref().ok().filter(|_| method == "GET" || method == "HEAD");
+            let signer = asks.and_then(|asked| self.signer(method, asked, &bytes, now));
             let (Ok(question), Some(signer)) = (read, signer) else {
                 count(&self.tally.unauthorized);
                 return Some(Err(Reply::Unauthorized));

@@ -7,17 +7,28 @@
 mod escape;
 mod exchange;
 mod geecache;
+mod geecache_proto;
+mod groupcache;
+mod groupcache_v3;
+mod http;
+mod json;
+mod protobuf;
 mod seal;
 
 pub use escape::{escape, unescape};
 pub use exchange::{Asked, Asking, CLOCK_SKEW_MS, Exchange, Tally};
 pub use geecache::Geecache;
+pub use geecache_proto::GeecacheProto;
+pub use groupcache::Groupcache;
+pub use groupcache_v3::{GroupcacheV3, REMOVE_KEYS, SetRequest};
+pub use json::{keys_in, keys_written};
 pub use seal::Secret;
 
 use std::borrow::Cow;
 
 use crate::error::{Code, Error};
 use crate::peer::PeerAnswer;
+use crate::ring::Placement;
 use crate::time::Millis;
 
 /// On our answers that are not a value: `absent`, `unfit`, or the code of a failed load, none of which Go's statuses
@@ -98,13 +109,28 @@ impl Answer {
 /// Reads a header by its name in lower case.
 pub type Headers<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// One protocol between peers.
+/// One protocol between peers. What a wire does not say for itself is GeeCache's way.
 pub trait Wire: std::fmt::Debug + Sync {
-    /// The path that asks for `key`, or `None` where no URL can carry it: such a key is loaded where it is asked.
-    fn path(&self, base_path: &str, group: &str, key: &[u8]) -> Option<String>;
+    /// Where peers answer, unless an option says otherwise.
+    fn base_path(&self) -> &'static str {
+        "/_geecache/"
+    }
 
-    /// Reads a question. `None`: the path is not a peer's. An error is the reply to send.
-    fn question(&self, base_path: &str, method: &str, path: &str) -> Option<Result<Question, Reply>>;
+    /// The ring that goes with the wire, unless an option says otherwise.
+    fn placement(&self) -> Placement {
+        Placement::Geecache
+    }
+
+    /// The path that asks for `key`, or `None` where no URL can carry it: such a key is loaded where it is asked.
+    fn path(&self, base_path: &str, group: &str, key: &[u8]) -> Option<String> {
+        http::path(base_path, group, key)
+    }
+
+    /// Reads a question. `None`: the path is not a peer's. An error is the reply to send. On a wire whose peers change each
+    /// other's copies, [`GroupcacheV3`], it may be such a change as well: the method says so.
+    fn question(&self, base_path: &str, method: &str, path: &str) -> Option<Result<Question, Reply>> {
+        http::question(base_path, method, path, b' ')
+    }
 
     /// The answer that says it.
     fn answer(&self, reply: Reply, now: Millis) -> Answer;
@@ -122,4 +148,17 @@ pub trait Wire: std::fmt::Debug + Sync {
     fn framing_bytes(&self) -> usize {
         0
     }
+}
+
+/// The wires by name.
+pub const NAMED: [(&str, &dyn Wire); 4] = [
+    ("geecache", &Geecache),
+    ("geecache-proto", &GeecacheProto),
+    ("groupcache", &Groupcache),
+    ("groupcache-v3", &GroupcacheV3),
+];
+
+/// The wire of that name: `geecache`, `geecache-proto`, `groupcache` or `groupcache-v3`.
+pub fn named(name: &str) -> Option<&'static dyn Wire> {
+    NAMED.iter().find(|wire| wire.0 == name).map(|wire| wire.1)
 }

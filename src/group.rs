@@ -268,11 +268,17 @@ impl Group {
     /// Puts a value here as this node's own. A load of the key that is under way does not undo it. False where the
     /// value was not kept: too large, not admitted, or no memory.
     pub fn set(&mut self, key: &[u8], value: &[u8], now: Millis) -> Result<bool, Error> {
+        self.set_for(key, (value, None), now)
+    }
+
+    /// The same for a value that is fresh for so many ms, where `ttl_ms` is not shorter.
+    pub fn set_for(&mut self, key: &[u8], value: (&[u8], Option<u64>), now: Millis) -> Result<bool, Error> {
         check_key(key)?;
         self.flights.overtake(key);
-        let expires_at_ms = self.options.ttl_ms.map_or(NEVER, |ms| now.saturating_add(ms));
+        let fresh_ms = shorter(self.options.ttl_ms, value.1);
+        let expires_at_ms = fresh_ms.map_or(NEVER, |ms| now.saturating_add(ms));
         let refused = self.stats.refused;
-        self.keep(key, value, Meta { expires_at_ms, flags: 0 });
+        self.keep(key, value.0, Meta { expires_at_ms, flags: 0 });
         Ok(self.stats.refused == refused)
     }
 

@@ -1,6 +1,7 @@
 //! Options, their defaults, and what is refused by name.
 
 use crate::error::{Code, Error};
+use crate::ring::Placement;
 use crate::store::{MAX_MAX_BYTES, MIN_MAX_BYTES, Policy};
 use crate::text::{decimal, quoted};
 use crate::wire::{Geecache, Wire};
@@ -80,8 +81,10 @@ pub struct PoolOptions {
     pub peers: Vec<String>,
     /// Points on the ring for each peer. Default: 50, as in GeeCache; every node must have the same.
     pub replicas: u32,
-    /// Where peers answer. Default: `/_geecache/`. Begins and ends with "/".
-    pub base_path: String,
+    /// Where peers lie on the ring; every node must have the same. Default: `None`, as the wire's Go peers have it.
+    pub placement: Option<Placement>,
+    /// Where peers answer. Default: `None`, the wire's: `/_geecache/` or `/_groupcache/`. Begins and ends with "/".
+    pub base_path: Option<String>,
     /// The protocol between the peers; every node must have the same. Default: [`Geecache`].
     pub wire: &'static dyn Wire,
     /// A number of this node's own, from which the jitter of the circuit breakers' cool-downs is drawn. Default: 0.
@@ -94,7 +97,8 @@ impl Default for PoolOptions {
             self_name: None,
             peers: Vec::new(),
             replicas: crate::ring::DEFAULT_REPLICAS,
-            base_path: "/_geecache/".to_owned(),
+            placement: None,
+            base_path: None,
             wire: &Geecache,
             seed: 0,
         }
@@ -102,6 +106,16 @@ impl Default for PoolOptions {
 }
 
 impl PoolOptions {
+    /// Where peers answer.
+    pub fn base_path(&self) -> &str {
+        self.base_path.as_deref().unwrap_or(self.wire.base_path())
+    }
+
+    /// Where peers lie on the ring.
+    pub fn placement(&self) -> Placement {
+        self.placement.unwrap_or(self.wire.placement())
+    }
+
     /// `ERR_OPTION` for the first option that is out of its range.
     pub fn check(&self) -> Result<(), Error> {
         within("replicas", u64::from(self.replicas), 1, 1_000)?;
@@ -110,7 +124,7 @@ impl PoolOptions {
             return Err(refused("self", "is empty: leave it out for a node that owns nothing"));
         }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte);
-        let path = &self.base_path;
+        let path = self.base_path();
         if path.len() < 2 || !path.starts_with('/') || !path.ends_with('/') || !path.bytes().all(plain) {
             return Err(refused(
                 "basePath",

@@ -7,7 +7,7 @@ use crate::error::{Code, Error};
 use crate::group::Group;
 use crate::options::{GroupOptions, PoolOptions, check_peers};
 use crate::peer::PeerPicker;
-use crate::ring::Ring;
+use crate::ring::{Placement, Ring};
 use crate::text::quoted;
 use crate::time::Millis;
 use crate::wire::{Exchange, Secret, Tally, Wire};
@@ -20,6 +20,7 @@ pub struct GroupId(pub u32);
 #[derive(Clone, Debug)]
 pub struct Peers {
     self_name: Option<Arc<str>>,
+    placement: Placement,
     replicas: u32,
     ring: Ring,
     breakers: Breakers,
@@ -28,8 +29,9 @@ pub struct Peers {
 impl Peers {
     fn new(options: &PoolOptions) -> Peers {
         let self_name = options.self_name.as_deref().map(Arc::from);
-        let ring = Ring::new(options.replicas, &options.peers);
-        Peers { self_name, replicas: options.replicas, ring, breakers: Breakers::new(options.seed) }
+        let (placement, replicas) = (options.placement(), options.replicas);
+        let ring = Ring::placed(placement, replicas, &options.peers);
+        Peers { self_name, placement, replicas, ring, breakers: Breakers::new(options.seed) }
     }
 
     /// The ring.
@@ -46,7 +48,7 @@ impl Peers {
     /// waits for a peer that left for longer than a beat. `ERR_OPTION` for a list that cannot be a ring.
     pub fn set_peers(&mut self, peers: &[String]) -> Result<(), Error> {
         check_peers(peers)?;
-        self.ring = Ring::new(self.replicas, peers);
+        self.ring = Ring::placed(self.placement, self.replicas, peers);
         self.breakers.retain(|peer| self.ring.peers().contains(peer));
         Ok(())
     }
@@ -87,7 +89,7 @@ impl Pool {
     /// A pool without groups. `ERR_OPTION` for nonsense.
     pub fn new(options: &PoolOptions) -> Result<Pool, Error> {
         options.check()?;
-        let base_path = options.base_path.as_str().into();
+        let base_path = options.base_path().into();
         Ok(Pool {
             base_path,
             wire: options.wire,

@@ -3,6 +3,8 @@
 
 use geecache_edge::group::{Asker, Step, Task};
 use geecache_edge::options::MAX_KEY_BYTES;
+use geecache_edge::ring::Placement;
+use geecache_edge::wire::{Geecache, Groupcache, GroupcacheV3};
 use geecache_edge::{Code, Error, GroupOptions, PeerPicker, Pool, PoolOptions};
 
 const PEERS: [&str; 3] = ["http://localhost:8001", "http://localhost:8002", "http://localhost:8003"];
@@ -202,7 +204,7 @@ fn each_group_option_is_held_to_its_range_by_its_name() {
 fn the_defaults_pass_their_own_check() {
     PoolOptions::default().check().unwrap();
     GroupOptions::new(8_192).check().unwrap();
-    assert_eq!((PoolOptions::default().replicas, &*PoolOptions::default().base_path), (50, "/_geecache/"));
+    assert_eq!((PoolOptions::default().replicas, PoolOptions::default().base_path()), (50, "/_geecache/"));
     assert_eq!(MAX_KEY_BYTES, 65_535);
 }
 
@@ -215,19 +217,44 @@ fn each_pool_option_is_held_to_its_range_by_its_name() {
         ("self", |o| o.self_name = Some(String::new())),
         ("peers", |o| o.peers = vec![String::new()]),
         ("peers", |o| o.peers = vec!["a".into(); 10_001]),
-        ("basePath", |o| o.base_path = String::new()),
-        ("basePath", |o| o.base_path = "/".into()),
-        ("basePath", |o| o.base_path = "/cache".into()),
-        ("basePath", |o| o.base_path = "cache/".into()),
-        ("basePath", |o| o.base_path = "/a b/".into()),
-        ("basePath", |o| o.base_path = "/../".into()),
-        ("basePath", |o| o.base_path = "/%2F/".into()),
+        ("basePath", |o| o.base_path = Some(String::new())),
+        ("basePath", |o| o.base_path = Some("/".into())),
+        ("basePath", |o| o.base_path = Some("/cache".into())),
+        ("basePath", |o| o.base_path = Some("cache/".into())),
+        ("basePath", |o| o.base_path = Some("/a b/".into())),
+        ("basePath", |o| o.base_path = Some("/../".into())),
+        ("basePath", |o| o.base_path = Some("/%2F/".into())),
     ];
     for (name, set) in bad {
         let mut options = options(Some("self"), &["a"]);
         set(&mut options);
         refused(Pool::new(&options).unwrap_err(), Code::Option, &format!("the option {name}"));
     }
-    let pool = Pool::new(&PoolOptions { base_path: "/_a-b/9/".into(), ..PoolOptions::default() }).unwrap();
+    let pool =
+        Pool::new(&PoolOptions { base_path: Some("/_a-b/9/".into()), ..PoolOptions::default() }).unwrap();
     assert_eq!(pool.base_path(), "/_a-b/9/");
+}
+
+#[test]
+fn the_wire_brings_its_base_path_and_its_ring() {
+    let owner = |wire, placement| {
+        let peers = ["10.0.0.1:8080", "10.0.0.2:8080", "10.0.0.3:8080"].map(str::to_owned).to_vec();
+        let pool = Pool::new(&PoolOptions { wire, placement, peers, ..PoolOptions::default() }).unwrap();
+        let keys = (0..100).map(|key| format!("user:{key}"));
+        let owners: Vec<_> =
+            keys.map(|key| pool.peers().owner(key.as_bytes()).unwrap().to_string()).collect();
+        (pool.base_path().to_owned(), owners)
+    };
+    let (base, geecache) = owner(&Geecache, None);
+    assert_eq!(base, "/_geecache/");
+    assert_eq!(owner(&Groupcache, None), ("/_groupcache/".to_owned(), geecache.clone()), "one ring for both");
+    let v3 = owner(&GroupcacheV3, None);
+    assert!(v3.0 == "/_groupcache/" && v3.1 != geecache);
+    assert_eq!(
+        owner(&GroupcacheV3, Some(Placement::Geecache)).1,
+        geecache,
+        "the option goes before the wire"
+    );
+    let balanced = owner(&Geecache, Some(Placement::Balanced)).1;
+    assert!(balanced != geecache && balanced != v3.1);
 }

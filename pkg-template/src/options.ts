@@ -40,7 +40,18 @@ export interface PoolOptions<Env = unknown> {
   peers?: readonly string[];
   /** Points on the ring for each peer, 1 to 1,000; the same on every peer. Default: 50, GeeCache's. */
   replicas?: number;
-  /** Where peers are asked and answered. Default: `/_geecache/`. */
+  /**
+   * What peers speak, the same on every peer: what Go peers there are decides. `geecache` is GeeCache up to its day 6,
+   * `geecache-proto` from day 7 on, `groupcache` golang/groupcache, `groupcache-v3` groupcache-go v3 and mailgun's, whose
+   * peers may be named `host:port`. Default: `geecache`.
+   */
+  wire?: "geecache" | "geecache-proto" | "groupcache" | "groupcache-v3";
+  /**
+   * Where peers lie on the ring, the same on every peer. `balanced` gives the busiest of ten at most 1.15 times its share,
+   * where Go's ring gives up to 2.5 times: choose it where no peer is Go. Default: as the wire's Go peers have it.
+   */
+  ring?: "balanced";
+  /** Where peers are asked and answered. Default: the wire's, `/_geecache/` or `/_groupcache/`. */
   basePath?: string;
   /**
    * How long one peer may take, body included, in ms. The owner loads while it is asked: a time shorter than a load
@@ -108,8 +119,14 @@ export interface GroupOptions<T, Env = unknown> {
   failover?: number;
 }
 
-/** The kinds of the pool's options that go to the core, in the order in which `src/wasm/options.rs` reads them. */
-export const POOL_KINDS = { self: "string", basePath: "string", replicas: "number", seed: "number" };
+/**
+ * The kinds of the pool's options that go to the core, in the order in which `src/wasm/options.rs` reads them. Names of
+ * which one is to be chosen go as a number, counted through; those of wires in the order of `src/wire/mod.rs`.
+ */
+export const POOL_KINDS = {
+  ...{ self: "string", basePath: "string", replicas: "number", seed: "number" },
+  ...{ wire: ["geecache", "geecache-proto", "groupcache", "groupcache-v3"], ring: ["balanced"] },
+};
 
 /** The same for a group's. */
 export const GROUP_KINDS = {
@@ -119,14 +136,19 @@ export const GROUP_KINDS = {
 };
 
 /** @internal The values of options in the order of their kinds; `ERR_OPTION` for an unknown one, or one of another kind. */
-export function listed(options: object, kinds: Record<string, string>): unknown[] {
+export function listed(options: object, kinds: Record<string, string | string[]>): unknown[] {
   for (const name in options) {
     if (!Object.hasOwn(kinds, name)) refuse(JSON.stringify(name), `is unknown: the options here are ${Object.keys(kinds).join(", ")}`);
   }
   return Object.entries(kinds).map(([name, kind]) => {
     const value: unknown = (options as Record<string, unknown>)[name] ?? undefined;
+    if (value === undefined) return value;
+    if (typeof kind !== "string") {
+      const at = kind.indexOf(value as string);
+      return at < 0 ? refuse(name, `must be one of ${kind.join(", ")}`) : at;
+    }
     const isWrong = kind === "number" ? !Number.isSafeInteger(value) || (value as number) < 0 : typeof value !== kind;
-    if (value !== undefined && isWrong) refuse(name, kind === "number" ? "must be a whole number, 0 or more" : "must be a string");
+    if (isWrong) refuse(name, kind === "number" ? "must be a whole number, 0 or more" : "must be a string");
     return value;
   });
 }

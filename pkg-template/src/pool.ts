@@ -9,6 +9,11 @@ import { named, POOL_COUNTERS, type PoolStats } from "./stats.js";
 /** Where a peer is asked whose name is not a URL: `connect` leads there, whatever the host is called. */
 const ANY_ORIGIN = "http://peer";
 
+/** What a change may hold beside a value, or hold of keys. */
+const CHANGE_BYTES = 128 * 1024;
+const DEFAULT_MAX_ENTRY_BYTES = 512 * 1024;
+const NO_STORE = { "cache-control": "no-store" };
+
 /** The peer's own URL through the runtime's own fetch, called as a plain function, as some runtimes insist. */
 const overHttp: Fetcher = { fetch: (url, init) => fetch(url, init) };
 
@@ -19,8 +24,12 @@ export class Pool<Env = unknown> {
   readonly #secret: PoolOptions<Env>["secret"];
   readonly #self: string | undefined;
   readonly #basePath: string;
+  /** Before names of the form `host:port`, where the wire's peers have such. */
+  readonly #scheme: string;
   readonly #peerTimeoutMs: number | undefined;
   readonly #groups: Group<any, Env>[] = [];
+  /** The most that is read of a change's body. */
+  #changeBytes = 0;
 
   /** @internal Use `createPool`. */
   constructor(options: PoolOptions<Env>) {
@@ -30,9 +39,11 @@ export class Pool<Env = unknown> {
     this.#connect = connect;
     this.#secret = secret;
     this.#self = options.self;
-    this.#basePath = options.basePath ?? "/_geecache/";
     this.#peerTimeoutMs = peerTimeoutMs;
     this.#core = new Core(listed({ seed: randomSeed(), ...plain }, POOL_KINDS), peers ?? undefined);
+    const wire = options.wire ?? "geecache";
+    this.#basePath = options.basePath ?? (wire.startsWith("geecache") ? "/_geecache/" : "/_groupcache/");
+    this.#scheme = wire === "groupcache-v3" ? "http://" : "";
     this.#refuseUnreachable(peers ?? []);
     // Read once here, so that a secret that is none is refused now and not by the first question.
     if (typeof secret !== "function") this.#core.call((wasm) => wasm.question("", "", undefined, 0, secret));
@@ -48,6 +59,7 @@ export class Pool<Env = unknown> {
     const given = typeof options === "object" && options !== null ? { ...timeout, ...options } : options;
     const group = new Group<T, Env>(this.#core, (peer, env) => this.#reach(peer, env as Env), name, given);
     this.#groups.push(group);
+    this.#changeBytes = Math.max(this.#changeBytes, (options.maxEntryBytes ?? DEFAULT_MAX_ENTRY_BYTES) + CHANGE_BYTES);
     return group;
   }
 
@@ -79,6 +91,7 @@ export class Pool<Env = unknown> {
     if (question === undefined) return undefined;
     if (typeof question[1] !== "string") return this.#respond(question as Head, isHead);
     const [id, key, signer] = question as [number, string, number];
+    if (request.method !== "GET" && !isHead) return new Response(null, { status: await this.#change(request, id, key, now), headers: NO_STORE });
     const reply = (kind: number, freshMs = -1, code = "", message = "") => {
       const head = this.#core.withKey(key, (wasm, keyBytes) => wasm.answer(id, keyBytes, seal, signer, now, secrets, kind, freshMs, code, message));
       return this.#respond(head as unknown as Head, isHead);
@@ -94,6 +107,23 @@ export class Pool<Env = unknown> {
     }
   }
 
+  /** Makes the change to this node's copies that a peer of groupcache-v3 tells; the status that says how it went. */
+  async #change(request: Request, id: number, key: string, now: number): Promise<number> {
+    const group = this.#groups[id]!;
+    if (request.method === "DELETE") return group.remove(key), 200;
+    // Whoever does not say how long a body is may send one without end.
+    if (!(Number(request.headers.get("content-length") ?? NaN) <= this.#changeBytes)) return 413;
+    const body = new Uint8Array(await request.arrayBuffer());
+    if (request.method === "PUT") return this.#core.call((wasm) => wasm.setRequest(id, now, body)) ? 200 : 400;
+    if (key !== "_remove-keys/") return 405;
+    try {
+      for (const named of JSON.parse(new TextDecoder().decode(body)).keys) group.remove(named);
+      return 200;
+    } catch {
+      return 400;
+    }
+  }
+
   /** What the pool and its groups have counted. */
   stats(): PoolStats {
     const counted = named(this.#core.counts(-1), -POOL_COUNTERS) as Omit<PoolStats, "traps" | "groups">;
@@ -106,7 +136,7 @@ export class Pool<Env = unknown> {
   }
 
   #reach(peer: string, env: Env): ReturnType<Connect> {
-    const origin = isUrl(peer) ? peer : ANY_ORIGIN;
+    const origin = isUrl(peer) ? peer : isUrl(this.#scheme + peer) ? this.#scheme + peer : ANY_ORIGIN;
     return { fetcher: this.#connect ? this.#connect(peer, env) : overHttp, origin, secrets: this.#secrets(env) };
   }
 
@@ -121,7 +151,7 @@ export class Pool<Env = unknown> {
 
   #refuseUnreachable(peers: readonly string[]): void {
     if (this.#connect !== undefined || !Array.isArray(peers)) return;
-    const odd = peers.find((peer) => typeof peer === "string" && peer !== this.#self && !isUrl(peer));
+    const odd = peers.find((peer) => typeof peer === "string" && peer !== this.#self && !isUrl(peer) && !isUrl(this.#scheme + peer));
     if (odd === undefined) return;
     throw new GeecacheError("ERR_OPTION", `the peer ${JSON.stringify(odd)} is not a URL: name it by one, or say with connect how to reach it`);
   }

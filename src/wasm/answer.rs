@@ -9,7 +9,7 @@ use crate::group::Group;
 use crate::options::check_key;
 use crate::pool::GroupId;
 use crate::time::Millis;
-use crate::wire::{Answer, Asked, Question, Reply};
+use crate::wire::{Answer, Asked, Question, Reply, SetRequest};
 
 const REPLY_VALUE: u32 = 0;
 const REPLY_NO_SUCH_KEY: u32 = 1;
@@ -49,6 +49,14 @@ impl Core {
         };
         let refusal = exchange.wire.answer(reply, now as Millis);
         Ok(Some(self.send(refusal)))
+    }
+
+    /// Keeps what a PUT of groupcache-v3 tells; false for what is no such request.
+    #[wasm_bindgen(js_name = setRequest)]
+    pub fn set_request(&mut self, group: u32, now: f64, body: &[u8]) -> bool {
+        let (group, now) = (self.pool.group_mut(GroupId(group)), now as Millis);
+        let asked = SetRequest::read(body, now).zip(group);
+        asked.is_some_and(|(set, (group, _))| group.set_for(set.key, (set.value, set.fresh_ms), now).is_ok())
     }
 
     /// The answer to such a request for the key in the scratch area: `REPLY_VALUE` with the reserved value, fresh for

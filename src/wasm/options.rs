@@ -8,7 +8,8 @@ use wasm_bindgen::prelude::*;
 
 use super::thrown;
 use crate::options::{GroupOptions, PoolOptions, refused};
-use crate::wire::Secret;
+use crate::ring::Placement;
+use crate::wire::{self, Secret};
 
 /// The pool's options.
 pub(super) fn pool(listed: &Array, names: &JsValue) -> Result<PoolOptions, JsValue> {
@@ -16,11 +17,12 @@ pub(super) fn pool(listed: &Array, names: &JsValue) -> Result<PoolOptions, JsVal
     let defaults = PoolOptions::default();
     Ok(PoolOptions {
         self_name: text(0),
-        base_path: text(1).unwrap_or(defaults.base_path),
+        base_path: text(1),
         replicas: number(2).map_or(defaults.replicas, saturated),
         seed: number(3).unwrap_or(0),
         peers: if names.is_undefined() { Vec::new() } else { peers(names)? },
-        wire: defaults.wire,
+        wire: number(4).and_then(|at| wire::NAMED.get(at as usize)).map_or(defaults.wire, |wire| wire.1),
+        placement: number(5).map(|_| Placement::Balanced),
     })
 }
 

@@ -59,7 +59,7 @@ pub fn thrown<T>(result: Result<T, JsValue>) -> (String, String) {
 pub fn made(options: &str) -> Result<Core, JsValue> {
     let listed = |names: &str| js(&["((o) => [", names, "])(", options, ")"].concat());
     let peers = field(&listed("o.peers"), "0");
-    Core::new(listed("o.self, o.basePath, o.replicas, o.seed").unchecked_ref(), &peers)
+    Core::new(listed("o.self, o.basePath, o.replicas, o.seed, o.wire, o.ring").unchecked_ref(), &peers)
 }
 
 /// The same for a group's.

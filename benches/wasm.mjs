@@ -1,4 +1,5 @@
-// The store in wasm: linear memory, bytes an entry, time of a full collection, beside npm's lru-cache in the same run.
+// The store in wasm: linear memory, bytes an entry, time of a full collection, beside npm's lru-cache in the same run; and
+// look-ups of the ring, inside wasm.
 // After scripts/bench.sh built benches/wasm: node --expose-gc benches/wasm.mjs [churn [MEBIBYTES,...]]
 import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
@@ -52,6 +53,16 @@ for (const keys of [1_000, 100_000]) {
   for (let n = 0; n < entries; n++) rival.set(`https://example.net/u/${String(n).padStart(7, "0")}`, new Uint8Array(100).fill(7));
   const collection = full();
   console.log(`  lru-cache  resident ${((process.memoryUsage().rss - before) / rival.size - 129).toFixed(1)}, full collection ${collection.toFixed(2)} ms`);
+}
+
+{
+  const wasm = await start();
+  for (const peers of [3, 100, 1_000]) {
+    const least = (turn) => Math.min(...Array.from({ length: 15 }, () => { const t = performance.now(); turn(); return performance.now() - t; }));
+    const building = least(() => wasm.ring(peers));
+    const looking = (least(() => wasm.owners(256)) * 1e6) / (256 * 4096);
+    console.log(`  ring of ${peers} peers x 50 points: ${looking.toFixed(1)} ns a look-up of a 10-byte key inside wasm, ${building.toFixed(2)} ms to build, keys included`);
+  }
 }
 
 if (process.argv.includes("churn")) {

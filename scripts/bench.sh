@@ -1,8 +1,16 @@
 #!/bin/sh
-# Every figure beside its rival's from the same run: the store natively, its hit ratios, the store in wasm. TRACES=DIR gives traces.
+# Every figure beside its rival's from the same run: the ring and the store natively, hit ratios, both in wasm. TRACES=DIR gives traces.
 set -eu
 . "$(dirname "$0")/lib.sh"
 cd "$root"
+say "== ring: a look-up, and building it ($(uptime | sed 's/.*load/load/'))"
+cargo bench --quiet --bench ring
+if have go && [ -d "$groupcache_source" ]; then
+  say "        Go, groupcache's consistenthash"
+  in_go go run benches/go/ring.go
+else
+  say "        no Go here, or no groupcache package for it: Debian has them as golang-go and golang-github-golang-groupcache-dev"
+fi
 say "== native: resident bytes an entry, nanoseconds a hit ($(uptime | sed 's/.*load/load/'))"
 cargo bench --quiet --bench store
 say "== hit ratios"

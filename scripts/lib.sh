@@ -35,3 +35,9 @@ bounded() {
   seconds=$1; shift
   if have timeout; then timeout "$seconds" "$@"; else "$@"; fi
 }
+
+# Where Debian's golang-github-golang-groupcache-dev puts Go's packages.
+go_packages=/usr/share/gocode
+groupcache_source=$go_packages/src/github.com/golang/groupcache
+# in_go COMMAND...: with those packages and no others, and no network.
+in_go() { env GO111MODULE=off GOPATH="$go_packages" GOCACHE="$cache/go" GOPROXY=off GOFLAGS= "$@"; }

@@ -1,10 +1,13 @@
-//! The store behind four bare exports, to measure it in wasm: size of the code, linear memory, time.
+//! The store and the ring behind bare exports, to measure them in wasm: size of the code, linear memory, time.
 //! The only place with raw exports; nothing of it ships.
 
+use geecache_edge::Ring;
 use geecache_edge::store::{Meta, Policy, Store, StoreOptions};
 use std::cell::RefCell;
 
 thread_local! {
+    static RING: RefCell<Ring> = RefCell::new(Ring::default());
+    static KEYS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
     static STORE: RefCell<Option<Store>> = const { RefCell::new(None) };
     static DICE: RefCell<u64> = const { RefCell::new(1) };
     static VALUE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -118,5 +121,25 @@ pub extern "C" fn figure(which: u32) -> f64 {
         3 => store.reserved_bytes() as f64,
         4 => store.evictions() as f64,
         _ => store.refusals() as f64,
+    })
+}
+
+/// Builds the ring of so many peers with 50 points each, and 4,096 keys of 10 bytes: those of benches/ring.rs.
+#[unsafe(no_mangle)]
+pub extern "C" fn ring(peers: u32) {
+    let names: Vec<String> = (0..peers).map(|peer| format!("https://node-{peer}.example.net")).collect();
+    RING.set(Ring::new(50, &names));
+    let number = |at: u64| at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    KEYS.set((0..1 << 12).map(|at| format!("{:010}", number(at)).into_bytes()).collect());
+}
+
+/// Looks up every key so many times.
+#[unsafe(no_mangle)]
+pub extern "C" fn owners(times: u32) -> usize {
+    RING.with_borrow(|ring| {
+        KEYS.with_borrow(|keys| {
+            let once = || keys.iter().filter_map(|key| ring.owner(key)).map(|peer| peer.len()).sum::<usize>();
+            (0..times).map(|_| once()).fold(0, usize::wrapping_add)
+        })
     })
 }

@@ -118,6 +118,10 @@ pub(super) fn outcome(
             Ok(PeerAnswer::Unfit { why: "the peer holds a value larger than its maxEntryBytes" })
         }
         (500, Some(code)) if let Some(code) = Code::of_load(code) => Ok(load_failed(code, body)),
+        // Go's loader failed, or there is no such key, which it does not tell apart: the peer is not to blame.
+        (500, None) if header("x-content-type-options").is_some() => {
+            Ok(PeerAnswer::Unfit { why: "a Go peer has an error for the key, and does not say which" })
+        }
         _ => {
             let status = decimal(status.into());
             Err(Error::new(Code::Peer, ["the peer answered with status ", &status].concat()))

@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use crate::crc32::crc32;
+use crate::planted::{self, Fault};
 use crate::time::Millis;
 
 /// Failures one after the other that open a breaker.
@@ -90,13 +91,17 @@ impl Breakers {
                     open.retry_at_ms = now.saturating_add(cool_down_ms(seed, peer, open.probes));
                 }
             }
-            Some(_) => (known.open, known.failed, known.asked) = (None, 0, 0),
+            Some(_) if !planted::is(Fault::BreakerNeverCloses) => {
+                (known.open, known.failed, known.asked) = (None, 0, 0)
+            }
+            Some(_) => {}
             None => {
                 known.failed = known.failed << 1 | u32::from(!answered);
                 known.asked = (known.asked + 1).min(HISTORY);
                 let in_a_row = known.failed.trailing_ones();
                 let too_often = known.asked == HISTORY && known.failed.count_ones() >= HISTORY / 2;
-                if in_a_row >= MOST_IN_A_ROW || too_often {
+                let opens = in_a_row >= MOST_IN_A_ROW || too_often;
+                if opens && !planted::is(Fault::BreakerNeverOpens) {
                     let retry_at_ms = now.saturating_add(cool_down_ms(seed, peer, 0));
                     known.open = Some(Open { probes: 0, retry_at_ms, probing: false });
                 }

@@ -10,6 +10,7 @@
 //!
 //! Source of the numbers: measured in workerd with leaders cut off by TCP resets and aborted bindings.
 
+use crate::planted::{self, Fault};
 use crate::time::Millis;
 
 /// How often a leader beats and a follower looks, in ms.
@@ -61,7 +62,8 @@ impl<Ladder> Default for Flights<Ladder> {
 impl<Ladder> Flights<Ladder> {
     /// The flight that a caller of `key` can join.
     pub fn joinable(&self, key: &[u8]) -> Option<&Flight<Ladder>> {
-        self.in_the_air.iter().rev().find(|flight| !flight.overtaken && *flight.key == *key)
+        let joins_any = planted::is(Fault::OvertakenJoined);
+        self.in_the_air.iter().rev().find(|flight| (joins_any || !flight.overtaken) && *flight.key == *key)
     }
 
     /// Takes off for `key`. A flight that could be joined for it before no longer can.
@@ -113,7 +115,7 @@ impl<Ladder> Flights<Ladder> {
         flight.looked_at_ms = now;
         flight.silent_ticks = if flight.beaten { 0 } else { flight.silent_ticks + 1 };
         flight.beaten = false;
-        let lives = flight.silent_ticks < SILENT_TICKS;
+        let lives = planted::is(Fault::BlindFollowers) || flight.silent_ticks < SILENT_TICKS;
         if !lives {
             self.lose(id);
         }
@@ -139,6 +141,9 @@ impl<Ladder> Flights<Ladder> {
 
     /// A remove or a set of `key`: what took off before it neither keeps its value nor is joined any more.
     pub fn overtake(&mut self, key: &[u8]) {
+        if planted::is(Fault::RemoveLosesToLoad) {
+            return;
+        }
         self.in_the_air
             .iter_mut()
             .filter(|flight| *flight.key == *key)

@@ -18,10 +18,14 @@ use crate::flight::{FlightId, Flights};
 use crate::ladder::Ladder;
 use crate::options::{GroupOptions, check_group, check_key};
 use crate::peer::PeerPicker;
+use crate::planted::{self, Fault};
 use crate::stats::Stats;
 pub use crate::step::{Asker, Next, Step, Task, Told};
 use crate::store::{Found, Meta, Spot, Store, StoreOptions};
 use crate::time::{Millis, NEVER};
+
+#[cfg(any(test, fuzzing, feature = "validate"))]
+mod validate;
 
 /// Marks a copy of a value that another peer owns.
 const HOT: u8 = 1;
@@ -86,7 +90,9 @@ impl Group {
                 return Step::Hit(spot);
             }
             // 2. A stale copy that may still be served; whoever finds no flight in the air renews it behind.
-            if now < meta.expires_at_ms.saturating_add(self.options.stale_while_revalidate_ms) {
+            let stale_ms =
+                self.options.stale_while_revalidate_ms << u32::from(planted::is(Fault::StaleTooLong));
+            if now < meta.expires_at_ms.saturating_add(stale_ms) {
                 self.stats.stale_hits += 1;
                 let refresh = match self.joinable(key, now, asker) {
                     Some(_) => None,
@@ -111,7 +117,8 @@ impl Group {
         // No leader outlives its deadline, so what is twice as old has none.
         self.flights.sweep(now.saturating_sub(self.options.deadline_ms.saturating_mul(2)));
         let flight = self.flights.joinable(key)?;
-        (asker == Asker::Caller || flight.ladder.asked().is_none()).then_some(flight.id())
+        let joins_any = planted::is(Fault::PeerJoinsAsking);
+        (joins_any || asker == Asker::Caller || flight.ladder.asked().is_none()).then_some(flight.id())
     }
 
     fn lead(
@@ -135,7 +142,8 @@ impl Group {
     /// One rung down the ladder, while there is time for it.
     fn next_rung(&mut self, id: FlightId, now: Millis, peers: &mut dyn PeerPicker) -> Option<Task> {
         let flight = self.flights.get_mut(id)?;
-        let left_ms = self.options.deadline_ms.saturating_sub(now.saturating_sub(flight.began_at_ms));
+        let began_at_ms = if planted::is(Fault::RungTakesAll) { now } else { flight.began_at_ms };
+        let left_ms = self.options.deadline_ms.saturating_sub(now.saturating_sub(began_at_ms));
         if left_ms == 0 {
             return None;
         }
@@ -172,7 +180,7 @@ impl Group {
                 if told == Told::Unfit {
                     flight.ladder.skip_peers();
                 }
-                if self.came_meanwhile(id, now) {
+                if !planted::is(Fault::MeanwhileIgnored) && self.came_meanwhile(id, now) {
                     self.flights.end(id);
                     return Next::Again;
                 }
@@ -223,6 +231,7 @@ impl Group {
     /// 6. Keep the value, end the flight.
     fn end_with_value(&mut self, id: FlightId, now: Millis, value: Option<&[u8]>, fresh_ms: Option<u64>) {
         let Some((flight, keep)) = self.flights.end(id) else { return };
+        planted::is(Fault::GhostFlight).then(|| self.flights.lead(&flight.key, now, Ladder::own_loader()));
         let hot = flight.ladder.asked().is_some();
         self.stats.peer_hits += u64::from(hot);
         if !keep {
@@ -231,6 +240,7 @@ impl Group {
         }
         let lives_ms = match hot {
             // A Go peer does not say how long its copy is fresh; ours may not outlive what we would load ourselves.
+            true if planted::is(Fault::HotTooLong) => self.options.ttl_ms,
             true => shorter(self.options.hot_ttl_ms.or(self.options.ttl_ms), fresh_ms),
             false => self.options.ttl_ms,
         };

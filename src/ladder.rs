@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use crate::peer::PeerPicker;
+use crate::planted::{self, Fault};
 use crate::time::Millis;
 
 /// How far down a flight is.
@@ -21,7 +22,7 @@ pub(crate) struct Ladder {
 impl Ladder {
     /// A ladder of the last rung alone.
     pub fn own_loader() -> Ladder {
-        Ladder { tried: Vec::new(), loading: true }
+        Ladder { tried: Vec::new(), loading: !planted::is(Fault::QuestionForwarded) }
     }
 
     /// One rung down: the peer to ask, or `None` for our own loader. `passed_over` counts open breakers.
@@ -33,6 +34,7 @@ impl Ladder {
         peers: &mut dyn PeerPicker,
         passed_over: &mut u64,
     ) -> Option<Arc<str>> {
+        let failover = if planted::is(Fault::NoFailover) { 0 } else { failover };
         let mut rank = 0;
         while !self.loading && self.tried.len() <= failover as usize {
             let Some(peer) = peers.pick_peer(key, rank) else { break };

@@ -38,6 +38,11 @@ pub mod group;
 mod ladder;
 pub mod options;
 pub mod peer;
+#[cfg(feature = "planted")]
+#[doc(hidden)]
+pub mod planted;
+#[cfg(not(feature = "planted"))]
+mod planted;
 pub mod pool;
 pub mod ring;
 pub mod stats;

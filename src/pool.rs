@@ -7,6 +7,7 @@ use crate::error::{Code, Error};
 use crate::group::Group;
 use crate::options::{GroupOptions, PoolOptions, check_peers};
 use crate::peer::PeerPicker;
+use crate::planted::{self, Fault};
 use crate::ring::{Placement, Ring};
 use crate::text::quoted;
 use crate::time::Millis;
@@ -71,7 +72,7 @@ impl PeerPicker for Peers {
     }
 
     fn has(&self, peer: &Arc<str>) -> bool {
-        self.ring.peers().contains(peer)
+        self.ring.peers().contains(peer) || planted::is(Fault::LeftPeerAwaited)
     }
 }
 

@@ -4,6 +4,8 @@
 //! back: linear memory has no holes that the budget does not see. An address is `segment << shift | offset / 4`; no record begins at
 //! offset 0, so the low part of an address is never 0.
 
+use crate::planted::{self, Fault};
+
 pub(super) type Addr = u32;
 
 /// Records begin on four-byte boundaries, which buys two bits of every address.
@@ -184,7 +186,8 @@ impl Arena {
                 (emptiest, most) = (Some(segment), free);
             }
         }
-        let may_grow = except.is_none() && !self.starved && self.segments.len() < self.max_segments;
+        let max_segments = self.max_segments + usize::from(planted::is(Fault::OverBudget));
+        let may_grow = except.is_none() && !self.starved && self.segments.len() < max_segments;
         // Sliding a segment is worth it for a thirty-second of it, or while there is budget left for a sixty-fourth, once more than a
         // fraction of what is there lies fallow.
         let worth = self.segment_len / if may_grow { 64 } else { 32 };

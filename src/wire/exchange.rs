@@ -22,6 +22,7 @@ use super::{Answer, FRESH_HEADER, Headers, OUTCOME_HEADER, Question, Reply, SEAL
 use crate::crc32::{crc32, crc32_on};
 use crate::error::{Code, Error};
 use crate::peer::PeerAnswer;
+use crate::planted::{self, Fault};
 use crate::text::{hex, parse_hex};
 use crate::time::Millis;
 
@@ -123,7 +124,9 @@ impl Exchange {
             let asks = read.as_ref().ok().filter(|_| method == "GET" || method == "HEAD");
             let signer = asks.and_then(|asked| self.signer(method, asked, &bytes, now));
             let (Ok(question), Some(signer)) = (read, signer) else {
-                count(&self.tally.unauthorized);
+                if !planted::is(Fault::RefusalUncounted) {
+                    count(&self.tally.unauthorized);
+                }
                 return Some(Err(Reply::Unauthorized));
             };
             return Some(self.admit(question, &bytes, seal.map(|seal| (seal, signer))));
@@ -134,18 +137,22 @@ impl Exchange {
     fn admit(&self, question: Question, bytes: &[u8], seal: Option<(String, usize)>) -> Result<Asked, Reply> {
         self.compare(bytes);
         match bytes.get(RING_BYTES + 8) {
-            Some(2..) => Err(Reply::Forwarded),
+            Some(2..) if !planted::is(Fault::HopUnchecked) => Err(Reply::Forwarded),
             _ => Ok(Asked { question, seal }),
         }
     }
 
     /// Which of our secrets a question is signed with.
     fn signer(&self, method: &str, asked: &Question, seal: &[u8], now: Millis) -> Option<usize> {
+        if planted::is(Fault::UnsignedLetIn) && seal.len() < SIGNATURE_BYTES {
+            return Some(0);
+        }
         let (said, signature) = seal.split_last_chunk::<SIGNATURE_BYTES>()?;
         let time = said.get(RING_BYTES..)?.first_chunk()?;
         let fields = [said, method.as_bytes(), asked.group.as_bytes(), &asked.key];
         let signer = self.secrets.iter().position(|secret| is_signed(secret, &fields, signature));
-        signer.filter(|_| Millis::from_be_bytes(*time).abs_diff(now) <= CLOCK_SKEW_MS)
+        let is_young = |_: &usize| Millis::from_be_bytes(*time).abs_diff(now) <= CLOCK_SKEW_MS;
+        signer.filter(|signer| planted::is(Fault::SignatureNeverOld) || is_young(signer))
     }
 
     /// The answer to a question.
@@ -189,6 +196,8 @@ impl Exchange {
                 is_signed(secret, fields, signature)
             })
         });
+        let is_whole = is_whole || planted::is(Fault::DigestUnchecked);
+        let is_signed = is_signed || planted::is(Fault::AnswerUnsigned);
         let why = match (is_whole, is_signed, status) {
             (true, true, _) => return self.wire.outcome(status, header, body, now),
             (false, ..) => "the peer's answer was cut short, altered, or another key's",

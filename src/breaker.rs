@@ -100,7 +100,8 @@ impl Breakers {
                 known.asked = (known.asked + 1).min(HISTORY);
                 let in_a_row = known.failed.trailing_ones();
                 let too_often = known.asked == HISTORY && known.failed.count_ones() >= HISTORY / 2;
-                let opens = in_a_row >= MOST_IN_A_ROW || too_often;
+                // An answer opens nothing: whoever has just answered may be asked.
+                let opens = !answered && (in_a_row >= MOST_IN_A_ROW || too_often);
                 if opens && !planted::is(Fault::BreakerNeverOpens) {
                     let retry_at_ms = now.saturating_add(cool_down_ms(seed, peer, 0));
                     known.open = Some(Open { probes: 0, retry_at_ms, probing: false });
@@ -123,4 +124,23 @@ fn cool_down_ms(seed: u64, peer: &str, probes: u32) -> u64 {
     let longest = (FIRST_COOL_DOWN_MS << probes.min(10)).min(LONGEST_COOL_DOWN_MS);
     let drawn = [&seed.to_le_bytes()[..], &probes.to_le_bytes(), peer.as_bytes()].concat();
     longest / 2 + u64::from(crc32(&drawn)) % (longest / 2 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::breaker::{Breakers, HISTORY};
+
+    #[test]
+    fn an_answer_opens_no_breaker_however_many_asks_failed_before() {
+        let (mut breakers, peer) = (Breakers::new(1), Arc::from("peer"));
+        // A failure and an answer in turn: the answer is the last of a full history, half of which failed.
+        for ask in 0..HISTORY {
+            breakers.heard(&peer, 0, ask % 2 == 1);
+        }
+        assert!(breakers.admit(&peer, 0), "it has just answered");
+        breakers.heard(&peer, 0, false);
+        assert!(!breakers.admit(&peer, 0), "half of the last asks failed, this one too");
+    }
 }

@@ -1,0 +1,221 @@
+//! Leaders: they carry out the core's tasks one after the other, beat while they live, and land their flight for all who
+//! wait; unless they vanish.
+
+use geecache_edge::Code;
+use geecache_edge::flight::{BEAT_MS, FlightId};
+use geecache_edge::group::{Asker, Next, Task, Told};
+use geecache_edge::time::Millis;
+
+use crate::plan::Ms;
+use crate::shell::Outcome;
+use crate::world::{Event, Loaded, World, trace};
+
+/// The part of a request that carries a flight out.
+pub struct Leader {
+    pub node: usize,
+    pub key: usize,
+    pub flight: FlightId,
+    pub request: u64,
+    pub asker: Asker,
+    pub began: Ms,
+    /// The same by the node's clock.
+    pub began_at: Millis,
+    pub stamp: u64,
+    pub held: bool,
+    pub doing: Doing,
+    /// Numbers its tasks.
+    pub task: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    Nothing,
+    Asks {
+        ask: u64,
+        peer: usize,
+    },
+    /// Loads since that stamp.
+    Loads(u64),
+}
+
+/// What a task comes to.
+#[derive(Clone, Debug)]
+pub enum Came {
+    Is(Outcome),
+    PeerFailed,
+    Unfit,
+}
+
+impl Leader {
+    pub fn new(node: usize, key: usize, flight: FlightId, request: u64, asker: Asker, held: bool) -> Leader {
+        let doing = Doing::Nothing;
+        Leader { node, key, flight, request, asker, began: 0, began_at: 0, stamp: 0, held, doing, task: 0 }
+    }
+}
+
+impl World {
+    pub fn lead(&mut self, mut leader: Leader, task: Task) -> u64 {
+        let id = self.stamp();
+        (leader.began, leader.stamp) = (self.now, id);
+        leader.began_at = self.nodes[leader.node].clock(self.now);
+        self.led.insert((leader.node, leader.flight), id);
+        self.leaders.insert(id, leader);
+        self.timer(BEAT_MS.into(), Event::Beat(id));
+        self.carry_out(id, task);
+        id
+    }
+
+    pub fn beats(&mut self, id: u64) {
+        let Some(&Leader { node, flight, doing, .. }) = self.leaders.get(&id) else { return };
+        self.touched = node;
+        let (group, peers) = self.nodes[node].parts();
+        let stays = group.beat(flight, peers);
+        self.check_beat(node, flight, doing, stays);
+        self.timer(BEAT_MS.into(), Event::Beat(id));
+        if let (false, Doing::Asks { ask, .. }) = (stays, doing) {
+            self.ask_failed(ask, "the peer has left the ring");
+        }
+    }
+
+    fn carry_out(&mut self, id: u64, task: Task) {
+        let Some(leader) = self.leaders.get_mut(&id) else { return };
+        leader.task += 1;
+        let (node, key, number) = (leader.node, leader.key, leader.task);
+        self.check_task(id, &task);
+        match task {
+            Task::Ask { peer, within_ms } => {
+                let peer = self.node_index(&peer).expect("peers are nodes");
+                let ask = self.ask(id, peer, within_ms);
+                self.doing(id, Doing::Asks { ask, peer });
+            }
+            Task::Load { within_ms } => {
+                let stamp = self.stamp();
+                self.doing(id, Doing::Loads(stamp));
+                *self.origin.loads.entry(key).or_default() += 1;
+                self.seen.loads += 1;
+                self.timer(within_ms, Event::LoadLate(id, number));
+                if !self.rng.chance(self.plan.hangs) {
+                    let takes_ms = self.between(self.plan.takes_ms);
+                    let loaded = self.draw_loaded();
+                    trace!(self, "node {node}: leader {id} loads key {key}: {loaded:?} in {takes_ms} ms");
+                    self.after(takes_ms, Event::Loaded(id, number, loaded));
+                }
+            }
+        }
+    }
+
+    fn doing(&mut self, id: u64, doing: Doing) {
+        if let Some(leader) = self.leaders.get_mut(&id) {
+            leader.doing = doing;
+        }
+    }
+
+    fn draw_loaded(&mut self) -> Loaded {
+        if self.rng.chance(self.plan.fails) {
+            Loaded::Fails
+        } else if self.rng.chance(self.plan.absent) {
+            Loaded::NoSuchKey
+        } else {
+            Loaded::Value(self.rng.below(self.plan.value_bytes as u64 + 1) as usize)
+        }
+    }
+
+    pub fn loaded(&mut self, id: u64, task: u64, loaded: Loaded) {
+        let Some(leader) = self.leaders.get(&id).filter(|leader| leader.task == task) else { return };
+        let Doing::Loads(stamp) = leader.doing else { return };
+        let (node, key) = (leader.node, leader.key);
+        let came = match loaded {
+            Loaded::Value(bytes) => {
+                let (version, bytes) = self.origin.make(key, bytes, self.now);
+                self.nodes[node].book.comes(key, version, stamp, None);
+                Outcome::Value { bytes, fresh_ms: self.plan.options.ttl_ms }
+            }
+            Loaded::NoSuchKey => {
+                self.origin.absent_at.insert(key, self.now);
+                Outcome::Absent
+            }
+            Loaded::Fails => {
+                self.origin.failed_at.insert(key, self.now);
+                Outcome::Failed(Code::Load)
+            }
+        };
+        self.came(id, Came::Is(came));
+    }
+
+    pub fn load_is_late(&mut self, id: u64, task: u64) {
+        if self.leaders.get(&id).is_some_and(|leader| leader.task == task) {
+            self.came(id, Came::Is(Outcome::Failed(Code::Timeout)));
+        }
+    }
+
+    /// Tells the core what came of a leader's task, and does what it says.
+    pub fn came(&mut self, id: u64, came: Came) {
+        let Some(&Leader { node, key, flight, doing, stamp, .. }) = self.leaders.get(&id) else { return };
+        self.touched = node;
+        self.doing(id, Doing::Nothing);
+        let now = self.nodes[node].clock(self.now);
+        let flew = self.nodes[node].parts().0.is_flying(flight);
+        let refused = self.nodes[node].group().stats().refused;
+        let room = self.plan.options.max_entry_bytes;
+        let told = match &came {
+            Came::Is(Outcome::Value { bytes, fresh_ms }) => {
+                Told::Value { value: Some(&**bytes).filter(|bytes| bytes.len() <= room), fresh_ms: *fresh_ms }
+            }
+            Came::Is(Outcome::Absent) => Told::NoSuchKey,
+            Came::Is(Outcome::Failed(_)) => Told::LoadFailed,
+            Came::PeerFailed => Told::PeerFailed,
+            Came::Unfit => Told::Unfit,
+        };
+        let (group, peers) = self.nodes[node].parts();
+        let next = group.told(flight, now, told, peers);
+        trace!(self, "node {node}: leader {id} of {flight:?} told {}, next {next:?}", self.shown_came(&came));
+        if flew {
+            self.count_told(node, key, stamp, doing, &came, &next);
+            self.check_given_up(node, key, &came, &next);
+            self.check_kept(node, key, stamp, &came, doing, refused);
+        }
+        match (next, came) {
+            (Next::Task(task), _) => self.carry_out(id, task),
+            (Next::Done, Came::Is(outcome)) => self.land(id, Some(outcome)),
+            (Next::Done | Next::Again, _) => self.land(id, None),
+            (Next::TooLate, _) => self.land(id, Some(Outcome::Failed(Code::Timeout))),
+            (Next::Stale(spot), _) => {
+                self.check_stale(node, spot, self.plan.options.stale_if_error_ms);
+                let bytes = self.nodes[node].group().at(spot).value.into();
+                self.land(id, Some(Outcome::Value { bytes, fresh_ms: Some(0) }));
+            }
+        }
+    }
+
+    fn land(&mut self, id: u64, outcome: Option<Outcome>) {
+        let Some(leader) = self.leaders.remove(&id) else { return };
+        self.check_landing(&leader);
+        self.led.remove(&(leader.node, leader.flight));
+        for request in self.waiting(leader.node, id, leader.flight) {
+            self.settle(request, outcome.clone());
+        }
+    }
+
+    /// A leader is gone at its await, without a word.
+    pub fn vanish(&mut self, id: u64) {
+        let Some(leader) = self.leaders.remove(&id) else { return };
+        trace!(
+            self,
+            "node {}: leader {id} of {:?} vanishes at {:?}", leader.node, leader.flight, leader.doing
+        );
+        self.touched = leader.node;
+        self.seen.vanished += 1;
+        self.led.remove(&(leader.node, leader.flight));
+        self.gone.insert((leader.node, leader.flight), self.now);
+        match leader.doing {
+            Doing::Asks { ask, .. } => self.hang_up(ask),
+            Doing::Loads(_) => *self.seen.lost_loads.entry(leader.key).or_default() += 1,
+            Doing::Nothing => {}
+        }
+        if self.plan.tells {
+            let followers = self.waiting(leader.node, id, leader.flight);
+            followers.iter().for_each(|_| self.nodes[leader.node].parts().0.lose(leader.flight));
+            followers.into_iter().for_each(|request| self.settle(request, None));
+        }
+    }
+}

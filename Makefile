@@ -1,6 +1,6 @@
 # The commands of geecache-edge; `make` alone lists them. What they do stands in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help demo test package setup lint test-native test-wasm test-js test-workerd bench fuzz miri clean
+.PHONY: help demo test package setup lint test-native test-wasm test-js test-workerd simulate bench fuzz miri clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test-js: package ## the package's tests in Node
 
 test-workerd: package ## the package's tests in real workerd
 	@scripts/test.sh workerd
+
+simulate: ## the simulator over SEEDS (5,000) seeds from START (0) on; SEED=n TRACE=1: one of them, step by step
+	@cargo test --quiet --release --test simulation every_invariant_holds -- --nocapture
 
 bench: setup ## the store beside its rivals: density, hits, hit ratios (TRACES=DIR: on your traces), collections of garbage
 	@scripts/bench.sh

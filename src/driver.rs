@@ -145,14 +145,14 @@ where
                     return Ok(Some(value));
                 }
                 Step::Join(flight) => {
-                    if let Some(outcome) = inner.in_time(begun, inner.follow(flight)).await {
+                    if let Some(outcome) = inner.in_time(key, begun, inner.follow(flight)).await {
                         return outcome;
                     }
                 }
                 Step::Lead(flight, task) => {
                     let lead = self.lead(key, self.leader(flight), task);
                     // A first flight ends by the deadline on its own; one that was taken over would end later.
-                    let outcome = if again { inner.in_time(begun, lead).await } else { lead.await };
+                    let outcome = if again { inner.in_time(key, begun, lead).await } else { lead.await };
                     if let Some(outcome) = outcome {
                         return outcome;
                     }
@@ -195,16 +195,22 @@ where
 }
 
 impl<L: Loader, G: PeerGetter, R: Runtime> Inner<L, G, R> {
-    /// What the flight comes to, or `ERR_TIMEOUT` once the deadline of a look-up that began at `begun` has passed: a
+    /// What the flight comes to, or a stale copy or `ERR_TIMEOUT` once the deadline of a look-up that began at `begun` has passed: a
     /// follower that takes over a lost flight late has that much less time to lead it.
-    async fn in_time(&self, begun: Millis, flight: impl Future<Output = Option<Outcome>>) -> Option<Outcome> {
+    async fn in_time(
+        &self,
+        key: &[u8],
+        begun: Millis,
+        flight: impl Future<Output = Option<Outcome>>,
+    ) -> Option<Outcome> {
         let deadline_ms = self.group.borrow().options().deadline_ms;
         let left_ms = deadline_ms.saturating_sub(self.runtime.now_ms().saturating_sub(begun));
         match select(pin!(flight), pin!(self.runtime.sleep_ms(left_ms))).await {
             Either::Left((outcome, _)) => outcome,
             Either::Right(_) => {
-                self.group.borrow_mut().timed_out();
-                Some(Err(timeout("looking the key up", deadline_ms)))
+                let (mut group, now) = (self.group.borrow_mut(), self.runtime.now_ms());
+                let stale = group.timed_out(key, now).map(|spot| Some(group.at(spot).value.into()));
+                Some(stale.ok_or_else(|| timeout("looking the key up", deadline_ms)))
             }
         }
     }

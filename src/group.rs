@@ -24,8 +24,11 @@ pub use crate::step::{Asker, Next, Step, Task, Told};
 use crate::store::{Found, Meta, Spot, Store, StoreOptions};
 use crate::time::{Millis, NEVER};
 
+mod copies;
 #[cfg(any(test, fuzzing, feature = "validate"))]
 mod validate;
+
+use copies::shorter;
 
 /// Marks a copy of a value that another peer owns.
 const HOT: u8 = 1;
@@ -217,11 +220,8 @@ impl Group {
 
     /// 5. The loader failed: the stale copy if it may be served, else the error.
     fn end_failed(&mut self, id: FlightId, now: Millis) -> Next {
-        if let Some((flight, _)) = self.flights.end(id)
-            && let Some((spot, meta)) = self.store.find(&flight.key)
-            && now < meta.expires_at_ms.saturating_add(self.options.stale_if_error_ms)
-        {
-            self.stats.stale_hits += 1;
+        let ended = self.flights.end(id);
+        if let Some(spot) = ended.and_then(|(flight, _)| self.stale_on_error(&flight.key, now)) {
             return Next::Stale(spot);
         }
         self.stats.errors += 1;
@@ -270,41 +270,6 @@ impl Group {
         self.store.at(spot)
     }
 
-    /// The copy of `key` that is here and fresh, without counting as a use, or `None`. Never loads.
-    pub fn peek(&self, key: &[u8], now: Millis) -> Option<Found<'_>> {
-        self.store.peek(key).filter(|found| now < found.meta.expires_at_ms)
-    }
-
-    /// Puts a value here as this node's own. A load of the key that is under way does not undo it. False where the
-    /// value was not kept: too large, not admitted, or no memory.
-    pub fn set(&mut self, key: &[u8], value: &[u8], now: Millis) -> Result<bool, Error> {
-        self.set_for(key, (value, None), now)
-    }
-
-    /// The same for a value that is fresh for so many ms, where `ttl_ms` is not shorter.
-    pub fn set_for(&mut self, key: &[u8], value: (&[u8], Option<u64>), now: Millis) -> Result<bool, Error> {
-        check_key(key)?;
-        self.flights.overtake(key);
-        let fresh_ms = shorter(self.options.ttl_ms, value.1);
-        let expires_at_ms = fresh_ms.map_or(NEVER, |ms| now.saturating_add(ms));
-        let refused = self.stats.refused;
-        self.keep(key, value.0, Meta { expires_at_ms, flags: 0 });
-        Ok(self.stats.refused == refused)
-    }
-
-    /// Forgets `key` here. A load of it that is under way is answered to those who wait and not kept.
-    /// True where a copy was here.
-    pub fn remove(&mut self, key: &[u8]) -> bool {
-        self.flights.overtake(key);
-        self.store.remove(key)
-    }
-
-    /// Forgets everything here, as [`remove`](Self::remove) does for each key.
-    pub fn clear(&mut self) {
-        self.flights.overtake_all();
-        self.store.clear();
-    }
-
     /// A leader lives; see [`flight`](crate::flight). False: the peer it asks has left the ring meanwhile, and is not
     /// to be waited for.
     pub fn beat(&mut self, id: FlightId, peers: &dyn PeerPicker) -> bool {
@@ -328,9 +293,17 @@ impl Group {
         self.flights.get_mut(id).is_some()
     }
 
-    /// A caller's deadline passed before its answer came.
-    pub fn timed_out(&mut self) {
+    /// A caller's deadline passed before its answer came: the stale copy of its key, if it may be served on an error.
+    pub fn timed_out(&mut self, key: &[u8], now: Millis) -> Option<Spot> {
         self.stats.timeouts += 1;
+        self.stale_on_error(key, now)
+    }
+
+    fn stale_on_error(&mut self, key: &[u8], now: Millis) -> Option<Spot> {
+        let (spot, meta) = self.store.find(key)?;
+        let is_served = now < meta.expires_at_ms.saturating_add(self.options.stale_if_error_ms);
+        self.stats.stale_hits += u64::from(is_served);
+        is_served.then_some(spot)
     }
 
     /// The counters, and the size now.
@@ -344,13 +317,5 @@ impl Group {
             flights: self.flights.len() as u64,
             ..self.stats.clone()
         }
-    }
-}
-
-/// The shorter of two times, where `None` is for ever.
-fn shorter(a: Option<u64>, b: Option<u64>) -> Option<u64> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
     }
 }

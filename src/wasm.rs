@@ -58,10 +58,6 @@ const CAME_NO_SUCH_KEY: u32 = 2;
 const CAME_LOAD_FAILED: u32 = 3;
 const CAME_PEER_FAILED: u32 = 4;
 
-/// Its leader lives; its leader is known to be gone; a caller's deadline has passed first.
-const NOTE_BEAT: u32 = 0;
-const NOTE_LOST: u32 = 1;
-
 const DONE: u32 = 0;
 const HIT: u32 = 1;
 const STALE: u32 = 2;
@@ -195,16 +191,25 @@ impl Core {
         }
     }
 
-    /// Notes what happens to a flight, or to those who wait for it. False where the peer that it asks has left.
-    pub fn note(&mut self, group: u32, flight: f64, what: u32) -> bool {
+    /// Notes that a flight's leader lives, or is gone. False where the peer that it asks has left.
+    pub fn note(&mut self, group: u32, flight: f64, is_lost: bool) -> bool {
         let (flight, group) = (FlightId(flight as u64), self.pool.group_mut(GroupId(group)));
-        let Some((group, peers)) = group else { return false };
-        match what {
-            NOTE_BEAT => return group.beat(flight, peers),
-            NOTE_LOST => group.lose(flight),
-            _ => group.timed_out(),
+        match group {
+            Some((group, peers)) if !is_lost => return group.beat(flight, peers),
+            Some((group, _)) => group.lose(flight),
+            None => (),
         }
-        true
+        false
+    }
+
+    /// A caller's deadline has passed first: `STALE` with a copy that may still be served, or `DONE`.
+    pub fn late(&mut self, group: u32, key_bytes: usize, now: f64) -> u32 {
+        let key = self.scratch.key(key_bytes);
+        let Some((group, _)) = self.pool.group_mut(GroupId(group)) else { return DONE };
+        match group.timed_out(key, now as Millis) {
+            Some(spot) => self.scratch.show(STALE, group.at(spot), now as Millis),
+            None => DONE,
+        }
     }
 
     /// A follower looks whether its leader lives; false: look the key up again.

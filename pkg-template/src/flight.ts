@@ -5,7 +5,7 @@
  * bytes; the leader hands it to `waitUntil` before its first await and beats while it lives; and every follower has a
  * timer of its own, which keeps its request alive and notices when the beats stop.
  */
-import { AGAIN, ASK, CAME_LOAD_FAILED, CAME_NO_SUCH_KEY, CAME_PEER_FAILED, CAME_UNFIT, CAME_UNHANDED, CAME_VALUE, type Core, type Flight, LOAD, NOTE_BEAT, NOTE_LOST, STALE, TOO_LATE } from "./wasm.js";
+import { AGAIN, ASK, CAME_LOAD_FAILED, CAME_NO_SUCH_KEY, CAME_PEER_FAILED, CAME_UNFIT, CAME_UNHANDED, CAME_VALUE, type Core, type Flight, LOAD, STALE, TOO_LATE } from "./wasm.js";
 import { GeecacheError } from "./errors.js";
 import { type Context } from "./options.js";
 
@@ -46,11 +46,10 @@ export class Flights {
     } catch {
       // A context whose request has ended can keep nothing alive; the followers' watch covers that.
     }
-    let leave!: (came: Came) => void;
-    const left = new Promise<Came>((resolve) => (leave = resolve));
-    const beat = setInterval(() => this.#core.note(this.#group, flight, NOTE_BEAT) || leave({ kind: "peer failed" }), BEAT_MS);
-    // Nobody waits for a peer that has left the ring.
-    const race = (task: number) => (task === ASK ? Promise.race([carryOut(task), left]) : carryOut(task));
+    let leave = (_: Came) => {};
+    const beat = setInterval(() => this.#core.note(this.#group, flight, false) || leave({ kind: "peer failed" }), BEAT_MS);
+    // Nobody waits for a peer that has left the ring; of the next one that is asked, that says nothing.
+    const race = (task: number) => (task === ASK ? Promise.race([carryOut(task), new Promise<Came>((resolve) => (leave = resolve))]) : carryOut(task));
     void this.#descend(flight, task, race, late)
       .catch((thrown): Outcome => ({ kind: "failed", error: asError(thrown) }))
       .then((landed) => {
@@ -78,7 +77,7 @@ export class Flights {
       }, Math.max(0, withinMs));
       this.#led.get(flight.id)?.then(settle, () => {
         // The runtime says that the leader's request has ended and its promise can never settle.
-        this.#core.note(this.#group, flight, NOTE_LOST);
+        this.#core.note(this.#group, flight, true);
         settle(undefined);
       });
     });

@@ -1,7 +1,7 @@
 /** A group: a named space of keys with one loader. `#lookUp` follows a key's life as `src/group.rs` decides it. */
 import { bytes as asTheyAre, type Codec } from "./codec.js";
 import { ask, type Asked } from "./ask.js";
-import { ambientContext, ASK, type Core, HIT, JOIN, LOAD_FAILED, NO_SUCH_KEY, NOTE_TIMED_OUT, PEER_FAILED, STALE, UNFIT, VALUE } from "./wasm.js";
+import { ambientContext, ASK, type Core, HIT, JOIN, LOAD_FAILED, NO_SUCH_KEY, PEER_FAILED, STALE, UNFIT, VALUE } from "./wasm.js";
 import { GeecacheError } from "./errors.js";
 import { asError, type Came, Flights, type Outcome } from "./flight.js";
 import { GROUP_KINDS, type GroupOptions, listed, type Reach, type Scope } from "./options.js";
@@ -133,6 +133,11 @@ export class Group<T = Uint8Array, Env = unknown> {
     if (typeof deadlineMs !== "number" || !(deadlineMs > 0)) throw new GeecacheError("ERR_OPTION", "the option deadlineMs of a call must be a number above 0");
     const endsAt = Date.now() + Math.min(deadlineMs, this.#deadlineMs);
     let [again, trapped] = [false, false];
+    // 5. Out of time: the stale copy if it may be served, else the error.
+    const late = (): Outcome => {
+      const isStale = core.withKey(key, (wasm, keyBytes) => wasm.late(this.#id, keyBytes, Date.now())) === STALE;
+      return isStale ? { kind: "value", bytes: core.value(), freshMs: 0, source: "stale" } : this.#late(key);
+    };
     for (;;) {
       let step: number;
       try {
@@ -152,18 +157,15 @@ export class Group<T = Uint8Array, Env = unknown> {
         if (flight !== undefined) void this.#lead(flight, core.task, key, scope);
         return { kind: "value", bytes, freshMs: 0, source: "stale" };
       }
-      const late = (): Outcome => {
-        core.note(this.#id, flight!, NOTE_TIMED_OUT);
-        return this.#late(key);
-      };
       const leftMs = endsAt - Date.now();
-      const outcome =
+      let outcome =
         step === JOIN
           ? // 3. In flight already.
             await this.#flights.follow(flight!, leftMs, late)
           : // 4. to 6. Lead a flight.
             await within(leftMs, this.#lead(flight!, step, key, scope), late);
       again = true;
+      if (outcome === undefined && Date.now() >= endsAt) outcome = late();
       if (outcome === undefined) continue;
       if (outcome.kind === "failed") throw outcome.error;
       if (outcome.kind === "absent") return outcome;

@@ -21,11 +21,6 @@ export const CAME_LOAD_FAILED = 3;
 export const CAME_PEER_FAILED = 4;
 export const CAME_UNFIT = 5;
 
-/** What is noted of a flight, as `src/wasm.rs` numbers it. */
-export const NOTE_BEAT = 0;
-export const NOTE_LOST = 1;
-export const NOTE_TIMED_OUT = 2;
-
 /** What is answered to a peer, as `src/wasm/answer.rs` numbers it. */
 export const REPLY_VALUE = 0;
 export const REPLY_NO_SUCH_KEY = 1;
@@ -168,8 +163,8 @@ export class Core {
   }
 
   /** Notes what happens to a flight; false: the peer that it asks has left. Of a failed instance nobody takes notes. */
-  note(group: number, flight: Flight, what: number): boolean {
-    return flight.instance !== instance || this.call((wasm) => wasm.note(group, flight.id, what));
+  note(group: number, flight: Flight, isLost: boolean): boolean {
+    return flight.instance !== instance || this.call((wasm) => wasm.note(group, flight.id, isLost));
   }
 
   /** A follower looks whether its leader lives; false: look the key up again. */

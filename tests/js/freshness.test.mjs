@@ -100,6 +100,19 @@ test("staleIfErrorMs: a failed load falls back on the old copy, as long as that 
   assert.deepEqual(await it.get(), ["v4", "loader", 1_000]);
 });
 
+test("a caller who runs out of time gets the old copy too, as long as that is allowed", async (t) => {
+  const pass = clock(t);
+  const it = group({ ttlMs: 1_000, staleIfErrorMs: 500 });
+  await it.get();
+  it.next = () => new Promise(() => {});
+  pass(1_200);
+  const entry = await it.group.getEntry("k", { deadlineMs: 5 });
+  assert.deepEqual([text(entry.value), entry.source], ["v1", "stale"]);
+  assert.equal(it.group.stats().timeouts, 1);
+  pass(400);
+  await refused("ERR_TIMEOUT", () => it.group.get("k", { deadlineMs: 5 }));
+});
+
 test("no such key is no failure: the old copy goes", async (t) => {
   const pass = clock(t);
   const it = group({ ttlMs: 1_000, staleIfErrorMs: 500 });

@@ -39,7 +39,7 @@ pub struct Seen {
     pub passed_over: u64,
     pub lost_flights: u64,
     pub timeouts: u64,
-    /// Callers who ran out of time although a stale copy might have been their answer: their timer came first.
+    /// Callers who got an error although a stale copy might have been their answer: that of a flight that was lost.
     pub late_beside_stale: u64,
     pub refused: u64,
     pub overtaken: u64,

@@ -124,16 +124,24 @@ impl World {
     /// A request's time is over.
     pub fn runs_out(&mut self, id: u64, wait: u64) {
         let Some(request) = self.requests.get(&id).filter(|request| request.wait == wait) else { return };
-        let (node, waits) = (request.node, request.waits);
+        let (node, key, waits) = (request.node, request.key, request.waits);
         self.touched = node;
-        let now = self.nodes[node].clock(self.now);
+        let (name, now) = (self.key(key), self.nodes[node].clock(self.now));
         let (group, _) = self.nodes[node].parts();
         if let Waits::Follows { flight, .. } = waits {
             group.watch(flight, now);
         }
-        group.timed_out();
+        let spot = group.timed_out(&name, now);
         self.nodes[node].book.counted.timeouts += 1;
-        self.answered(id, Outcome::Failed(Code::Timeout));
+        let outcome = match spot {
+            Some(spot) => {
+                self.nodes[node].book.counted.stale_hits += 1;
+                self.check_stale(node, spot, self.plan.options.stale_if_error_ms);
+                Outcome::Value { bytes: self.nodes[node].group().at(spot).value.into(), fresh_ms: Some(0) }
+            }
+            None => Outcome::Failed(Code::Timeout),
+        };
+        self.answered(id, outcome);
     }
 
     /// What a request waited for has come; `None`: it is to look again.

@@ -192,7 +192,7 @@ fn a_leader_that_goes_silent_is_lost_after_four_looks() {
     let mut now = 0.0;
     for look in 0..20 {
         now += 100.0;
-        shell.core.note(0, flight, 0);
+        shell.core.note(0, flight, false);
         assert!(shell.core.watch(0, flight, now), "look {look}");
     }
     for look in 1..=3 {
@@ -210,11 +210,11 @@ fn a_leader_that_goes_silent_is_lost_after_four_looks() {
     assert_eq!(shell.begin("k", 0.0), LOAD);
     assert_eq!(shell.core.told(0, flight, 0.0, CAME_PEER_FAILED, -1.0), AGAIN, "the old leader begins again");
     let flight = shell.flight();
-    shell.core.note(0, flight, 1);
-    shell.core.note(0, flight, 1);
+    shell.core.note(0, flight, true);
+    shell.core.note(0, flight, true);
     assert_eq!((shell.stat("lostFlights"), shell.stat("flights")), (2.0, 0.0));
-    shell.core.note(0, flight, 2);
-    assert_eq!(shell.stat("timeouts"), 1.0);
+    let bytes = shell.key(b"k");
+    assert_eq!((shell.core.late(0, bytes, 0.0), shell.stat("timeouts")), (DONE, 1.0));
 }
 
 #[wasm_bindgen_test]
@@ -247,7 +247,7 @@ fn senseless_calls_answer_and_change_nothing() {
         assert_eq!(shell.core.set(group, bytes, 0.0), Ok(false));
         assert!(!shell.core.remove(group, bytes) && !shell.core.watch(group, 1.0, 0.0));
         shell.core.clear(group);
-        assert!(!shell.core.note(group, 1.0, 0));
+        assert!(!shell.core.note(group, 1.0, false));
         assert!(shell.counts(group).iter().all(|count| *count == 0.0));
     }
     for flight in [0.0, -1.0, 0.5, 99.0, f64::NAN, f64::INFINITY, 1e300] {
@@ -256,8 +256,8 @@ fn senseless_calls_answer_and_change_nothing() {
         }
         assert_eq!(shell.core.told(0, flight, 0.0, CAME_PEER_FAILED, -1.0), AGAIN);
         assert!(!shell.core.is_flying(0, flight) && !shell.core.watch(0, flight, f64::NAN));
-        shell.core.note(0, flight, 0);
-        shell.core.note(0, flight, 1);
+        shell.core.note(0, flight, false);
+        shell.core.note(0, flight, true);
     }
     assert_eq!(shell.counts(0), before);
     assert_eq!(shell.peek("k", 0.0), Some(b"v".to_vec()));

@@ -39,8 +39,6 @@ pub struct Seen {
     pub passed_over: u64,
     pub lost_flights: u64,
     pub timeouts: u64,
-    /// Callers who got an error although a stale copy might have been their answer: that of a flight that was lost.
-    pub late_beside_stale: u64,
     pub refused: u64,
     pub overtaken: u64,
     pub evictions: u64,
@@ -65,7 +63,7 @@ impl Seen {
     }
 
     /// Every count with its name.
-    pub fn counts(&self) -> [(&'static str, u64); 23] {
+    pub fn counts(&self) -> [(&'static str, u64); 22] {
         [
             ("events", self.events),
             ("calls", self.calls),
@@ -86,7 +84,6 @@ impl Seen {
             ("passed over", self.passed_over),
             ("lost flights", self.lost_flights),
             ("timeouts", self.timeouts),
-            ("late beside a stale copy", self.late_beside_stale),
             ("refused", self.refused),
             ("overtaken", self.overtaken),
             ("evicted", self.evictions),

@@ -99,7 +99,6 @@ impl World {
                     let what = format!("node {node} says that key {key} would not load: no load failed");
                     self.broke(Invariant::RightValue, what);
                 }
-                self.seen.late_beside_stale += u64::from(self.has_stale(node, key));
                 let invariant = if self.rests { Invariant::AtRest } else { Invariant::Answered };
                 if self.rests || self.plan.is_calm() {
                     self.broke(invariant, format!("node {node} failed to answer key {key}: {code}"));

@@ -1,11 +1,11 @@
 # The commands of geecache-edge; `make` alone lists them. What they do stands in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help demo test package setup lint test-native test-wasm test-js test-workerd simulate bench fuzz miri clean
+.PHONY: help demo test package setup lint test-native test-wasm test-js test-workerd test-interop simulate bench fuzz miri clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: package ## three peers in workerd on a map, until Ctrl-C (ONCE=1: one scripted round, then a table)
+demo: package ## three peers in workerd on a map, until Ctrl-C (ONCE=1: one scripted round, then a table; PEERS=go: one is Go)
 	@exec node_modules/.bin/node www/demo.mjs
 
 test: setup ## set up, lint and run every test; the last line counts them
@@ -32,10 +32,13 @@ test-js: package ## the package's tests in Node
 test-workerd: package ## the package's tests in real workerd
 	@scripts/test.sh workerd
 
+test-interop: package ## the package beside real Go peers, where Go is
+	@scripts/test.sh interop
+
 simulate: ## the simulator over SEEDS (5,000) seeds from START (0) on; SEED=n TRACE=1: one of them, step by step
 	@cargo test --quiet --release --test simulation every_invariant_holds -- --nocapture
 
-bench: setup ## the store beside its rivals: density, hits, hit ratios (TRACES=DIR: on your traces), collections of garbage
+bench: setup ## the ring and the store beside its rivals: density, hits, hit ratios (TRACES=DIR: on your traces), collections of garbage
 	@scripts/bench.sh
 
 fuzz: ## each target of fuzz/ for SECONDS (60), by cargo-fuzz and a nightly compiler

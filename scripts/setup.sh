@@ -64,7 +64,17 @@ end_jobs() { for job in "${jobs[@]}"; do kill -TERM -- "-$job" 2>/dev/null || tr
 trap 'end_jobs; exit 130' INT TERM
 start() { "$@" & jobs+=("$!"); }
 compilers() { scripts/wasm-toolchain.sh && scripts/size-std.sh; }
+# Go serves the tests beside real Go peers, the benchmark and a demo alone: where it cannot be had they say so.
+has_go() { have go && [ -d "$groupcache_source" ]; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -o DPkg::Lock::Timeout=300 "$@"; }
+install_go() {
+  apt_get install --no-install-recommends golang-go golang-github-golang-groupcache-dev ||
+    { apt_get update && apt_get install --no-install-recommends golang-go golang-github-golang-groupcache-dev; }
+}
+go_or_not() { step go "Go and groupcache from Debian" install_go || say "  tests beside Go peers will be skipped"; }
 start compilers
+has_go || ! have apt-get || ! { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; } || start go_or_not
 [ -x "$tools/bin/wasm-pack" ] || start step tools "wasm-pack $wasm_pack_version, wasm-bindgen $wasm_bindgen_version from crates.io" install_tools
 [ -f node_modules/.installed ] && [ "$(cat node_modules/.installed)" = "$(cksum <package-lock.json)" ] ||
   start step npm "runtimes and compilers from npm" install_npm

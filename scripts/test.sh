@@ -31,7 +31,7 @@ count() {
     ($2 == "skipped" || $2 == "todo") && NF == 3 && $1 ~ /^(ℹ|#)$/ { s += $3 }
     END { print p + 0, f + 0, s + 0 }')
   if [ "$2" != 0 ] && [ "$f" = 0 ]; then f=1; say "$1: the runner itself failed, status $2"; fi
-  if [ "$2" = 0 ] && [ "$((p + f))" = 0 ]; then f=1; say "$1: not one test was run"; fi
+  if [ "$2" = 0 ] && [ "$((p + f + s))" = 0 ]; then f=1; say "$1: not one test was run"; fi
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
   [ "$f" = 0 ] || broken+=("$1")
 }
@@ -66,7 +66,7 @@ node_tests() {
   count "$1" $?
 }
 
-[ $# -gt 0 ] || set -- lint native wasm package js workerd
+[ $# -gt 0 ] || set -- lint native wasm package js workerd interop
 for stage; do
   case $stage in
     package) check package in_wasm node scripts/package.mjs ;;

@@ -3,9 +3,12 @@
 //   node www/demo.mjs          prints the page's address and runs until Ctrl-C
 //   ONCE=1 node www/demo.mjs   plays a scripted round instead; exit status 0 if all went right
 //   PORT=8080                  the page's port; default: any that is free
+//   PEERS=go                   the last of the three peers is a GeeCache in Go
+import { goPeer, whyNoGo } from "../tests/interop/kinds.mjs";
 import { startCluster } from "./cluster.mjs";
 import { servePage } from "./page.mjs";
 import { playRound } from "./round.mjs";
+import { workerdPeer } from "./workerd.mjs";
 
 /**
  * With few peers GeeCache's ring can deal very unevenly, and how it deals depends on the peers' names. These ports,
@@ -13,10 +16,17 @@ import { playRound } from "./round.mjs";
  */
 const FAIR_PORTS = [30201, 30302, 30403];
 
+const withGo = process.env.PEERS === "go";
+if (withGo && whyNoGo()) {
+  console.error(`No demo with Go: ${whyNoGo()}.`);
+  process.exit(1);
+}
+
 const begin = performance.now();
-const cluster = await startCluster({ ports: FAIR_PORTS });
+const worker = workerdPeer();
+const cluster = await startCluster({ ports: FAIR_PORTS, peers: [worker, worker, withGo ? goPeer("geecache", "tiles") : worker] });
 const seconds = ((performance.now() - begin) / 1000).toFixed(1);
-console.log(`An origin and ${cluster.peers.length} peers in workerd started in ${seconds} s.`);
+console.log(`An origin and ${withGo ? "two peers in workerd and one in Go" : "three peers in workerd"} started in ${seconds} s.`);
 
 if (process.env.ONCE) {
   process.exitCode = (await playRound(cluster, console.log)) ? 0 : 1;

@@ -26,6 +26,8 @@ pub(super) struct Arena {
     segment_len: usize,
     max_segments: usize,
     shift: u32,
+    /// The low bits of an address: units from the segment's begin.
+    mask: u32,
     /// The segment that is appended to.
     open: usize,
     /// Growing failed once: from then on what is there is the whole of it.
@@ -52,6 +54,7 @@ impl Arena {
             segment_len,
             max_segments,
             shift,
+            mask: (1 << shift) - 1,
             open: 0,
             starved: false,
             #[cfg(test)]
@@ -84,31 +87,35 @@ impl Arena {
 
     #[inline(always)]
     fn split(&self, addr: Addr) -> (usize, usize) {
-        let mask = (1u32 << self.shift) - 1;
-        ((addr >> self.shift) as usize, (addr & mask) as usize * UNIT)
+        ((addr >> self.shift) as usize, (addr & self.mask) as usize * UNIT)
     }
 
     fn join(&self, segment: usize, offset: usize) -> Addr {
         ((segment as u32) << self.shift) | (offset / UNIT) as u32
     }
 
-    /// The bytes from `addr` to the end of its segment; empty for an address that is none.
+    /// The bytes from `addr` to the end of its segment, if there are such.
     #[inline(always)]
-    pub(super) fn bytes(&self, addr: Addr) -> &[u8] {
+    pub(super) fn at(&self, addr: Addr) -> Option<&[u8]> {
         let (segment, offset) = self.split(addr);
-        match self.segments.get(segment) {
-            Some(segment) => segment.bytes.get(offset..).unwrap_or_default(),
-            None => &[],
-        }
+        self.segments.get(segment)?.bytes.get(offset..)
     }
 
     #[inline(always)]
-    pub(super) fn bytes_mut(&mut self, addr: Addr) -> &mut [u8] {
+    pub(super) fn at_mut(&mut self, addr: Addr) -> Option<&mut [u8]> {
         let (segment, offset) = self.split(addr);
-        match self.segments.get_mut(segment) {
-            Some(segment) => segment.bytes.get_mut(offset..).unwrap_or_default(),
-            None => &mut [],
-        }
+        self.segments.get_mut(segment)?.bytes.get_mut(offset..)
+    }
+
+    /// The same; no bytes for an address that is none.
+    #[inline]
+    pub(super) fn bytes(&self, addr: Addr) -> &[u8] {
+        self.at(addr).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) fn bytes_mut(&mut self, addr: Addr) -> &mut [u8] {
+        self.at_mut(addr).unwrap_or_default()
     }
 
     #[inline]
@@ -116,6 +123,19 @@ impl Arena {
         match self.bytes(addr).get(byte..byte + 4) {
             Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
             _ => 0,
+        }
+    }
+
+    pub(super) fn u16_at(&self, addr: Addr, byte: usize) -> u16 {
+        match self.bytes(addr).get(byte..byte + 2) {
+            Some(&[a, b]) => u16::from_le_bytes([a, b]),
+            _ => 0,
+        }
+    }
+
+    pub(super) fn put_u16(&mut self, addr: Addr, byte: usize, value: u16) {
+        if let Some(place) = self.bytes_mut(addr).get_mut(byte..byte + 2) {
+            place.copy_from_slice(&value.to_le_bytes());
         }
     }
 

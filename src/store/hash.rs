@@ -17,10 +17,16 @@ fn fold(a: u64, b: u64) -> u64 {
 }
 
 #[inline(always)]
-fn word(bytes: &[u8]) -> u64 {
-    match bytes.first_chunk::<8>() {
-        Some(chunk) => u64::from_le_bytes(*chunk),
-        None => bytes.iter().rev().fold(0, |word, &byte| (word << 8) | u64::from(byte)),
+fn words(block: &[u8; 16]) -> (u64, u64) {
+    let block = u128::from_le_bytes(*block);
+    (block as u64, (block >> 64) as u64)
+}
+
+/// All bytes of a key shorter than sixteen, in two words that overlap.
+fn ends(key: &[u8]) -> (u64, u64) {
+    match (key.first_chunk(), key.last_chunk()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => (key.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)), 0),
     }
 }
 
@@ -38,24 +44,33 @@ impl Hasher {
 
     #[inline(always)]
     pub(super) fn hash(&self, key: &[u8]) -> u64 {
+        // The first and the last sixteen bytes overlap rather than leave a rest: two products that wait for nothing but the key.
+        let (first, last) = match (key.first_chunk(), key.last_chunk()) {
+            (Some(first), Some(last)) => (words(first), words(last)),
+            _ => {
+                let (first, last) = ends(key);
+                ((first, 0), (last, 0))
+            }
+        };
         let mut state = self.state ^ key.len() as u64;
-        let mut rest = key;
-        while let Some((block, tail)) = rest.split_first_chunk::<16>() {
-            let (low, high) = block.split_at(8);
-            state = fold(word(low) ^ state, word(high) ^ self.secret).wrapping_add(state.rotate_left(23));
-            rest = tail;
+        if key.len() > 32 {
+            state = self.between(state, key);
         }
-        if !rest.is_empty() {
-            // The last sixteen bytes once more, overlapping what is done, rather than a loop over single bytes.
-            let (low, high) = match key.last_chunk::<16>() {
-                Some(last) => (word(last), word(last.get(8..).unwrap_or_default())),
-                None => (word(rest), word(rest.get(8..).unwrap_or_default())),
-            };
+        state = fold(first.0 ^ state, first.1 ^ self.secret)
+            .wrapping_add(fold(last.0 ^ self.secret, last.1 ^ state).rotate_left(23));
+        // Once more, so that every bit of the key reaches every part that the index takes: directory, bucket, tag.
+        state = (state ^ (state >> 32)).wrapping_mul(PI[0] | 1);
+        state ^ (state >> 32)
+    }
+
+    /// What lies between the first sixteen bytes and the last.
+    #[inline(never)]
+    fn between(&self, mut state: u64, key: &[u8]) -> u64 {
+        for block in key.as_chunks().0.iter().skip(1) {
+            let (low, high) = words(block);
             state = fold(low ^ state, high ^ self.secret).wrapping_add(state.rotate_left(23));
         }
-        // Once more, so that every bit of the key reaches every part that the index takes: directory, bucket, tag.
-        state = fold(state ^ (state >> 29), PI[0] ^ self.secret);
-        state ^ (state >> 32)
+        state
     }
 }
 

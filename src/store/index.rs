@@ -1,57 +1,36 @@
 //! From a key's hash to its record: pages of buckets, found through a directory of the hash's top bits (extendible hashing).
 //!
-//! A page is a record of the arena like any other, so the index takes part in compaction and its memory is the budget's. It holds 28
-//! bytes of header, then buckets of 64 bytes: 15 cells and a count of the entries that would have liked to be in this bucket but went
-//! on to a later one. The count ends a search, and removing needs no tombstones and no neighbour's hash. A cell is an address below,
-//! and in the bits that the address does not need, a piece of the hash. Pages grow by halves (1, 1.5 and 2 times the base) before they
-//! split, which keeps cells 54–81 % full while growing: 4.9–7.4 bytes an entry.
+//! A page is a record of the arena like any other, so the index takes part in compaction and its memory is the budget's. It holds 32
+//! bytes of header, then buckets of 64 bytes, each one line of the processor's cache: 15 cells and a count of the entries that would
+//! have liked to be in this bucket but went on to a later one. The count ends a search, and removing needs no tombstones and no
+//! neighbour's hash. A cell is an address below, and in the bits that the address does not need, a piece of the hash. Pages grow by
+//! quarters of the base to twice it before they split, which keeps cells 65–87 % full: 4.9–6.6 bytes an entry.
+//!
+//! The directory holds where a page's buckets begin and how many they are, so that a hit reads no header.
 
-use super::arena::{Addr, Arena};
+use super::arena::{Addr, Arena, UNIT};
+use super::page::{
+    BUCKET, BUCKETS_AT, CELLS, HEADER, Page, Place, SKEW_AT, USED_AT, put_word, read_page, skew, word,
+    write_page,
+};
 
-/// First word of a page's record; the next is its length in units.
-pub(super) const PAGE: u32 = u32::MAX - 1;
-
-const HEADER: usize = 28;
-const BUCKETS_AT: usize = 8;
-const USED_AT: usize = 12;
-const PREFIX_AT: usize = 16;
-const DEPTH_AT: usize = 20;
-const SETS_AT: usize = 24;
-
-const BUCKET: usize = 64;
-const CELLS: usize = 15;
-const SET: usize = 8;
 /// A page is full at this many entries a bucket: at 13 of 15 about a quarter of the buckets pass some on.
 pub(super) const FULL: usize = 13;
 
 pub(super) struct Index {
     /// Pages by the top `depth` bits of the hash; a page of less depth stands here several times.
-    pub(super) directory: Vec<Addr>,
+    pub(super) directory: Vec<Place>,
     pub(super) depth: u32,
     addr_mask: u32,
     max_directory: usize,
 }
 
-/// What a page's header says.
-#[derive(Clone, Copy)]
-pub(super) struct Page {
-    pub(super) addr: Addr,
-    pub(super) buckets: usize,
-    pub(super) used: usize,
-    pub(super) prefix: u32,
-    pub(super) depth: u32,
-    /// Sets of ghosts behind the buckets.
-    pub(super) sets: usize,
-}
-
-impl Page {
-    pub(super) fn len(&self) -> usize {
-        page_len(self.buckets, self.sets)
-    }
-}
-
-pub(super) fn page_len(buckets: usize, sets: usize) -> usize {
-    HEADER + buckets * BUCKET + sets * SET
+/// What the bucket where a key would like to be tells of it.
+pub(super) struct Home {
+    /// The first record with the key's tag.
+    pub(super) candidate: Option<Addr>,
+    /// Some that would like to be here are in a later bucket.
+    pub(super) overflows: bool,
 }
 
 /// A multiply instead of a modulo: the middle bits of the hash choose the bucket.
@@ -71,52 +50,60 @@ impl Index {
     }
 
     #[inline(always)]
-    fn page_addr(&self, hash: u64) -> Option<Addr> {
+    fn place_of(&self, hash: u64) -> Option<Place> {
         // Two shifts, since one by 64 is not defined.
         self.directory.get(((hash >> 1) >> (63 - self.depth)) as usize).copied()
+    }
+
+    fn page_addr(&self, hash: u64) -> Option<Addr> {
+        self.place_of(hash).map(Place::page)
     }
 
     pub(super) fn page(&self, arena: &Arena, hash: u64) -> Option<Page> {
         self.page_addr(hash).map(|addr| read_page(arena, addr))
     }
 
-    /// What `look` answers to the first record with this hash's tag to which it answers anything.
+    /// The bucket where an entry of this hash would like to be.
     #[inline(always)]
-    pub(super) fn find<T>(
-        &self,
-        arena: &Arena,
-        hash: u64,
-        mut look: impl FnMut(Addr) -> Option<T>,
-    ) -> Option<T> {
-        let bytes = arena.bytes(self.page_addr(hash)?);
-        let buckets = word(bytes, BUCKETS_AT) as usize;
-        let tag = hash as u32 & !self.addr_mask;
-        let mut bucket = home(hash, buckets);
-        for _ in 0..buckets {
-            let cells = bytes.get(HEADER + bucket * BUCKET..)?.first_chunk::<BUCKET>()?;
-            let (words, _) = cells.as_chunks::<4>();
-            let mut candidates = 0u32;
-            for (at, cell) in words.iter().enumerate() {
+    pub(super) fn home(&self, arena: &Arena, hash: u64) -> Option<Home> {
+        let place = self.place_of(hash)?;
+        let at = home(hash, place.buckets()) * BUCKET;
+        let cells: &[u8; BUCKET] = arena.at(place.cells + (at / UNIT) as Addr)?.first_chunk()?;
+        let (cells, _) = cells.as_chunks::<4>();
+        let first = cells.get(first_with(cells, self.tag(hash), !self.addr_mask));
+        Some(Home {
+            candidate: first.map(|cell| u32::from_le_bytes(*cell) & self.addr_mask),
+            overflows: cells.last().is_some_and(|count| *count != [0; 4]),
+        })
+    }
+
+    /// What a cell holds of a hash, never 0: so an empty cell has no key's tag, nor has a bucket's count.
+    #[inline(always)]
+    fn tag(&self, hash: u64) -> u32 {
+        match hash as u32 & !self.addr_mask {
+            0 => self.addr_mask + 1,
+            tag => tag,
+        }
+    }
+
+    /// The first record with this hash's tag to which `is_it` says so, in any bucket.
+    pub(super) fn find(&self, arena: &Arena, hash: u64, is_it: impl Fn(Addr) -> bool) -> Option<Addr> {
+        let place = self.place_of(hash)?;
+        let bytes = arena.bytes(place.cells);
+        let tag = self.tag(hash);
+        let (home, buckets) = (home(hash, place.buckets()), place.buckets());
+        for bucket in (home..buckets).chain(0..home) {
+            let cells: &[u8; BUCKET] = bytes.get(bucket * BUCKET..)?.first_chunk()?;
+            let [cells @ .., count] = cells.as_chunks::<4>().0 else { return None };
+            for cell in cells {
                 let cell = u32::from_le_bytes(*cell);
-                candidates |= u32::from((cell ^ tag) & !self.addr_mask == 0) << at;
-            }
-            candidates &= (1 << CELLS) - 1;
-            while candidates != 0 {
-                let cell = words
-                    .get(candidates.trailing_zeros() as usize)
-                    .map_or(0, |cell| u32::from_le_bytes(*cell));
-                let addr = cell & self.addr_mask;
-                if addr != 0
-                    && let Some(found) = look(addr)
-                {
-                    return Some(found);
+                if cell & !self.addr_mask == tag && is_it(cell & self.addr_mask) {
+                    return Some(cell & self.addr_mask);
                 }
-                candidates &= candidates - 1;
             }
-            if words.last().is_none_or(|overflow| *overflow == [0; 4]) {
+            if *count == [0; 4] {
                 return None;
             }
-            bucket = if bucket + 1 == buckets { 0 } else { bucket + 1 };
         }
         None
     }
@@ -131,10 +118,10 @@ impl Index {
 
     /// Puts a record into the first bucket with a free cell, and notes it in those it passes.
     fn place(&self, page: &mut [u8], hash: u64, addr: Addr) {
-        let mask = self.addr_mask;
+        let cell = self.tag(hash) | addr;
         self.walk(page, hash, |cells| {
-            let free = cells.iter_mut().find(|cell| u32::from_le_bytes(**cell) & mask == 0)?;
-            *free = ((hash as u32 & !mask) | addr).to_le_bytes();
+            let free = cells.iter_mut().find(|cell| **cell == [0; 4])?;
+            *free = cell.to_le_bytes();
             Some(1)
         });
     }
@@ -149,12 +136,12 @@ impl Index {
     /// A record was moved.
     pub(super) fn replace(&self, arena: &mut Arena, hash: u64, addr: Addr, moved_to: Addr) {
         let Some(page) = self.page_addr(hash) else { return };
-        let cell = (hash as u32 & !self.addr_mask) | moved_to;
+        let cell = self.tag(hash) | moved_to;
         self.set(arena.bytes_mut(page), hash, addr, cell, 0);
     }
 
     fn set(&self, page: &mut [u8], hash: u64, addr: Addr, to: u32, passed: i32) {
-        let from = (hash as u32 & !self.addr_mask) | addr;
+        let from = self.tag(hash) | addr;
         self.walk(page, hash, |cells| {
             let cell = cells.iter_mut().find(|cell| u32::from_le_bytes(**cell) == from)?;
             *cell = to.to_le_bytes();
@@ -166,12 +153,14 @@ impl Index {
     #[inline]
     fn walk(&self, page: &mut [u8], hash: u64, mut act: impl FnMut(&mut [[u8; 4]]) -> Option<i32>) {
         let buckets = (word(page, BUCKETS_AT) as usize).max(1);
+        let first = HEADER + word(page, SKEW_AT) as usize;
         let home = home(hash, buckets);
         let mut passed = 0;
         let mut delta = 0;
         while passed < buckets {
             let bucket = (home + passed) % buckets;
-            let cells = page.get_mut(HEADER + bucket * BUCKET..HEADER + bucket * BUCKET + CELLS * 4);
+            let at = first + bucket * BUCKET;
+            let cells = page.get_mut(at..at + CELLS * 4);
             let (cells, _) = cells.unwrap_or_default().as_chunks_mut::<4>();
             if let Some(answer) = act(cells) {
                 delta = answer;
@@ -181,7 +170,7 @@ impl Index {
         }
         debug_assert!(passed < buckets);
         for step in 0..passed.min(buckets) {
-            let at = HEADER + (home + step) % buckets * BUCKET + CELLS * 4;
+            let at = first + (home + step) % buckets * BUCKET + CELLS * 4;
             let count = word(page, at).wrapping_add_signed(delta);
             put_word(page, at, count);
         }
@@ -192,7 +181,7 @@ impl Index {
         let wider = self.depth - page.depth.min(self.depth);
         let first = (page.prefix as usize) << wider;
         for place in self.directory.iter_mut().skip(first).take(1 << wider) {
-            *place = page.addr;
+            *place = page.place();
         }
     }
 
@@ -206,7 +195,7 @@ impl Index {
         {
             return false;
         }
-        wider.extend(self.directory.iter().flat_map(|&page| [page, page]));
+        wider.extend(self.directory.iter().flat_map(|&place| [place, place]));
         self.directory = wider;
         self.depth += 1;
         true
@@ -216,22 +205,37 @@ impl Index {
     pub(super) fn buddy(&self, arena: &Arena, page: &Page) -> Option<Page> {
         let prefix = page.prefix ^ 1;
         let first = (prefix as usize) << (self.depth - page.depth.min(self.depth));
-        let buddy = read_page(arena, *self.directory.get(first)?);
+        let buddy = read_page(arena, self.directory.get(first)?.page());
         (page.depth > 0 && buddy.depth == page.depth).then_some(buddy)
     }
 
     /// Writes a page without entries; its ghosts stay.
     pub(super) fn blank(&self, arena: &mut Arena, page: Page) {
         write_page(arena, Page { used: 0, ..page });
-        if let Some(cells) = arena.bytes_mut(page.addr).get_mut(HEADER..page_len(page.buckets, 0)) {
+        if let Some(cells) = arena.bytes_mut(page.addr).get_mut(HEADER + page.skew..page.set_at(0)) {
             cells.fill(0);
         }
+    }
+
+    /// A page was moved with all its bytes: its buckets begin where a line does once more. Answers it as it is now.
+    pub(super) fn settle(&self, arena: &mut Arena, addr: Addr) -> Page {
+        let page = read_page(arena, addr);
+        let settled = Page { skew: skew(arena, addr), ..page };
+        if settled.skew != page.skew {
+            let bytes = arena.bytes_mut(addr);
+            let (from, to) = (HEADER + page.skew, page.set_at(page.sets));
+            if to <= bytes.len() && settled.set_at(page.sets) <= bytes.len() {
+                bytes.copy_within(from..to, HEADER + settled.skew);
+            }
+            put_word(bytes, SKEW_AT, settled.skew as u32);
+        }
+        settled
     }
 
     /// Where in its page's record the set of ghosts for this hash is, if the page has any.
     fn set_at(&self, arena: &Arena, hash: u64) -> Option<(Addr, usize)> {
         let page = self.page(arena, hash)?;
-        (page.sets > 0).then(|| (page.addr, page_len(page.buckets, home(hash, page.sets))))
+        (page.sets > 0).then(|| (page.addr, page.set_at(home(hash, page.sets))))
     }
 
     pub(super) fn ghosts(&self, arena: &Arena, hash: u64) -> Option<u64> {
@@ -250,54 +254,42 @@ impl Index {
     pub(super) fn copy_ghosts(&self, arena: &mut Arena, from: &Page, to: &Page) {
         for set in 0..from.sets.min(to.sets) {
             for half in [0, 4] {
-                let word = arena.u32_at(from.addr, page_len(from.buckets, set) + half);
-                arena.put_u32(to.addr, page_len(to.buckets, set) + half, word);
+                let word = arena.u32_at(from.addr, from.set_at(set) + half);
+                arena.put_u32(to.addr, to.set_at(set) + half, word);
             }
         }
     }
 
     /// All records of a page.
     pub(super) fn entries<'a>(&'a self, arena: &'a Arena, page: &Page) -> impl Iterator<Item = Addr> + 'a {
-        let bytes = arena.bytes(page.addr).get(HEADER..page_len(page.buckets, 0)).unwrap_or_default();
+        let bytes = arena.bytes(page.addr).get(HEADER + page.skew..page.set_at(0)).unwrap_or_default();
         let (buckets, _) = bytes.as_chunks::<BUCKET>();
         let cells = buckets.iter().flat_map(|bucket| bucket.as_chunks::<4>().0.iter().take(CELLS));
         cells.map(|cell| u32::from_le_bytes(*cell) & self.addr_mask).filter(|&addr| addr != 0)
     }
 }
 
+/// The place of the first cell with this tag; beyond the last if there is none.
+#[cfg(not(target_arch = "wasm32"))]
 #[inline(always)]
-fn word(bytes: &[u8], at: usize) -> u32 {
-    match bytes.get(at..at + 4) {
-        Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
-        _ => 0,
+fn first_with(cells: &[[u8; 4]], tag: u32, tag_mask: u32) -> usize {
+    // A bit for each cell. Written so that a compiler makes a few vector instructions of it: four cells at a time, and no constant of
+    // 1, which would tempt it to set flags one by one.
+    let mut found = [0u32; 4];
+    for (quarter, cells) in cells.as_chunks::<4>().0.iter().enumerate() {
+        for (at, (found, cell)) in found.iter_mut().zip(cells).enumerate() {
+            let same = (u32::from_le_bytes(*cell) ^ tag) & tag_mask == 0;
+            *found |= 0u32.wrapping_sub(u32::from(same)) & 2 << (4 * quarter + at);
+        }
     }
+    let [a, b, c, d] = found;
+    ((a | b | c | d).trailing_zeros() as usize).wrapping_sub(1)
 }
 
-fn put_word(bytes: &mut [u8], at: usize, value: u32) {
-    if let Some(place) = bytes.get_mut(at..at + 4) {
-        place.copy_from_slice(&value.to_le_bytes());
-    }
-}
-
-pub(super) fn read_page(arena: &Arena, addr: Addr) -> Page {
-    let bytes = arena.bytes(addr);
-    Page {
-        addr,
-        buckets: word(bytes, BUCKETS_AT) as usize,
-        used: word(bytes, USED_AT) as usize,
-        prefix: word(bytes, PREFIX_AT),
-        depth: word(bytes, DEPTH_AT),
-        sets: word(bytes, SETS_AT) as usize,
-    }
-}
-
-pub(super) fn write_page(arena: &mut Arena, page: Page) {
-    let bytes = arena.bytes_mut(page.addr);
-    put_word(bytes, 0, PAGE);
-    put_word(bytes, 4, (page.len() / super::arena::UNIT) as u32);
-    put_word(bytes, BUCKETS_AT, page.buckets as u32);
-    put_word(bytes, USED_AT, page.used as u32);
-    put_word(bytes, PREFIX_AT, page.prefix);
-    put_word(bytes, DEPTH_AT, page.depth);
-    put_word(bytes, SETS_AT, page.sets as u32);
+/// The same without vectors.
+#[cfg(target_arch = "wasm32")]
+#[inline(always)]
+fn first_with(cells: &[[u8; 4]], tag: u32, tag_mask: u32) -> usize {
+    let same = |cell: &[u8; 4]| (u32::from_le_bytes(*cell) ^ tag) & tag_mask == 0;
+    cells.iter().position(same).unwrap_or(usize::MAX)
 }

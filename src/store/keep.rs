@@ -1,7 +1,7 @@
 //! Taking an entry in, choosing who goes for it, and letting go.
 
 use super::arena::{Addr, UNIT};
-use super::index::page_len;
+use super::page::page_len;
 use super::record::{self, Header, Shape};
 use super::{MAX_KEY_BYTES, Meta, Policy, Refused, Store, ghost, pages, worth};
 
@@ -36,16 +36,12 @@ impl Store {
         evicted: &mut usize,
     ) -> Result<(), Refused> {
         let hash = self.hash_of_key(key);
-        let len = record::record_len(key.len(), value.len());
+        let len = record::record_len(key.len(), value.len(), meta.expires_at_ms);
         let mut uses = None;
         if let Some(addr) = self.locate(hash, key) {
             let bytes = self.arena.bytes_mut(addr);
-            let shape = Shape::read(bytes);
             uses = Some(record::uses(bytes));
-            let place = shape.value_mut(bytes);
-            if place.len() == value.len() && weight.is_none() {
-                place.copy_from_slice(value);
-                record::put_meta(bytes, meta);
+            if weight.is_none() && record::rewrite(bytes, value, meta) {
                 self.touch(addr);
                 return Ok(());
             }

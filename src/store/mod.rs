@@ -43,20 +43,23 @@
 //!
 //! | what | bytes an entry |
 //! |---|--:|
-//! | record: two links 8, rank 4, uses 1, flags 1, expiry 6, lengths 2 or more | 22 |
+//! | record: two links 8, rank 2, uses 1, flags 1, lengths 2 or more | 14 |
+//! | when it expires, in those that do | 6 |
 //! | padding of the record to four bytes | 0–3 |
-//! | index: a cell of four bytes, 54–81 % of them in use, and a count for each 15 | 4.9–7.4 |
+//! | index: a cell of four bytes, 65–87 % of them in use, and a count for each 15 | 4.9–6.6 |
 //! | remembered keys, once there are any | 1.2–2.4 |
 //!
-//! 300,000 entries of 29 + 100 bytes take 28.3 bytes each beyond these: 22 + 1 + 5.3. Records and the pages of the index lie side by side in
-//! segments of half a mebibyte or a bit more (an eighth of a small budget, and always enough for the largest entry). They are appended to
-//! the open segment; what is freed is only marked; and when nothing has room, the emptiest segment is slid together, or, for an entry too
-//! large for that, some of its records are moved elsewhere first. Only when no segment is a thirty-second empty must something go. So
-//! 96 % of a full budget of 16 MiB are in use, whatever the sizes and however they shift (the `churn` example prints it), and memory ends
-//! at the budget. Outside the segments lie this struct and the directory of the index, which the budget counts.
+//! 300,000 entries of 29 + 100 bytes take 20.3 bytes each beyond these, or 28.3 if they expire. Records and the pages of the index
+//! lie side by side in segments of half a mebibyte or a bit more (an eighth of a small budget, a mebibyte from 128 on, and always enough
+//! for the largest entry). They are appended to the open segment; what is freed is only marked; and when nothing has room, the emptiest
+//! segment is slid together, or, for an entry too large for that, some of its records are moved elsewhere first. Only when no segment
+//! is a thirty-second empty must something go. So 96 % of a full budget of 16 MiB are in use, whatever the sizes and however they shift
+//! (the `churn` example prints it), and memory ends at the budget. Outside the segments lie this struct and the directory of the index,
+//! which the budget counts.
 //!
-//! Costs: a hit is a hash, a bucket of the index and the record's first bytes; an insert into a full store slides some tens of bytes
-//! for each of its own. The index grows a page at a time, never all at once.
+//! Costs: a hit is a hash, a bucket of the index, which is one line of the processor's cache, and the record from its count of uses to
+//! its key's end; an insert into a full store slides some tens of bytes for each of its own. The index grows a page at a time, never
+//! all at once.
 //!
 //! When the allocator refuses a segment, the insert that asked is refused with [`Refused::NoMemory`] and counted; from then on what is
 //! there is the budget.
@@ -66,7 +69,9 @@ mod ghost;
 mod hash;
 mod index;
 mod keep;
+mod look;
 mod options;
+mod page;
 mod pages;
 mod parts;
 mod queue;
@@ -81,14 +86,14 @@ mod worth;
 
 use arena::{Addr, Arena};
 use hash::Hasher;
-use index::{Index, page_len};
+use index::Index;
 pub use options::{
     Found, MAX_KEY_BYTES, MAX_MAX_BYTES, MIN_MAX_BYTES, Meta, Policy, Refused, StoreError, StoreOptions,
 };
+use page::{Place, page_len};
 #[cfg(feature = "ablation")]
 use parts::Parts;
 use queue::Queues;
-use record::Shape;
 
 /// Where a value lies until the store is next changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,14 +148,18 @@ impl Store {
         // Outside the segments lie this struct, the list of segments and the directory of the index.
         let page_base = (max_bytes / 2048).next_power_of_two().clamp(4, 128);
         let max_directory = (max_bytes / (64 * page_base)).next_power_of_two();
-        let outside = size_of::<Store>() + max_directory * size_of::<Addr>();
+        let outside = size_of::<Store>() + max_directory * size_of::<Place>();
         let widest = page_len(page_base * 2, page_base * pages::SETS)
             + record::MAX_OVERHEAD
             + 2 * arena::UNIT
             + MAX_KEY_BYTES.min(max_bytes / 64);
         let segment_len =
             (max_bytes / 8).min(512 << 10).max(max_entry_bytes + widest).min(max_bytes - outside);
-        let segments = (max_bytes - outside) / segment_len;
+        // A large budget has segments just below a power of two: an address wastes nothing, and a cell has more bits for its tag.
+        let segments = match segment_len.next_power_of_two() {
+            rounded if rounded <= max_bytes / 128 => (max_bytes - outside).div_ceil(rounded),
+            _ => (max_bytes - outside) / segment_len,
+        };
         // What the division leaves over goes to the segments.
         let arena = Arena::new((max_bytes - outside) / segments, segments);
         Ok(Store {
@@ -173,82 +182,6 @@ impl Store {
             #[cfg(feature = "ablation")]
             parts: Parts::ALL,
         })
-    }
-
-    #[inline(always)]
-    fn hash(&self, key: &[u8]) -> u64 {
-        self.hasher.hash(key)
-    }
-
-    #[inline(never)]
-    fn hash_of_key(&self, key: &[u8]) -> u64 {
-        self.hash(key)
-    }
-
-    #[inline(always)]
-    fn find_shape(&self, hash: u64, key: &[u8]) -> Option<(Addr, Shape)> {
-        self.index.find(&self.arena, hash, |addr| {
-            let bytes = self.arena.bytes(addr);
-            let shape = Shape::read(bytes);
-            record::same(shape.key(bytes), key).then_some((addr, shape))
-        })
-    }
-
-    /// The same, not inlined: everything but a hit makes do with one copy of the search.
-    #[inline(never)]
-    fn locate(&self, hash: u64, key: &[u8]) -> Option<Addr> {
-        self.find_shape(hash, key).map(|(addr, _)| addr)
-    }
-
-    /// The value under a key. Counts as a use of it.
-    #[inline]
-    pub fn get(&mut self, key: &[u8]) -> Option<Found<'_>> {
-        let (addr, shape) = self.find_shape(self.hash(key), key)?;
-        if self.policy == Policy::Lru {
-            self.touch(addr);
-        }
-        let parts = self.parts();
-        let bytes = self.arena.bytes_mut(addr);
-        if self.policy == Policy::Worth {
-            record::touch(bytes);
-            if cfg!(feature = "ablation") && !parts.bursts {
-                record::count(bytes);
-            }
-        }
-        Some(Found { value: shape.value(bytes), meta: record::read_meta(bytes) })
-    }
-
-    /// Where the value under a key lies, and what is kept beside it. Counts as a use of it. For whoever decides before
-    /// they read: [`at`](Self::at) is as cheap as a borrow.
-    pub fn find(&mut self, key: &[u8]) -> Option<(Spot, Meta)> {
-        let addr = self.locate(self.hash_of_key(key), key)?;
-        self.touch(addr);
-        Some((Spot(addr), record::read_meta(self.arena.bytes(addr))))
-    }
-
-    /// The value at a spot that [`find`](Self::find) told. Valid until the store is next changed.
-    pub fn at(&self, spot: Spot) -> Found<'_> {
-        let bytes = self.arena.bytes(spot.0);
-        Found { value: Shape::read(bytes).value(bytes), meta: record::read_meta(bytes) }
-    }
-
-    /// The value under a key, without counting as a use.
-    pub fn peek(&self, key: &[u8]) -> Option<Found<'_>> {
-        let bytes = self.arena.bytes(self.locate(self.hash_of_key(key), key)?);
-        let shape = Shape::read(bytes);
-        Some(Found { value: shape.value(bytes), meta: record::read_meta(bytes) })
-    }
-
-    fn touch(&mut self, addr: Addr) {
-        match self.policy {
-            Policy::Lru if self.queues.is_newest(addr) => {}
-            Policy::Lru => {
-                self.queues.unlink(&mut self.arena, addr);
-                self.queues.push(&mut self.arena, addr, 0, 0);
-            }
-            // Only noted: the queues are put right when eviction meets it.
-            Policy::Worth => record::touch(self.arena.bytes_mut(addr)),
-        }
     }
 
     /// Answers whether there was something under the key.
@@ -295,7 +228,7 @@ impl Store {
     }
 
     fn overhead_bytes(&self) -> usize {
-        size_of::<Store>() + self.index.directory.capacity() * size_of::<Addr>()
+        size_of::<Store>() + self.index.directory.capacity() * size_of::<Place>()
     }
 
     /// The budget.

@@ -1,7 +1,8 @@
 //! How the index grows and shrinks with the entries it holds.
 
 use super::arena::{Addr, UNIT};
-use super::index::{FULL, Page};
+use super::index::FULL;
+use super::page::{Page, skew};
 use super::{Refused, Store};
 
 /// Sets of ghosts a page has for each bucket of the smallest page: a ghost for each entry or two.
@@ -14,9 +15,11 @@ impl Store {
             let base = self.page_base;
             let sets = if self.remembers { base * SETS } else { 0 };
             let Some(page) = self.index.page(&self.arena, hash) else {
-                let page = self
-                    .add_page(Page { addr: 0, buckets: base, used: 0, prefix: 0, depth: 0, sets }, evicted)?;
-                self.index.directory.push(page.addr);
+                let page = self.add_page(
+                    Page { addr: 0, buckets: base, used: 0, prefix: 0, depth: 0, sets, skew: 0 },
+                    evicted,
+                )?;
+                self.index.directory.push(page.place());
                 continue;
             };
             let full = page.used >= page.buckets * FULL;
@@ -27,13 +30,24 @@ impl Store {
             if split && page.depth == self.index.depth && !self.index.deepen() {
                 return Err(Refused::NoMemory);
             }
-            let buckets = match (full, split) {
-                (false, _) => page.buckets,
-                (true, false) if page.buckets >= base * 3 / 2 => base * 2,
-                _ => base * 3 / 2,
+            // Of a split: the half that goes on with a 0, and the one with a 1.
+            let (buckets, high) = match (full, split) {
+                (false, _) => (page.buckets, page.buckets),
+                (true, false) => (page.buckets + base / 4, page.buckets + base / 4),
+                _ => {
+                    let ones = self.ones(&page);
+                    (self.buckets_for(page.used - ones), self.buckets_for(ones))
+                }
             };
-            let blank =
-                Page { addr: 0, buckets, used: 0, prefix: page.prefix << 1 | 1, depth: page.depth + 1, sets };
+            let blank = Page {
+                addr: 0,
+                buckets: high,
+                used: 0,
+                prefix: page.prefix << 1 | 1,
+                depth: page.depth + 1,
+                sets,
+                skew: 0,
+            };
             let new = self.add_page(blank, evicted)?;
             // Making room may have moved the old page, or evicted so much that it is another by now.
             let Some(page) = self.index.page(&self.arena, hash) else { return Err(Refused::NoMemory) };
@@ -59,32 +73,42 @@ impl Store {
         }
     }
 
-    /// After a removal: two half-empty pages become one, and that one perhaps one with another, and a page that is far too long gives
-    /// up its end. So an empty store has one page, and the greatest entry finds room beside it.
+    /// How many of a page's entries go on with a 1 in their hash.
+    fn ones(&self, page: &Page) -> usize {
+        let bit = 63 - page.depth;
+        self.index.entries(&self.arena, page).filter(|&addr| self.hash_of(addr) >> bit & 1 == 1).count()
+    }
+
+    /// Buckets for that many entries and an eighth more, in quarters of the base.
+    fn buckets_for(&self, entries: usize) -> usize {
+        let base = self.page_base;
+        (entries * 9 / 8 / FULL + 1).next_multiple_of(base / 4).clamp(base, base * 2)
+    }
+
+    /// After a removal: two half-empty pages become one, and that one perhaps one with another, and a page that is too long gives up
+    /// its end. So an empty store has one page, and the greatest entry finds room beside it.
     pub(super) fn trim_index(&mut self, hash: u64) {
         let base = self.page_base;
-        let few = base * FULL * 3 / 4;
         while let Some(page) = self.index.page(&self.arena, hash) {
-            if page.used > few || page.buckets < base * 3 / 2 {
+            // Half a base of slack, so that a page does not grow again at once.
+            let buckets = self.buckets_for(page.used);
+            if page.buckets < buckets + base / 2 && page.used > base * FULL / 2 {
                 return;
             }
             let mut entries = Vec::new();
-            if let Some(buddy) =
-                self.index.buddy(&self.arena, &page).filter(|buddy| buddy.used + page.used <= few)
-            {
+            let buddy = self.index.buddy(&self.arena, &page);
+            if let Some(buddy) = buddy.filter(|buddy| buddy.used + page.used <= base * FULL * 3 / 4) {
                 if !self.list(&page, &mut entries) || !self.list(&buddy, &mut entries) {
                     return;
                 }
-                self.rewrite(
-                    page,
-                    Page { prefix: page.prefix >> 1, depth: page.depth - 1, buckets: base * 3 / 2, ..page },
-                );
+                let prefix = page.prefix >> 1;
+                self.rewrite(page, Page { prefix, depth: page.depth - 1, buckets: base, ..page });
                 self.arena.free(buddy.addr, buddy.len());
-            } else if page.buckets > base * 3 / 2 {
+            } else if page.buckets >= buckets + base / 2 {
                 if !self.list(&page, &mut entries) {
                     return;
                 }
-                self.rewrite(page, Page { buckets: base * 3 / 2, ..page });
+                self.rewrite(page, Page { buckets, ..page });
             } else {
                 return;
             }
@@ -96,7 +120,8 @@ impl Store {
     fn add_page(&mut self, page: Page, evicted: &mut usize) -> Result<Page, Refused> {
         let len = page.len();
         self.make_room(len, 0, None, evicted)?;
-        let page = Page { addr: self.arena.append([&[], &[], &[]], len), ..page };
+        let addr = self.arena.append([&[], &[], &[]], len);
+        let page = Page { addr, skew: skew(&self.arena, addr), ..page };
         self.index.blank(&mut self.arena, page);
         Ok(page)
     }

@@ -1,6 +1,7 @@
 //! Queues of records: doubly linked through their first two words, newest first, one a class; `lru` uses one of them.
 
 use super::arena::{Addr, Arena};
+use super::record::RANK;
 
 /// A link at or above this is no record: the low bits name the queue that ends here.
 const END: u32 = 0xffff_0000;
@@ -10,7 +11,6 @@ pub(super) const QUEUES: usize = super::worth::CLASSES;
 
 const NEWER: usize = 0;
 const OLDER: usize = 4;
-const RANK: usize = 8;
 
 #[derive(Clone, Copy)]
 struct Queue {
@@ -22,6 +22,12 @@ struct Queue {
 
 pub(super) struct Queues {
     queues: [Queue; QUEUES],
+}
+
+/// Bits of a rank that the entries of a queue do without. A queue's ranks are never further from each other than its worth, so
+/// sixteen bits above these tell them apart and put them in order; what is lost is a 32,768th of the worth at most.
+fn grain(queue: usize) -> u32 {
+    (queue as u32 / 4).saturating_sub(15)
 }
 
 fn end(queue: usize) -> u32 {
@@ -45,11 +51,11 @@ impl Queues {
         place.newest = addr;
         if second >= END {
             place.oldest = addr;
-            place.rank = rank;
+            place.rank = rank >> grain(queue) << grain(queue);
         }
         arena.put_u32(addr, NEWER, end(queue));
         arena.put_u32(addr, OLDER, if second >= END { end(queue) } else { second });
-        arena.put_u32(addr, RANK, rank);
+        arena.put_u16(addr, RANK, (rank >> grain(queue)) as u16);
         if second < END {
             arena.put_u32(second, NEWER, addr);
         }
@@ -61,7 +67,7 @@ impl Queues {
         if older < END {
             arena.put_u32(older, NEWER, newer);
         } else {
-            let rank = if newer < END { arena.u32_at(newer, RANK) } else { 0 };
+            let rank = if newer < END { self.rank_after(arena, older, newer) } else { 0 };
             if let Some(queue) = self.at(older) {
                 queue.oldest = newer;
                 queue.rank = rank;
@@ -72,6 +78,14 @@ impl Queues {
         } else if let Some(queue) = self.at(newer) {
             queue.newest = older;
         }
+    }
+
+    /// The whole rank of a record, seen from that of the oldest of its queue, whose end is given.
+    pub(super) fn rank_after(&self, arena: &Arena, end: u32, addr: Addr) -> u32 {
+        let queue = (end & 0xffff) as usize;
+        let oldest = self.queues.get(queue).map_or(0, |queue| queue.rank);
+        let beyond = arena.u16_at(addr, RANK).wrapping_sub((oldest >> grain(queue)) as u16);
+        oldest.wrapping_add(u32::from(beyond) << grain(queue))
     }
 
     /// A record was moved; its bytes are at the new place already.

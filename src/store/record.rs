@@ -4,22 +4,33 @@
 //! |--:|--:|---|
 //! | 0 | 4 | the newer neighbour in its queue, or the queue's end |
 //! | 4 | 4 | the older neighbour, or the queue's end |
-//! | 8 | 4 | rank: what the clock must reach before this entry goes |
-//! | 12 | 1 | uses, seven bits, and whether it was used since it was queued |
-//! | 13 | 1 | the caller's flags |
-//! | 14 | 6 | when it expires, in milliseconds |
-//! | 20 | 1–3 | length of the key, seven bits a byte |
-//! | | 1–5 | length of the value, the same way |
+//! | 8 | 2 | rank: what the clock must reach before this entry goes, as exactly as its queue needs it |
+//! | 10 | 1 | uses, seven bits, and whether it was used since it was queued |
+//! | 11 | 1 | the caller's flags |
+//! | 12 | 1–3 | length of the key: six bits, whether it expires, whether there is more; then seven bits a byte |
+//! | | 1–5 | length of the value, seven bits a byte |
+//! | | 0 or 6 | when it expires, in milliseconds; nothing if never |
 //! | | | key, value, and 0–3 bytes to the next unit |
+//!
+//! What a hit reads and writes lies together: from byte 10 to the key's end.
 
 use super::Meta;
 use super::arena::{Addr, Arena, UNIT};
 
+pub(super) const RANK: usize = 8;
+const USES: usize = 10;
+const FLAGS: usize = 11;
 /// Bytes before the two lengths.
-const FIXED: usize = 20;
+const FIXED: usize = 12;
+/// Bytes of a time.
+const TIME: usize = 6;
+/// In the first byte of the key's length: there is a time.
+const EXPIRES: u8 = 0x40;
+/// In any byte of a length: there is another.
+const MORE: u8 = 0x80;
 
 /// The most that an entry takes beyond its key and its value, padding included.
-pub(super) const MAX_OVERHEAD: usize = FIXED + 3 + 5 + UNIT - 1;
+pub(super) const MAX_OVERHEAD: usize = FIXED + 3 + 5 + TIME + UNIT - 1;
 
 /// Greatest count that the seven bits hold.
 pub(super) const MAX_USES: u8 = 0x7f;
@@ -31,60 +42,116 @@ const NEVER: u64 = (1 << 48) - 1;
 /// Where the parts of an entry lie.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
+    expires: bool,
     key_at: usize,
-    value_at: usize,
-    end: usize,
+    key_len: usize,
+    value_len: usize,
 }
 
 impl Shape {
+    /// If neither length takes more than two bytes, as is so for keys below 8 KiB and values below 16: one word and no loop.
     #[inline(always)]
+    pub(super) fn read_short(bytes: &[u8]) -> Option<Shape> {
+        let &[.., a, b, c, d] = bytes.first_chunk::<{ FIXED + 4 }>()?;
+        let low = |byte: u8| usize::from(byte & !MORE);
+        let first = usize::from(a & (EXPIRES - 1));
+        let (key_len, value_len, at) = match (a < MORE, b < MORE, c < MORE) {
+            (true, true, _) => (first, low(b), FIXED + 2),
+            (true, false, true) => (first, low(b) | low(c) << 7, FIXED + 3),
+            (false, true, true) => (first | low(b) << 6, low(c), FIXED + 3),
+            (false, true, false) if d < MORE => (first | low(b) << 6, low(c) | low(d) << 7, FIXED + 4),
+            _ => return None,
+        };
+        Some(Shape::new(a, key_len, value_len, at))
+    }
+
+    /// Of any entry, inlined for the short.
+    #[inline(always)]
+    pub(super) fn read_quick(bytes: &[u8]) -> Shape {
+        Shape::read_short(bytes).unwrap_or_else(|| Shape::read(bytes))
+    }
+
+    /// Of any entry.
+    #[inline(never)]
     pub(super) fn read(bytes: &[u8]) -> Shape {
-        let (key_len, at) = read_len(bytes, FIXED);
-        let (value_len, key_at) = read_len(bytes, at);
-        let value_at = key_at + key_len;
-        Shape { key_at, value_at, end: value_at + value_len }
+        let first = bytes.get(FIXED).copied().unwrap_or(0);
+        let mut key_len = usize::from(first & (EXPIRES - 1));
+        let mut at = FIXED + 1;
+        if first & MORE != 0 {
+            let rest;
+            (rest, at) = read_len(bytes, at);
+            key_len |= rest << 6;
+        }
+        let (value_len, at) = read_len(bytes, at);
+        Shape::new(first, key_len, value_len, at)
+    }
+
+    #[inline(always)]
+    fn new(first: u8, key_len: usize, value_len: usize, at: usize) -> Shape {
+        let expires = first & EXPIRES != 0;
+        Shape { expires, key_at: at + if expires { TIME } else { 0 }, key_len, value_len }
+    }
+
+    #[inline(always)]
+    fn value_at(&self) -> usize {
+        self.key_at + self.key_len
+    }
+
+    #[inline(always)]
+    fn end(&self) -> usize {
+        self.value_at() + self.value_len
+    }
+
+    /// Whether the key is this one.
+    #[inline(always)]
+    pub(super) fn has_key(&self, bytes: &[u8], key: &[u8]) -> bool {
+        if key.len() != self.key_len {
+            return false;
+        }
+        let here = bytes.get(self.key_at..).and_then(|rest| rest.get(..key.len()));
+        here.is_some_and(|here| same(here, key))
+    }
+
+    #[inline(always)]
+    pub(super) fn meta(&self, bytes: &[u8]) -> Meta {
+        let flags = bytes.get(FLAGS).copied().unwrap_or(0);
+        if self.expires
+            && let Some([.., a, b, c, d, e, f]) = bytes.get(..self.key_at)
+        {
+            return Meta { flags, expires_at_ms: u64::from_le_bytes([*a, *b, *c, *d, *e, *f, 0, 0]) };
+        }
+        Meta { flags, expires_at_ms: u64::MAX }
     }
 
     #[inline(always)]
     pub(super) fn key<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        bytes.get(self.key_at..self.value_at).unwrap_or_default()
+        bytes.get(self.key_at..self.value_at()).unwrap_or_default()
     }
 
     #[inline(always)]
     pub(super) fn value<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        bytes.get(self.value_at..self.end).unwrap_or_default()
-    }
-
-    pub(super) fn value_mut<'a>(&self, bytes: &'a mut [u8]) -> &'a mut [u8] {
-        bytes.get_mut(self.value_at..self.end).unwrap_or_default()
+        let rest = bytes.get(self.value_at()..).unwrap_or_default();
+        rest.get(..self.value_len).unwrap_or_default()
     }
 
     /// Bytes of key and value.
     pub(super) fn payload(&self) -> usize {
-        self.end - self.key_at
+        self.key_len + self.value_len
     }
 
     /// Bytes in the arena.
     pub(super) fn len(&self) -> usize {
-        self.end.next_multiple_of(UNIT)
+        self.end().next_multiple_of(UNIT)
     }
 }
 
-#[inline(always)]
-fn read_len(bytes: &[u8], at: usize) -> (usize, usize) {
-    match bytes.get(at) {
-        Some(&byte) if byte < 0x80 => (byte as usize, at + 1),
-        _ => read_long_len(bytes, at),
-    }
-}
-
-fn read_long_len(bytes: &[u8], mut at: usize) -> (usize, usize) {
-    let (mut len, mut shift) = (0usize, 0);
+fn read_len(bytes: &[u8], mut at: usize) -> (usize, usize) {
+    let (mut len, mut shift) = (0, 0);
     while let Some(&byte) = bytes.get(at) {
         at += 1;
-        len |= ((byte & 0x7f) as usize) << shift;
+        len |= usize::from(byte & !MORE) << shift;
         shift += 7;
-        if byte < 0x80 || shift > 28 {
+        if byte < MORE || shift > 28 {
             break;
         }
     }
@@ -93,23 +160,34 @@ fn read_long_len(bytes: &[u8], mut at: usize) -> (usize, usize) {
 
 /// What stands before key and value.
 pub(super) struct Header {
-    bytes: [u8; FIXED + 8],
+    bytes: [u8; FIXED + 8 + TIME],
     len: usize,
 }
 
 impl Header {
     pub(super) fn new(key_len: usize, value_len: usize, uses: u8, meta: Meta) -> Header {
-        let mut header = Header { bytes: [0; FIXED + 8], len: FIXED };
-        put_meta(&mut header.bytes, meta);
-        header.put(12, uses.min(MAX_USES));
-        for mut len in [key_len, value_len] {
-            while len >= 0x80 {
-                header.push((len & 0x7f) as u8 | 0x80);
-                len >>= 7;
-            }
-            header.push(len as u8);
+        let mut header = Header { bytes: [0; FIXED + 8 + TIME], len: FIXED };
+        header.put(USES, uses.min(MAX_USES));
+        header.put(FLAGS, meta.flags);
+        let expires = if meta.expires_at_ms == u64::MAX { 0 } else { EXPIRES };
+        let more = if key_len < EXPIRES.into() { 0 } else { MORE };
+        header.push((key_len as u8 & (EXPIRES - 1)) | expires | more);
+        if more != 0 {
+            header.push_len(key_len >> 6);
+        }
+        header.push_len(value_len);
+        if expires != 0 {
+            time(meta).into_iter().for_each(|byte| header.push(byte));
         }
         header
+    }
+
+    fn push_len(&mut self, mut len: usize) {
+        while len >= MORE.into() {
+            self.push(len as u8 | MORE);
+            len >>= 7;
+        }
+        self.push(len as u8);
     }
 
     fn put(&mut self, at: usize, byte: u8) {
@@ -129,35 +207,43 @@ impl Header {
 }
 
 /// Bytes that an entry takes in the arena.
-pub(super) fn record_len(key_len: usize, value_len: usize) -> usize {
+pub(super) fn record_len(key_len: usize, value_len: usize, expires_at_ms: u64) -> usize {
     let len_len = |len: usize| (usize::BITS - (len | 1).leading_zeros()).div_ceil(7) as usize;
-    (FIXED + len_len(key_len) + len_len(value_len) + key_len + value_len).next_multiple_of(UNIT)
+    // The first byte of the key's length holds six bits.
+    let lens = len_len(key_len << 1) + len_len(value_len);
+    let time = if expires_at_ms == u64::MAX { 0 } else { TIME };
+    (FIXED + lens + time + key_len + value_len).next_multiple_of(UNIT)
 }
 
-#[inline(always)]
-pub(super) fn read_meta(bytes: &[u8]) -> Meta {
-    match bytes.get(13..20) {
-        Some(&[flags, a, b, c, d, e, f]) => {
-            let at = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
-            Meta { flags, expires_at_ms: if at == NEVER { u64::MAX } else { at } }
-        }
-        _ => Meta { flags: 0, expires_at_ms: 0 },
-    }
+/// A time beyond the year 10889 that is not "never" becomes the last one before it: never later than told.
+fn time(meta: Meta) -> [u8; TIME] {
+    let [a, b, c, d, e, f, _, _] = meta.expires_at_ms.min(NEVER - 1).to_le_bytes();
+    [a, b, c, d, e, f]
 }
 
-pub(super) fn put_meta(bytes: &mut [u8], meta: Meta) {
-    // A time beyond the year 10889 that is not "never" becomes the last one before it: never later than told.
-    let at = if meta.expires_at_ms == u64::MAX { NEVER } else { meta.expires_at_ms.min(NEVER - 1) };
-    let [a, b, c, d, e, f, _, _] = at.to_le_bytes();
-    if let Some(place) = bytes.get_mut(13..20) {
-        place.copy_from_slice(&[meta.flags, a, b, c, d, e, f]);
+/// Writes another value of the same length, and what is kept beside it. Answers whether it did: an entry that expires has more bytes
+/// than one that does not.
+pub(super) fn rewrite(bytes: &mut [u8], value: &[u8], meta: Meta) -> bool {
+    let shape = Shape::read(bytes);
+    let expires = meta.expires_at_ms != u64::MAX;
+    let Some(place) = bytes.get_mut(shape.value_at()..shape.end()) else { return false };
+    if place.len() != value.len() || shape.expires != expires {
+        return false;
     }
+    place.copy_from_slice(value);
+    if let Some(flags) = bytes.get_mut(FLAGS) {
+        *flags = meta.flags;
+    }
+    if expires && let Some(place) = bytes.get_mut(..shape.key_at).and_then(|before| before.last_chunk_mut()) {
+        *place = time(meta);
+    }
+    true
 }
 
 /// Notes a use. Uses count once between two looks at the entry: a burst is one use.
 #[inline(always)]
 pub(super) fn touch(bytes: &mut [u8]) {
-    if let Some(use_byte) = bytes.get_mut(12) {
+    if let Some(use_byte) = bytes.get_mut(USES) {
         // Not written when there is nothing new: a line that stays clean is not written back.
         if *use_byte & TOUCHED == 0 {
             *use_byte |= TOUCHED;
@@ -167,37 +253,43 @@ pub(super) fn touch(bytes: &mut [u8]) {
 
 /// Counts a use at once; noting it will count another, so this is for measuring only.
 pub(super) fn count(bytes: &mut [u8]) {
-    if let Some(use_byte) = bytes.get_mut(12)
+    if let Some(use_byte) = bytes.get_mut(USES)
         && *use_byte & MAX_USES < MAX_USES
     {
         *use_byte += 1;
     }
 }
 
-/// Whether two keys are the same, without a call for the short ones that keys mostly are.
+/// Whether two keys of one length are the same, without a call for those of 8 to 32 bytes: two loads that overlap cover them.
 #[inline(always)]
-pub(super) fn same(left: &[u8], right: &[u8]) -> bool {
-    if left.len() != right.len() {
-        return false;
+fn same(left: &[u8], right: &[u8]) -> bool {
+    fn ends<const N: usize>(bytes: &[u8], word: fn([u8; N]) -> u128) -> Option<(u128, u128)> {
+        Some((word(*bytes.first_chunk()?), word(*bytes.last_chunk()?)))
     }
-    let (Some(left_end), Some(right_end)) = (left.last_chunk::<8>(), right.last_chunk::<8>()) else {
-        return left == right;
-    };
-    let mut differ = u64::from_le_bytes(*left_end) ^ u64::from_le_bytes(*right_end);
-    for (left, right) in left.as_chunks::<8>().0.iter().zip(right.as_chunks::<8>().0) {
-        differ |= u64::from_le_bytes(*left) ^ u64::from_le_bytes(*right);
+    let long = |bytes| ends::<16>(bytes, u128::from_le_bytes);
+    let short = |bytes| ends::<8>(bytes, |word| u64::from_le_bytes(word).into());
+    match left.len() {
+        16..=32 => long(left) == long(right),
+        8..=15 => short(left) == short(right),
+        _ => same_by_words(left, right),
     }
-    differ == 0
+}
+
+/// In wasm a comparison of slices goes byte by byte.
+#[inline(never)]
+fn same_by_words(left: &[u8], right: &[u8]) -> bool {
+    let ((left, left_end), (right, right_end)) = (left.as_chunks::<8>(), right.as_chunks::<8>());
+    left_end == right_end && left.iter().zip(right).all(|(left, right)| left == right)
 }
 
 /// How often it was used, a use that is only noted included.
 pub(super) fn uses(bytes: &[u8]) -> u8 {
-    bytes.get(12).map_or(0, |use_byte| (use_byte & MAX_USES).saturating_add(use_byte >> 7).min(MAX_USES))
+    bytes.get(USES).map_or(0, |use_byte| (use_byte & MAX_USES).saturating_add(use_byte >> 7).min(MAX_USES))
 }
 
 /// Whether it was used since it was queued; if so that is counted, and the note cleared.
 pub(super) fn take_touched(arena: &mut Arena, addr: Addr) -> bool {
-    match arena.bytes_mut(addr).get_mut(12) {
+    match arena.bytes_mut(addr).get_mut(USES) {
         Some(use_byte) if *use_byte & TOUCHED != 0 => {
             *use_byte = (*use_byte & MAX_USES).saturating_add(1).min(MAX_USES);
             true

@@ -1,7 +1,7 @@
 //! Room for a record: append, grow, slide together, and only then evict.
 
 use super::arena::{Addr, DEAD, NoRoom, Step, UNIT};
-use super::index::{PAGE, read_page};
+use super::page::PAGE;
 use super::record::{self, Shape};
 use super::{Refused, Store};
 
@@ -115,7 +115,7 @@ impl Store {
     /// Mends everything that pointed to a record at `from`, whose bytes are at `to` now.
     fn moved(&mut self, from: Addr, to: Addr) {
         if self.arena.u32_at(to, 0) == PAGE {
-            let page = read_page(&self.arena, to);
+            let page = self.index.settle(&mut self.arena, to);
             self.index.point(&page);
             return;
         }

@@ -2,7 +2,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use super::arena::UNIT;
-use super::index::{PAGE, read_page};
+use super::page::{PAGE, read_page};
 use super::queue::QUEUES;
 use super::record::Shape;
 use super::{Policy, Store};
@@ -58,7 +58,8 @@ impl Store {
 
         let mut indexed = HashSet::new();
         let mut met = HashSet::new();
-        for (place, &addr) in self.index.directory.iter().enumerate() {
+        for (place, buckets) in self.index.directory.iter().enumerate() {
+            let addr = buckets.page();
             let page = read_page(&self.arena, addr);
             assert!(pages.contains(&addr), "the directory points to pages");
             assert_eq!(place >> (self.index.depth - page.depth), page.prefix as usize);
@@ -77,11 +78,12 @@ impl Store {
             let walked: Vec<_> = self.queues.walk(&self.arena, queue).collect();
             if let (Some(first), Some(last)) = (walked.first(), walked.last()) {
                 assert_eq!((*first, *last), (newest, oldest));
-                assert_eq!(self.arena.u32_at(*last, 8), rank);
+                let rank_of = |at| self.queues.rank_after(&self.arena, queue as u32, at);
+                assert_eq!(rank_of(*last), rank);
                 for pair in walked.windows(2) {
                     assert_eq!(self.arena.u32_at(pair[1], 0), pair[0], "links lead back");
                     if self.policy == Policy::Worth {
-                        let beyond = |at| self.arena.u32_at(at, 8).wrapping_sub(self.clock);
+                        let beyond = |at| rank_of(at).wrapping_sub(self.clock);
                         assert!(beyond(pair[0]) >= beyond(pair[1]), "a queue is ordered by rank");
                     }
                 }

@@ -51,15 +51,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 }
             }
             let percent = |bytes: usize| 100.0 * bytes as f64 / budget as f64;
+            let (payload, used) = (store.payload_bytes(), store.used_bytes());
             println!(
-                "  {:>6} to {:>6} B: payload at least {:.1} %, at the end {:.1} %; in use at least {:.1} %; reserved at most {:.2} %; {} entries",
+                "  {:>6} to {:>6} B: payload at least {:.1} %, in use at least {:.1} %, reserved at most {:.2} %; at the end payload {:.1} %, bookkeeping {:.1} %, free {:.1} %; {} entries, {:.1} B of bookkeeping each",
                 1u64 << octave,
                 1u64 << (octave + octaves),
                 percent(least_payload),
-                percent(store.payload_bytes()),
                 percent(least_used),
                 percent(most_reserved),
-                store.len()
+                percent(payload),
+                percent(used - payload),
+                percent(budget - used),
+                store.len(),
+                (used - payload) as f64 / store.len() as f64
             );
         }
         println!(

@@ -38,7 +38,7 @@ impl Store {
         let hash = self.hash_of_key(key);
         let len = record::record_len(key.len(), value.len(), meta.expires_at_ms);
         let mut uses = None;
-        if let Some(addr) = self.locate(hash, key) {
+        if let Some((addr, _)) = self.locate(hash, key) {
             let bytes = self.arena.bytes_mut(addr);
             uses = Some(record::uses(bytes));
             if weight.is_none() && record::rewrite(bytes, value, meta) {

@@ -29,25 +29,22 @@ impl Store {
     /// All buckets and candidates, in turn.
     #[cold]
     #[inline(never)]
-    fn search(&self, hash: u64, key: &[u8]) -> Option<Addr> {
-        self.index.find(&self.arena, hash, |addr| {
+    fn search(&self, hash: u64, key: &[u8]) -> Option<(Addr, Shape)> {
+        let is_it = |addr| {
             let bytes = self.arena.bytes(addr);
             Shape::read(bytes).has_key(bytes, key)
-        })
+        };
+        let addr = self.index.find(&self.arena, hash, is_it)?;
+        Some((addr, Shape::read(self.arena.bytes(addr))))
     }
 
     /// Everything but a hit makes do with one copy of this.
     #[inline(never)]
-    pub(super) fn locate(&self, hash: u64, key: &[u8]) -> Option<Addr> {
+    pub(super) fn locate(&self, hash: u64, key: &[u8]) -> Option<(Addr, Shape)> {
         match self.likely(hash, key) {
-            Ok((addr, _)) => Some(addr),
-            Err(more) => {
-                if more {
-                    self.search(hash, key)
-                } else {
-                    None
-                }
-            }
+            Ok(found) => Some(found),
+            Err(true) => self.search(hash, key),
+            Err(false) => None,
         }
     }
 
@@ -65,8 +62,7 @@ impl Store {
     #[cold]
     #[inline(never)]
     fn get_searched(&mut self, hash: u64, key: &[u8]) -> Option<Found<'_>> {
-        let addr = self.search(hash, key)?;
-        let shape = Shape::read(self.arena.bytes(addr));
+        let (addr, shape) = self.search(hash, key)?;
         self.used(addr, shape)
     }
 
@@ -87,22 +83,21 @@ impl Store {
     /// Where the value under a key lies, and what is kept beside it. Counts as a use of it. For whoever decides before
     /// they read: [`at`](Self::at) is as cheap as a borrow.
     pub fn find(&mut self, key: &[u8]) -> Option<(Spot, Meta)> {
-        let addr = self.locate(self.hash_of_key(key), key)?;
-        self.touch(addr);
-        let bytes = self.arena.bytes(addr);
-        Some((Spot(addr), Shape::read_quick(bytes).meta(bytes)))
+        let (addr, shape) = self.locate(self.hash_of_key(key), key)?;
+        self.used(addr, shape).map(|found| (Spot(addr, shape), found.meta))
     }
 
     /// The value at a spot that [`find`](Self::find) told. Valid until the store is next changed.
     pub fn at(&self, spot: Spot) -> Found<'_> {
-        let bytes = self.arena.bytes(spot.0);
-        let shape = Shape::read_quick(bytes);
+        let Spot(addr, shape) = spot;
+        let bytes = self.arena.bytes(addr);
         Found { value: shape.value(bytes), meta: shape.meta(bytes) }
     }
 
     /// The value under a key, without counting as a use.
     pub fn peek(&self, key: &[u8]) -> Option<Found<'_>> {
-        self.locate(self.hash_of_key(key), key).map(|addr| self.at(Spot(addr)))
+        let (addr, shape) = self.locate(self.hash_of_key(key), key)?;
+        Some(self.at(Spot(addr, shape)))
     }
 
     #[inline]

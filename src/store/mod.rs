@@ -94,10 +94,11 @@ use page::{Place, page_len};
 #[cfg(feature = "ablation")]
 use parts::Parts;
 use queue::Queues;
+use record::Shape;
 
 /// Where a value lies until the store is next changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spot(Addr);
+pub struct Spot(Addr, Shape);
 
 /// Bytes under keys, within a budget. See the [module](self).
 ///
@@ -187,7 +188,7 @@ impl Store {
     /// Answers whether there was something under the key.
     pub fn remove(&mut self, key: &[u8]) -> bool {
         let found = self.locate(self.hash_of_key(key), key);
-        if let Some(addr) = found {
+        if let Some((addr, _)) = found {
             self.drop_record(addr);
         }
         found.is_some()

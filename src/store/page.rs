@@ -81,7 +81,7 @@ pub(super) fn skew(arena: &Arena, addr: Addr) -> usize {
     header_end.wrapping_neg() % SLACK / UNIT * UNIT
 }
 
-#[inline(always)]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
 pub(super) fn word(bytes: &[u8], at: usize) -> u32 {
     match bytes.get(at..at + 4) {
         Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
@@ -89,6 +89,7 @@ pub(super) fn word(bytes: &[u8], at: usize) -> u32 {
     }
 }
 
+#[cfg_attr(target_arch = "wasm32", inline(never))]
 pub(super) fn put_word(bytes: &mut [u8], at: usize, value: u32) {
     if let Some(place) = bytes.get_mut(at..at + 4) {
         place.copy_from_slice(&value.to_le_bytes());

@@ -30,12 +30,17 @@ impl Store {
             if split && page.depth == self.index.depth && !self.index.deepen() {
                 return Err(Refused::NoMemory);
             }
+            let mut entries = Vec::new();
             // Of a split: the half that goes on with a 0, and the one with a 1.
             let (buckets, high) = match (full, split) {
                 (false, _) => (page.buckets, page.buckets),
                 (true, false) => (page.buckets + base / 4, page.buckets + base / 4),
                 _ => {
-                    let ones = self.ones(&page);
+                    if !self.list(&page, &mut entries) {
+                        return Err(Refused::NoMemory);
+                    }
+                    let bit = 63 - page.depth;
+                    let ones = entries.iter().filter(|&&addr| self.hash_of(addr) >> bit & 1 == 1).count();
                     (self.buckets_for(page.used - ones), self.buckets_for(ones))
                 }
             };
@@ -52,7 +57,7 @@ impl Store {
             // Making room may have moved the old page, or evicted so much that it is another by now.
             let Some(page) = self.index.page(&self.arena, hash) else { return Err(Refused::NoMemory) };
             let as_planned = if full { page.used >= page.buckets * FULL } else { page.buckets == buckets };
-            let mut entries = Vec::new();
+            entries.clear();
             let listed = self.list(&page, &mut entries);
             if !as_planned || !listed {
                 self.arena.free(new.addr, new.len());
@@ -71,12 +76,6 @@ impl Store {
             }
             self.place(&entries);
         }
-    }
-
-    /// How many of a page's entries go on with a 1 in their hash.
-    fn ones(&self, page: &Page) -> usize {
-        let bit = 63 - page.depth;
-        self.index.entries(&self.arena, page).filter(|&addr| self.hash_of(addr) >> bit & 1 == 1).count()
     }
 
     /// Buckets for that many entries and an eighth more, in quarters of the base.

@@ -40,7 +40,7 @@ const TOUCHED: u8 = 0x80;
 const NEVER: u64 = (1 << 48) - 1;
 
 /// Where the parts of an entry lie.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     expires: bool,
     key_at: usize,
@@ -63,12 +63,6 @@ impl Shape {
             _ => return None,
         };
         Some(Shape::new(a, key_len, value_len, at))
-    }
-
-    /// Of any entry, inlined for the short.
-    #[inline(always)]
-    pub(super) fn read_quick(bytes: &[u8]) -> Shape {
-        Shape::read_short(bytes).unwrap_or_else(|| Shape::read(bytes))
     }
 
     /// Of any entry.

@@ -33,7 +33,7 @@ impl Store {
                         entries.insert(at);
                         let key = shape.key(bytes);
                         assert_eq!(
-                            self.locate(self.hash(key), key),
+                            self.locate(self.hash(key), key).map(|(addr, _)| addr),
                             Some(at),
                             "the index finds what is there"
                         );

@@ -98,7 +98,7 @@ pub extern "C" fn churn(steps: u32, least_octave: u64, octaves: u64, keys: u64) 
     })
 }
 
-/// Hits on keys `0..keys` in a random order.
+/// Hits on keys `0..keys` in a random order, in the two steps that a group takes.
 #[unsafe(no_mangle)]
 pub extern "C" fn hits(steps: u32, keys: u64) -> u32 {
     let mut bytes = [0; 29];
@@ -106,7 +106,7 @@ pub extern "C" fn hits(steps: u32, keys: u64) -> u32 {
         (0..steps)
             .filter(|_| {
                 key(roll() % keys, &mut bytes);
-                store.get(&bytes).is_some()
+                store.find(&bytes).is_some_and(|(spot, _)| !store.at(spot).value.is_empty())
             })
             .count() as u32
     })

@@ -122,7 +122,7 @@ fn a_peer_that_fails_half_of_the_time_is_passed_over_as_well() {
         let told = if at % 2 == 0 { Told::PeerFailed } else { from_owner(b"630", 0) };
         node.ask_owner(told)
     });
-    assert_eq!(asked.count(), 32, "a whole history");
+    assert_eq!(asked.count(), 33, "a whole history, and a failure");
 }
 
 #[test]

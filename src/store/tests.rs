@@ -72,7 +72,7 @@ fn random_life(seed: u64, policy: Policy) {
     let mut model = Model::default();
     let keys = 1 + dice.roll(4000);
     let mut most = 64;
-    let steps = if cfg!(miri) { 400 } else { 6000 };
+    let steps = if cfg!(miri) { 250 } else { 6000 };
     for step in 0..steps {
         if step % 500 == 0 {
             most = 1 << dice.roll(if cfg!(miri) { 9 } else { 16 });

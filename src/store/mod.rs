@@ -157,8 +157,8 @@ impl Store {
         let segment_len =
             (max_bytes / 8).min(512 << 10).max(max_entry_bytes + widest).min(max_bytes - outside);
         // A large budget has segments just below a power of two: an address wastes nothing, and a cell has more bits for its tag.
-        let segments = match segment_len.next_power_of_two() {
-            rounded if rounded <= max_bytes / 128 => (max_bytes - outside).div_ceil(rounded),
+        let segments = match segment_len.checked_next_power_of_two() {
+            Some(rounded) if rounded <= max_bytes / 128 => (max_bytes - outside).div_ceil(rounded),
             _ => (max_bytes - outside) / segment_len,
         };
         // What the division leaves over goes to the segments.

@@ -1,0 +1,27 @@
+// What OpenTelemetry's own SDK collects of a pool, as the example prints it.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { createPool, killAll, Project, TIMEOUT } from "./support.mjs";
+
+after(killAll);
+
+test("opentelemetry: its README's commands print every counter of the pool, with its value and as the right kind", TIMEOUT, async () => {
+  const project = new Project("opentelemetry");
+  const [install, start, ...more] = project.commands;
+  assert.deepEqual(more, []);
+  await project.run(install);
+  const printed = (await project.run(start)).matchAll(/name: 'geecache\.(\w+)',\s+type: '(\w+)'[^]*?attributes: (\{.*\}),[^]*?value: (\d+)/g);
+  const metrics = new Map([...printed].map(([, name, type, attributes, value]) => [name, { type, attributes, value: Number(value) }]));
+
+  const pool = createPool();
+  pool.group("users", { maxBytes: 1024 * 1024, load: () => undefined });
+  const { groups, ...own } = pool.stats();
+  assert.deepEqual([...metrics.keys()].sort(), Object.keys({ ...own, ...groups.users }).sort());
+
+  const counter = (/** @type {number} */ value) => ({ type: "OBSERVABLE_COUNTER", attributes: "{ 'geecache.group': 'users' }", value });
+  assert.deepEqual(metrics.get("requests"), counter(10));
+  assert.deepEqual(metrics.get("loads"), counter(3));
+  assert.deepEqual(metrics.get("hits"), counter(7));
+  assert.deepEqual(metrics.get("entries"), { ...counter(3), type: "OBSERVABLE_GAUGE" });
+  assert.deepEqual(metrics.get("traps"), { ...counter(0), attributes: "{}" });
+});

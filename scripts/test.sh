@@ -66,14 +66,14 @@ node_tests() {
   count "$1" $?
 }
 
-[ $# -gt 0 ] || set -- lint native wasm package js workerd interop
+[ $# -gt 0 ] || set -- lint native wasm package js workerd interop examples
 for stage; do
   case $stage in
     package) check package in_wasm node scripts/package.mjs ;;
     lint | native | wasm) "$stage" ;;
     # A build that can be made to trap, for the tests of what that costs.
     js) check package-faults in_wasm node scripts/package.mjs --features faults --out .cache/pkg-faults; node_tests js ;;
-    workerd | packaging | interop | browser) node_tests "$stage" ;;
+    workerd | examples | packaging | interop | browser) node_tests "$stage" ;;
     *) die "no such test stage: $stage" ;;
   esac
 done

@@ -1,0 +1,54 @@
+// The command that copies an example: what it makes, and what it refuses.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Project, root, scratch } from "./support.mjs";
+
+const EXAMPLES = readdirSync(join(root, "examples"), { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name !== "replay").map(({ name }) => name);
+const create = (/** @type {string[]} */ ...args) => spawnSync(process.execPath, [join(root, "examples/create.mjs"), ...args], { encoding: "utf8" });
+const dependency = (/** @type {string} */ folder) => JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).dependencies["geecache-edge"];
+
+test("every example is copied with the package beside it, and README.md names it", () => {
+  assert.ok(EXAMPLES.length >= 6);
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  for (const example of EXAMPLES) {
+    const project = new Project(example, `copy-${example}`);
+    const [, tarball] = /^file:(.*\.tgz)$/.exec(dependency(project.folder)) ?? [];
+    assert.ok(tarball && readdirSync(project.folder).includes(tarball), example);
+    assert.ok(project.commands.length > 0);
+    assert.ok(readme.includes(`(examples/${example})`), `README.md names ${example}`);
+  }
+});
+
+test("--published leaves the dependency as it is, on the version that this clone builds", () => {
+  const { version } = JSON.parse(readFileSync(join(root, "pkg/package.json"), "utf8"));
+  for (const example of EXAMPLES) {
+    const folder = join(scratch, `published-${example}`);
+    const { status, stderr } = create(example, folder, "--published");
+    assert.equal(status, 0, stderr);
+    assert.equal(dependency(folder), `^${version}`);
+    assert.ok(!readdirSync(folder).some((name) => name.endsWith(".tgz")));
+  }
+});
+
+test("it says what is wrong, and overwrites nothing", () => {
+  const full = join(scratch, "full");
+  mkdirSync(full);
+  writeFileSync(join(full, "file"), "");
+  const wrong = [
+    { args: [], message: /Usage/ },
+    { args: ["bun"], message: /Usage/ },
+    { args: ["no-such", join(scratch, "none")], message: /no example no-such: take one of bun, / },
+    { args: ["bun", full], message: /is not empty/ },
+    { args: ["bun", join(scratch, "none"), "--odd"], message: /--odd/ },
+  ];
+  for (const { args, message } of wrong) {
+    const { status, stderr } = create(...args);
+    assert.equal(status, 1);
+    assert.match(stderr, message);
+  }
+  assert.deepEqual(readdirSync(full), ["file"]);
+  assert.ok(!readdirSync(scratch).includes("none"));
+});

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { doneWithout, freshUsers, keptHot, loadedOnce, noSuchUser, Users } from "./cluster.mjs";
-import { eventually, freePorts, killAll, missing, Project, TIMEOUT } from "./support.mjs";
+import { eventually, freePorts, killAll, missing, nodeTooOld, Project, TIMEOUT } from "./support.mjs";
 
 const linux = process.platform === "linux" ? "-glibc" : "";
 const arch = process.arch === "arm64" ? "aarch64" : process.arch;
 const CLUSTERS = [
-  { example: "node-hono", skip: false },
+  { example: "node-hono", skip: nodeTooOld },
   { example: "deno", skip: missing("deno", `@deno/${process.platform}-${process.arch}${linux}/deno`) },
   { example: "bun", skip: missing("bun", `@oven/bun-${process.platform}-${arch}/bin/bun`) },
 ];

@@ -1,11 +1,11 @@
 // What OpenTelemetry's own SDK collects of a pool, as the example prints it.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { createPool, killAll, Project, TIMEOUT } from "./support.mjs";
+import { createPool, killAll, nodeTooOld, Project, TIMEOUT } from "./support.mjs";
 
 after(killAll);
 
-test("opentelemetry: its README's commands print every counter of the pool, with its value and as the right kind", TIMEOUT, async () => {
+test("opentelemetry: its README's commands print every counter of the pool, with its value and as the right kind", { ...TIMEOUT, skip: nodeTooOld }, async () => {
   const project = new Project("opentelemetry");
   const [install, start, ...more] = project.commands;
   assert.deepEqual(more, []);

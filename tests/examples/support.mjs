@@ -153,6 +153,10 @@ export function missing(name, path) {
   }
 }
 
+const [major, minor] = process.versions.node.split(".").map(Number);
+/** Why the examples that want a newer Node than this one are skipped: wrangler does, and so does TypeScript without a build. */
+export const nodeTooOld = major > 22 || (major === 22 && minor >= 18) ? false : `this is Node ${process.versions.node}, and the example wants 22.18`;
+
 /** Asks until the answer is truthy; fails after a while. @template T @param {string} what @param {() => T | Promise<T>} ask @returns {Promise<T>} */
 export async function eventually(what, ask) {
   const giveUp = Date.now() + PATIENCE_MS;

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { doneWithout, freshUsers, keptHot, loadedOnce, noSuchUser, Users } from "./cluster.mjs";
-import { killAll, localVars, Project, readyAt, TIMEOUT } from "./support.mjs";
+import { killAll, localVars, nodeTooOld, Project, readyAt, TIMEOUT } from "./support.mjs";
 
 const SHARDS = Array.from({ length: 8 }, (_, i) => `shard-${i}`);
 
@@ -36,7 +36,7 @@ after(async () => {
   users.stop();
 });
 
-test("workers-durable-objects: its README's commands start one, whose keys are loaded once and kept hot", TIMEOUT, async () => {
+test("workers-durable-objects: its README's commands start one, whose keys are loaded once and kept hot", { ...TIMEOUT, skip: nodeTooOld }, async () => {
   project = new Project("workers-durable-objects");
   const [install, start, dryRun, ...more] = project.commands;
   assert.deepEqual(more, []);
@@ -60,7 +60,7 @@ test("workers-durable-objects: its README's commands start one, whose keys are l
   assert.equal((await fetch(`${urls[0]}/_geecache/users/${ids[0]}`)).status, 404, "no URL leads to the peers' path");
 });
 
-test("workers-durable-objects: an object that breaks off is done without", TIMEOUT, async () => {
+test("workers-durable-objects: an object that breaks off is done without", { ...TIMEOUT, skip: nodeTooOld }, async () => {
   writeFileSync(join(project.folder, "src/breakable.ts"), BREAKABLE);
   await project.run("npx tsc");
   await killAll();

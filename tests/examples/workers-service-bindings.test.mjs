@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { doneWithout, freshUsers, keptHot, loadedOnce, noSuchUser, Users } from "./cluster.mjs";
-import { killAll, localVars, Project, readyAt, TIMEOUT } from "./support.mjs";
+import { killAll, localVars, nodeTooOld, Project, readyAt, TIMEOUT } from "./support.mjs";
 
 const PEERS = ["ONE", "TWO", "THREE"];
 
@@ -13,7 +13,7 @@ after(async () => {
   users.stop();
 });
 
-test("workers-service-bindings: its README's commands make a cluster that loads once, keeps hot copies and does without a peer", TIMEOUT, async () => {
+test("workers-service-bindings: its README's commands make a cluster that loads once, keeps hot copies and does without a peer", { ...TIMEOUT, skip: nodeTooOld }, async () => {
   const project = new Project("workers-service-bindings");
   const [install, ...starts] = project.commands;
   assert.equal(starts.length, 3);

@@ -32,8 +32,9 @@ const env = {
   ...{ DENO_DIR: join(scratch, ".deno"), DENO_NO_UPDATE_CHECK: "1", BUN_INSTALL_CACHE_DIR: join(scratch, ".bun") },
 };
 
-// Its input ends when we do, whatever ended us, and then it ends what is still running and removes the folder.
-const guard = spawn("sh", ["-c", 'ids=; while read -r line; do ids=$line; done; [ -z "$ids" ] || kill -9 -- $ids; rm -rf -- "$1"', "guard", scratch], {
+// Its input ends when we do, whatever ended us, and then it ends what is still running and removes the folder. (`kill -9 -- -ID` is no
+// command that every sh knows.)
+const guard = spawn("sh", ["-c", 'ids=; while read -r line; do ids=$line; done; [ -z "$ids" ] || kill -s KILL -- $ids; rm -rf -- "$1"', "guard", scratch], {
   detached: true,
   stdio: ["pipe", "ignore", "ignore"],
 });

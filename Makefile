@@ -1,6 +1,6 @@
 # The commands of geecache-edge; `make` alone lists them. What they do stands in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help demo test package setup lint test-native test-wasm test-js test-workerd test-interop simulate bench fuzz miri clean
+.PHONY: help demo test package setup lint test-native test-wasm test-js test-workerd test-interop test-examples simulate bench fuzz miri clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-workerd: package ## the package's tests in real workerd
 
 test-interop: package ## the package beside real Go peers, where Go is
 	@scripts/test.sh interop
+
+test-examples: package ## the examples, each made and run as its README says
+	@scripts/test.sh examples
 
 simulate: ## the simulator over SEEDS (5,000) seeds from START (0) on; SEED=n TRACE=1: one of them, step by step
 	@cargo test --quiet --release --test simulation every_invariant_holds -- --nocapture

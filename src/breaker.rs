@@ -113,6 +113,11 @@ impl Breakers {
         }
     }
 
+    /// How many peers are passed over now.
+    pub fn open(&self) -> usize {
+        self.troubled.iter().filter(|known| known.open.is_some()).count()
+    }
+
     /// Forgets the peers that left.
     pub fn retain(&mut self, stays: impl Fn(&Arc<str>) -> bool) {
         self.troubled.retain(|known| stays(&known.peer));

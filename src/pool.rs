@@ -45,6 +45,11 @@ impl Peers {
         self.ring.owner(key)
     }
 
+    /// How many peers are known to be down, and passed over.
+    pub fn down(&self) -> usize {
+        self.breakers.open()
+    }
+
     /// Another list of peers, from the next look-up on. What is in flight goes on down the ladder by the new one; nobody
     /// waits for a peer that left for longer than a beat. `ERR_OPTION` for a list that cannot be a ring.
     pub fn set_peers(&mut self, peers: &[String]) -> Result<(), Error> {

@@ -252,7 +252,11 @@ impl Core {
     pub fn stats(&mut self, group: u32) -> usize {
         let counted = self.pool.group(GroupId(group)).map(Group::stats).unwrap_or_default();
         let tally = self.pool.tally();
-        let counts = counted.counts().chain([tally.unauthorized(), tally.other_rings()]);
+        let counts = counted.counts().chain([
+            tally.unauthorized(),
+            tally.other_rings(),
+            self.pool.peers().down() as u64,
+        ]);
         let mut written = 0;
         for (slot, count) in self.scratch.key.as_chunks_mut().0.iter_mut().zip(counts) {
             *slot = (count as f64).to_le_bytes();

@@ -3,6 +3,7 @@ import { bytes as asTheyAre, type Codec } from "./codec.js";
 import { ask, type Asked } from "./ask.js";
 import { ambientContext, ASK, type Core, HIT, JOIN, LOAD_FAILED, NO_SUCH_KEY, PEER_FAILED, STALE, UNFIT, VALUE } from "./wasm.js";
 import { GeecacheError } from "./errors.js";
+import type { Teller } from "./events.js";
 import { asError, type Came, Flights, type Outcome } from "./flight.js";
 import { GROUP_KINDS, type GroupOptions, listed, type Reach, type Scope } from "./options.js";
 import { named, POOL_COUNTERS, type Stats } from "./stats.js";
@@ -43,6 +44,7 @@ export class Group<T = Uint8Array, Env = unknown> {
   readonly #id: number;
   readonly #flights: Flights;
   readonly #connect: Connect;
+  readonly #teller: Teller | undefined;
   readonly #load: GroupOptions<T, Env>["load"];
   readonly #codec: Codec<T>;
   readonly #deadlineMs: number;
@@ -51,7 +53,7 @@ export class Group<T = Uint8Array, Env = unknown> {
   readonly name: string;
 
   /** @internal Use `pool.group`. */
-  constructor(core: Core, connect: Connect, name: string, options: GroupOptions<T, Env>) {
+  constructor(core: Core, connect: Connect, name: string, options: GroupOptions<T, Env>, teller?: Teller) {
     if (options === null || typeof options !== "object") throw new GeecacheError("ERR_OPTION", "the group's options must be an object with maxBytes and load");
     const { load, codec, ...plain } = options;
     if (typeof load !== "function") throw new GeecacheError("ERR_OPTION", "the option load must be a function: it loads what no peer has");
@@ -64,6 +66,7 @@ export class Group<T = Uint8Array, Env = unknown> {
     this.#core = core;
     this.#flights = new Flights(core, this.#id);
     this.#connect = connect;
+    this.#teller = teller;
     this.#load = load;
     this.#codec = codec ?? (asTheyAre as unknown as Codec<T>);
     this.#deadlineMs = options.deadlineMs ?? 10_000;
@@ -149,6 +152,7 @@ export class Group<T = Uint8Array, Env = unknown> {
         continue;
       }
       const { flight, freshMs } = core;
+      if (!again) this.#teller?.tell({ type: step === HIT ? "hit" : step === STALE ? "stale" : "miss", group: this.name, key, fromPeer });
       // 1. A fresh copy.
       if (step === HIT) return { kind: "value", bytes: core.value(), freshMs, source: "memory" };
       // 2. A stale copy; whoever is told to, renews it behind.
@@ -178,12 +182,24 @@ export class Group<T = Uint8Array, Env = unknown> {
   #lead(flight: NonNullable<Core["flight"]>, task: number, key: string, scope: Scope<Env>): Promise<Outcome | undefined> {
     // The core says the same of a load, but one whose instance has failed says nothing any more.
     const endsAt = Date.now() + this.#deadlineMs;
-    const carryOut = (task: number) => (task === ASK ? this.#ask(key, this.#core.withinMs, scope) : this.#loadHere(key, endsAt - Date.now(), scope));
-    return this.#flights.lead(flight, task, scope.ctx ?? ambientContext, carryOut, () => this.#late(key));
+    const [group, teller] = [this.name, this.#teller];
+    let peer = "";
+    const carryOut = async (task: number): Promise<Came> => {
+      const began = Date.now();
+      if (task === ASK) peer = this.#core.call((wasm) => wasm.peer()) ?? "";
+      else if (peer !== "") teller?.tell({ type: "fallback", group, key });
+      const came = await (task === ASK ? this.#ask(peer, key, this.#core.withinMs, scope) : this.#loadHere(key, endsAt - began, scope));
+      const ms = Date.now() - began;
+      if (task === ASK) teller?.tell({ type: "peer", group, key, peer, outcome: came.kind, ms });
+      else teller?.tell({ type: "load", group, key, outcome: came.kind as Outcome["kind"], ms });
+      return came;
+    };
+    const outcome = this.#flights.lead(flight, task, scope.ctx ?? ambientContext, carryOut, () => this.#late(key));
+    if (teller) void outcome.then(() => teller.look(this.#id, group, peer));
+    return outcome;
   }
 
-  async #ask(key: string, withinMs: number, scope: Scope<Env>): Promise<Came> {
-    const peer = this.#core.call((wasm) => wasm.peer()) ?? "";
+  async #ask(peer: string, key: string, withinMs: number, scope: Scope<Env>): Promise<Came> {
     const failed = (kind: "peer failed" | "unfit", why: string, cause?: unknown): Came => ({
       kind,
       why: new GeecacheError("ERR_PEER", `asking the peer ${peer} for ${shown(key)} failed: ${why}`, cause),

@@ -1,6 +1,7 @@
 /** Options and what a call is given. */
 import type { Codec } from "./codec.js";
 import { GeecacheError } from "./errors.js";
+import type { CacheEvent } from "./events.js";
 
 /** Anything with `fetch`: a service binding, a Durable Object's stub, the global scope. */
 export interface Fetcher {
@@ -32,7 +33,7 @@ export interface Scope<Env = unknown> {
 /** Options of `createPool`. */
 export interface PoolOptions<Env = unknown> {
   /** This node's own name among the peers. Default: none, a node that owns nothing. */
-  self?: string;
+  self?: string | undefined;
   /**
    * The peers' names, this node's among them, in the same order everywhere. Names count byte for byte: a trailing "/"
    * makes another peer. A name is the peer's URL, unless `connect` is given. Default: none, a cache of one node.
@@ -65,6 +66,8 @@ export interface PoolOptions<Env = unknown> {
    * may be 30 s apart. Default: none: **whoever reaches `basePath` can read every key and make `load` run.**
    */
   secret?: string | readonly string[] | ((env: Env) => string | readonly string[]);
+  /** Told of what happens, as it happens: hits, misses, peers, loads, evictions. What it throws is dropped. Default: nobody. */
+  onEvent?: (event: CacheEvent) => void;
   /** How to reach a peer, called for each question. Default: the global `fetch` on the peer's URL. */
   connect?: (peer: string, env: Env) => Fetcher;
 }

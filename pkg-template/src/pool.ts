@@ -1,6 +1,7 @@
 /** A pool: this node among its peers, and its groups. A value: two in one isolate do not know of each other. */
 import { Core, type Head, REPLY_BROKEN, REPLY_LOAD_FAILED, REPLY_NO_SUCH_KEY, REPLY_UNFIT, REPLY_VALUE } from "./wasm.js";
 import { GeecacheError } from "./errors.js";
+import { Teller } from "./events.js";
 import { asError } from "./flight.js";
 import { type Connect, Group, randomSeed } from "./group.js";
 import { type Context, type Fetcher, type GroupOptions, listed, POOL_KINDS, type PoolOptions } from "./options.js";
@@ -28,14 +29,16 @@ export class Pool<Env = unknown> {
   readonly #scheme: string;
   readonly #peerTimeoutMs: number | undefined;
   readonly #groups: Group<any, Env>[] = [];
+  readonly #teller: Teller | undefined;
   /** The most that is read of a change's body. */
   #changeBytes = 0;
 
   /** @internal Use `createPool`. */
   constructor(options: PoolOptions<Env>) {
     if (options === null || typeof options !== "object") throw new GeecacheError("ERR_OPTION", "the pool's options must be an object");
-    const { connect, secret, peerTimeoutMs, peers, ...plain } = options;
+    const { connect, secret, peerTimeoutMs, peers, onEvent, ...plain } = options;
     if (connect !== undefined && typeof connect !== "function") throw new GeecacheError("ERR_OPTION", "the option connect must be a function");
+    if (onEvent !== undefined && typeof onEvent !== "function") throw new GeecacheError("ERR_OPTION", "the option onEvent must be a function");
     this.#connect = connect;
     this.#secret = secret;
     this.#self = options.self;
@@ -44,6 +47,7 @@ export class Pool<Env = unknown> {
     const wire = options.wire ?? "geecache";
     this.#basePath = options.basePath ?? (wire.startsWith("geecache") ? "/_geecache/" : "/_groupcache/");
     this.#scheme = wire === "groupcache-v3" ? "http://" : "";
+    if (onEvent) this.#teller = new Teller(this.#core, onEvent);
     this.#refuseUnreachable(peers ?? []);
     // Read once here, so that a secret that is none is refused now and not by the first question.
     if (typeof secret !== "function") this.#core.call((wasm) => wasm.question("", "", undefined, 0, secret));
@@ -57,7 +61,7 @@ export class Pool<Env = unknown> {
   group<T = Uint8Array>(name: string, options: GroupOptions<T, Env>): Group<T, Env> {
     const timeout = this.#peerTimeoutMs === undefined ? {} : { peerTimeoutMs: this.#peerTimeoutMs };
     const given = typeof options === "object" && options !== null ? { ...timeout, ...options } : options;
-    const group = new Group<T, Env>(this.#core, (peer, env) => this.#reach(peer, env as Env), name, given);
+    const group = new Group<T, Env>(this.#core, (peer, env) => this.#reach(peer, env as Env), name, given, this.#teller);
     this.#groups.push(group);
     this.#changeBytes = Math.max(this.#changeBytes, (options.maxEntryBytes ?? DEFAULT_MAX_ENTRY_BYTES) + CHANGE_BYTES);
     return group;
@@ -69,8 +73,8 @@ export class Pool<Env = unknown> {
   }
 
   /**
-   * Another list of peers, from the next look-up on. What is in flight ends as it began. `ERR_OPTION` for a list that
-   * cannot be a ring; the old one stays then.
+   * Another list of peers, from the next look-up on. What is in flight goes on by the new one, and nobody waits for a
+   * peer that left. `ERR_OPTION` for a list that cannot be a ring; the old one stays then.
    */
   setPeers(peers: readonly string[]): void {
     this.#refuseUnreachable(peers);
@@ -99,7 +103,7 @@ export class Pool<Env = unknown> {
     try {
       const found = await this.#groups[id]!.answerPeer(key, { env: env as Env, ...(ctx && { ctx }) });
       if (found.kind === "absent") return reply(REPLY_NO_SUCH_KEY);
-      return this.#core.hand(id, [found.bytes]) ? reply(REPLY_VALUE, found.freshMs) : reply(REPLY_UNFIT);
+      return this.#core.hand(id, [found.bytes]) ? reply(REPLY_VALUE, found.freshMs, found.source) : reply(REPLY_UNFIT);
     } catch (thrown) {
       const { code, message } = asError(thrown);
       // A trap is this node's fault and not the loader's: the asker goes on down its ladder.

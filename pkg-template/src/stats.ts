@@ -54,6 +54,8 @@ export interface PoolStats {
   unauthorized: number;
   /** Questions and answers from peers whose list of peers is another than ours. */
   otherRings: number;
+  /** Peers now known to be down, and passed over. */
+  peersDown: number;
   /** Every group's counters, by name. */
   groups: Record<string, Stats>;
 }
@@ -62,10 +64,10 @@ export interface PoolStats {
 const COUNTERS = [
   ...["requests", "peerRequests", "hits", "staleHits", "joins", "peerHits", "peerFailures", "passedOver", "loads", "fallbacks", "absent", "errors"],
   ...["timeouts", "lostFlights", "refused", "overtaken", "evictions", "entries", "usedBytes", "maxBytes", "flights"],
-  ...["unauthorized", "otherRings"],
+  ...["unauthorized", "otherRings", "peersDown"],
 ];
 /** How many of them are the pool's. */
-export const POOL_COUNTERS = 2;
+export const POOL_COUNTERS = 3;
 
 /** @internal Some of the core's counters, by name. */
 export function named(counts: number[], from: number, to?: number): Record<string, number> {

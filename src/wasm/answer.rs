@@ -9,7 +9,7 @@ use crate::group::Group;
 use crate::options::check_key;
 use crate::pool::GroupId;
 use crate::time::Millis;
-use crate::wire::{Answer, Asked, Question, Reply, SetRequest};
+use crate::wire::{Answer, Asked, CACHE_STATUS_HEADER, Question, Reply, SetRequest, cache_status};
 
 const REPLY_VALUE: u32 = 0;
 const REPLY_NO_SUCH_KEY: u32 = 1;
@@ -60,7 +60,8 @@ impl Core {
     }
 
     /// The answer to such a request for the key in the scratch area: `REPLY_VALUE` with the reserved value, fresh for
-    /// so many ms more (below 0: for ever), or another `REPLY_`, with the code and the message of a failure. Its head,
+    /// so many ms more (below 0: for ever), or another `REPLY_`, with the code and the message of a failure; with a value,
+    /// the code is where it came from. Its head,
     /// as above.
     #[expect(
         clippy::too_many_arguments,
@@ -81,8 +82,10 @@ impl Core {
     ) -> Result<Array, JsValue> {
         let exchange = self.pool.exchange(options::secrets(secrets)?);
         let value = std::mem::take(&mut self.inbox);
+        let fresh_ms = (fresh_ms >= 0.0).then_some(fresh_ms as u64);
+        let is_value = reply == REPLY_VALUE;
         let reply = match reply {
-            REPLY_VALUE => Reply::Value { value, fresh_ms: (fresh_ms >= 0.0).then_some(fresh_ms as u64) },
+            REPLY_VALUE => Reply::Value { value, fresh_ms },
             REPLY_NO_SUCH_KEY => Reply::NoSuchKey,
             REPLY_UNFIT => Reply::Unfit,
             REPLY_LOAD_FAILED => {
@@ -99,7 +102,10 @@ impl Core {
             },
             seal: seal.zip(usize::try_from(signer).ok()),
         };
-        let answer = exchange.answer(&asked, reply, now as Millis);
+        let mut answer = exchange.answer(&asked, reply, now as Millis);
+        if is_value {
+            answer.headers.push((CACHE_STATUS_HEADER, cache_status(code, fresh_ms).into()));
+        }
         Ok(self.send(answer))
     }
 }

@@ -4,6 +4,7 @@
 //! signatures, digests, the ring's fingerprint. Neither knows sockets, so the same code runs behind `fetch`, in a
 //! Worker's handler and in a simulator. What Go's peers do not know travels in headers that they ignore.
 
+mod cache_status;
 mod escape;
 mod exchange;
 mod geecache;
@@ -15,6 +16,7 @@ mod json;
 mod protobuf;
 mod seal;
 
+pub use cache_status::{CACHE_STATUS_HEADER, cache_status};
 pub use escape::{escape, unescape};
 pub use exchange::{Asked, Asking, CLOCK_SKEW_MS, Exchange, Tally};
 pub use geecache::Geecache;

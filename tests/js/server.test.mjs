@@ -30,7 +30,7 @@ test("a value: 200, raw bytes, never stored in between", async () => {
   const answer = await ask("/_geecache/g/k");
   assert.equal(answer.status, 200);
   const { "geecache-seal": seal, ...headers } = headersOf(answer);
-  assert.deepEqual(headers, Object.fromEntries([NO_STORE, ["content-type", "application/octet-stream"]]));
+  assert.deepEqual(headers, Object.fromEntries([NO_STORE, ["cache-status", "geecache-edge; fwd=miss"], ["content-type", "application/octet-stream"]]));
   assert.match(seal, /^[0-9a-f]{16}$/, "ring and digest");
   assert.deepEqual(new Uint8Array(await answer.arrayBuffer()), bytes("k"));
 });
@@ -82,7 +82,9 @@ test("HEAD answers as GET does, without the body", async () => {
   for (const path of ["/_geecache/g/k", "/_geecache/g/gone", "/_geecache/g/broken", "/_geecache/nobody/k", "/_geecache/g/%zz"]) {
     const [get, head] = [await ask(path), await ask(path, { method: "HEAD" })];
     assert.equal(head.status, get.status, path);
-    assert.deepEqual(headersOf(head), headersOf(get), path);
+    const { "cache-status": said, ...headers } = headersOf(head);
+    const { "cache-status": was, ...same } = headersOf(get);
+    assert.deepEqual([headers, said], [same, was && "geecache-edge; hit"], path);
     assert.equal((await head.arrayBuffer()).byteLength, 0);
   }
 });

@@ -94,16 +94,18 @@ fn answers_are_heads_and_bodies() {
         let head = shell.core.answer(0, bytes, None, -1, NOW, none, reply, fresh_ms, code, said.to_owned());
         let head = json(&head.expect("no secret is no option"));
         // What it says of our ring and sums up has tests of its own.
-        let (head, seal) = head.split_once(r#",["geecache-seal",""#).expect("a seal");
-        assert_eq!(seal.len(), 16 + 4, "{seal}");
+        let (head, behind) = head.split_once(r#",["geecache-seal",""#).expect("a seal");
+        let (seal, status) = behind.split_once('"').expect("its end");
+        assert_eq!(seal.len(), 16, "{seal}");
+        assert_eq!(status.contains(r#"["cache-status","geecache-edge; hit"#), reply == 0, "{status}");
         (format!("{head}]]"), body(&shell))
     };
     let bytes = r#"["cache-control","no-store"],["content-type","application/octet-stream"]"#;
     let value = |headers: &str| (format!("[200,[{bytes}{headers}]]"), "630".to_owned());
-    assert_eq!(answer(0, -1.0, "", ""), value(""));
-    assert_eq!(answer(0, 0.0, "", ""), value(r#",["geecache-fresh-ms","0"]"#));
-    assert_eq!(answer(0, 1500.9, "", ""), value(r#",["geecache-fresh-ms","1500"]"#));
-    assert_eq!(answer(0, f64::NAN, "", ""), value(""));
+    assert_eq!(answer(0, -1.0, "memory", ""), value(""));
+    assert_eq!(answer(0, 0.0, "memory", ""), value(r#",["geecache-fresh-ms","0"]"#));
+    assert_eq!(answer(0, 1500.9, "memory", ""), value(r#",["geecache-fresh-ms","1500"]"#));
+    assert_eq!(answer(0, f64::NAN, "memory", ""), value(""));
     let text = r#"["cache-control","no-store"],["content-type","text/plain; charset=utf-8"]"#;
     let failed = |status: u16, outcome: &str, said: &str| {
         (format!(r#"[{status},[{text},["geecache-outcome","{outcome}"]]]"#), said.to_owned())

@@ -1,0 +1,35 @@
+// What every runtime does with the package: a get, a get from a peer, and a fallback once that peer fails.
+import { createPool, text } from "geecache-edge";
+
+const NAMES = ["a", "b"];
+const DOWN = new Set();
+
+// Made here, at the module's top level, since a Worker forbids most things there and may not forbid this.
+const nodes = Object.fromEntries(NAMES.map((self) => {
+  const pool = createPool({ self, peers: NAMES, connect });
+  return [self, { pool, group: pool.group("g", { maxBytes: 65_536, codec: text(), load: () => self }) }];
+}));
+
+function connect(peer) {
+  return {
+    async fetch(url, init) {
+      if (DOWN.has(peer)) throw new TypeError("connection refused");
+      return nodes[peer].pool.handle(new Request(url, init));
+    },
+  };
+}
+
+/** Whose loader made each value, and from where it came. */
+export async function run() {
+  const { pool, group } = nodes.a;
+  const keys = Array.from({ length: 100 }, (_, i) => `key ${i}`);
+  const mine = keys.find((key) => pool.owner(key) === "a");
+  const [theirs, later] = keys.filter((key) => pool.owner(key) === "b");
+  const from = async (key) => {
+    const { value, source } = await group.getEntry(key);
+    return [value, source];
+  };
+  const answered = { get: await from(mine), again: await from(mine), peer: await from(theirs) };
+  DOWN.add("b");
+  return { ...answered, fallback: await from(later), fallbacks: group.stats().fallbacks, traps: pool.stats().traps };
+}

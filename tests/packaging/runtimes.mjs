@@ -47,8 +47,8 @@ export const missing = ({ name, program }) => (program ? false : `there is no ${
 export const versionOf = ({ program }) => execFileSync(program, ["--version"], { encoding: "utf8" }).split("\n")[0].trim();
 
 /** A project with a module that exports `run`, and the programs that each runtime wants around it. */
-export const projectOf = (module, files = {}) =>
-  project({ "module.mjs": textOf(`modules/${module}.mjs`), "prints.mjs": PRINTS, "worker.mjs": WORKER, ...files });
+export const projectOf = (module, files = {}, tools = []) =>
+  project({ "module.mjs": textOf(`modules/${module}.mjs`), "prints.mjs": PRINTS, "worker.mjs": WORKER, ...files }, tools);
 
 /** A Worker that answers with what `run` does. */
 export const WORKER = `import { run } from "./module.mjs";

@@ -1,0 +1,89 @@
+// Bundles as people make them: one .wasm in each or none where it is inlined, no trap, and they run where nothing is installed.
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import test from "node:test";
+import { build } from "esbuild";
+import { build as viteBuild } from "vite";
+import { answerOfWorkerd, bundleForWorkerd, missing, modulesFrom, NODES, projectOf, RUNTIMES } from "./runtimes.mjs";
+import { assertHarmless, filesIn, run, scratch, THREE, tool } from "./support.mjs";
+
+const workerd = RUNTIMES.find(({ name }) => name === "workerd");
+const [, node22] = NODES;
+const COMPATIBILITY = { compatibility_date: "2026-04-01" };
+const asWrangler = (options) => ({ "wrangler.json": JSON.stringify({ name: "three", main: "worker.mjs", ...COMPATIBILITY, ...options }) });
+
+/** That the bundle has `count` files of wasm, JavaScript without traps, and nothing of the package that it does not use. */
+async function assertBundle(folder, count) {
+  const files = filesIn(folder).filter((path) => !/(\.map|README\.md)$/.test(path));
+  assert.equal(files.filter((path) => path.endsWith(".wasm")).length, count, files.join(", "));
+  const scripts = files.filter((path) => /\.[cm]?js$/.test(path));
+  assert.ok(scripts.length > 0, files.join(", "));
+  for (const path of scripts) await assertHarmless(path, readFileSync(join(folder, path), "utf8"));
+  const inlined = scripts.filter((path) => readFileSync(join(folder, path), "utf8").includes(WASM_IN_BASE64));
+  assert.equal(inlined.length, count === 0 ? 1 : 0, "the wasm is there once");
+}
+/** How any wasm begins that lies in JavaScript: "\0asm", version 1. */
+const WASM_IN_BASE64 = "AGFzbQEAAAAB";
+
+/** A folder with the bundle alone: what it was made of is not there. */
+function alone(folder) {
+  const target = mkdtempSync(join(scratch, "alone-"));
+  cpSync(folder, target, { recursive: true });
+  return target;
+}
+
+test("esbuild with --conditions=workerd, run in workerd", { skip: missing(workerd) }, async () => {
+  const folder = alone(await bundleForWorkerd(projectOf("three")));
+  await assertBundle(join(folder, "modules"), 1);
+  assert.deepEqual(await answerOfWorkerd(folder), THREE);
+});
+
+for (const [what, options] of [["plain", {}], ["with nodejs_compat", { compatibility_flags: ["nodejs_compat"] }], ["minified", { minify: true }]]) {
+  test(`wrangler deploy, ${what}, run in workerd`, { skip: missing(workerd) }, async () => {
+    const folder = projectOf("three", asWrangler(options));
+    await wrangler(["deploy", "--dry-run", "--outdir", "dist"], folder);
+    await assertBundle(join(folder, "dist"), 1);
+    assert.deepEqual(await answerOfWorkerd(alone(await modulesFrom(join(folder, "dist"), "worker.js"))), THREE);
+  });
+}
+
+test("wrangler's dev server", { skip: missing(workerd) }, async () => {
+  const folder = projectOf("three", { ...asWrangler(), "dev.mjs": DEV }, ["wrangler"]);
+  const answered = await run(process.execPath, ["dev.mjs"], folder);
+  assert.deepEqual(JSON.parse(answered.trim().split("\n").at(-1)), THREE);
+});
+const DEV = `import { unstable_startWorker } from "wrangler";
+const dev = { server: { hostname: "127.0.0.1", port: 0 }, inspector: false, watch: false, logLevel: "error" };
+const worker = await unstable_startWorker({ config: "wrangler.json", dev });
+console.log("\\n" + (await (await worker.fetch("http://worker/")).text()));
+await worker.dispose();
+process.exit();
+`;
+
+const wrangler = (args, folder) => run(process.execPath, [tool("wrangler/bin/wrangler.js"), ...args], folder);
+
+test("esbuild for Node, run in Node", { skip: missing(node22) }, async () => {
+  for (const format of ["esm", "cjs"]) {
+    const folder = projectOf("three");
+    const outfile = join(folder, "dist/prints.mjs");
+    // CommonJS knows no await outside of functions.
+    const print = 'import { run } from "./module.mjs";\nrun().then((answer) => console.log(JSON.stringify(answer)));';
+    await build({ absWorkingDir: folder, stdin: { contents: print, resolveDir: folder }, outfile: outfile.replace("mjs", format === "cjs" ? "cjs" : "mjs"), bundle: true, platform: "node", format, logLevel: "silent" });
+    await assertBundle(join(folder, "dist"), 0);
+    assert.deepEqual(await node22.run(alone(join(folder, "dist")), format === "cjs" ? "prints.cjs" : "prints.mjs"), THREE);
+  }
+});
+
+test("esbuild for browsers", async () => {
+  const folder = projectOf("three");
+  await build({ absWorkingDir: folder, entryPoints: ["module.mjs"], outdir: "dist", bundle: true, platform: "browser", format: "esm", logLevel: "silent" });
+  await assertBundle(join(folder, "dist"), 0);
+});
+
+test("Vite for a server, everything bundled, run in Node", { skip: missing(node22) }, async () => {
+  const folder = projectOf("three");
+  await viteBuild({ root: folder, configFile: false, logLevel: "silent", ssr: { noExternal: true }, build: { ssr: "prints.mjs", outDir: "dist", target: "node22" } });
+  const [entry] = filesIn(join(folder, "dist")).filter((path) => basename(path).startsWith("prints"));
+  assert.deepEqual(await node22.run(alone(join(folder, "dist")), entry), THREE);
+});

@@ -55,11 +55,11 @@ export const WORKER = `import { run } from "./module.mjs";
 export default { fetch: async (request, env) => Response.json(await run(env)) };
 `;
 
-/** How workerd's documentation says to bundle: with the export condition, the wasm kept as a file. */
-export async function bundleForWorkerd(folder) {
+/** A bundle for workerd by plain esbuild: with the export condition, the wasm kept as a file. */
+export async function bundleForWorkerd(folder, more = {}) {
   await build({
     absWorkingDir: folder,
-    entryPoints: { worker: "worker.mjs" },
+    entryPoints: { worker: "worker.mjs", ...more },
     outdir: "dist/modules",
     bundle: true,
     format: "esm",
@@ -79,10 +79,10 @@ async function inWorkerd(folder) {
 export async function answerOfWorkerd(folder, bindings = {}) {
   const processes = new ProcessGroup(scratch);
   try {
-    const { ports } = await startWorkerd(processes, "workerd", { worker: { folder, port: 0, bindings } });
+    const { child, ports } = await startWorkerd(processes, "workerd", { worker: { folder, port: 0, bindings } });
     const answer = await fetch(`http://127.0.0.1:${ports.worker}/`);
     const text = await answer.text();
-    if (answer.status !== 200) throw new Error(`the Worker answered ${answer.status}: ${text}`);
+    if (answer.status !== 200) throw new Error(`the Worker answered ${answer.status}: ${text}\n${child.errors}`);
     return JSON.parse(text);
   } finally {
     await processes.stop();

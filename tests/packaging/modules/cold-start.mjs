@@ -1,0 +1,32 @@
+// Starts the package many times over in one request, from copies of it, and tells what one start costs.
+import wasm from "geecache-edge/core.wasm";
+
+/** The answer: the quietest round's mean, in ms, of importing, of the first pool, and of a bare instance. */
+export async function run({ COPIES, ROUNDS }) {
+  const rounds = [];
+  for (let round = 0; round < ROUNDS; round++) rounds.push(await starts(Array.from({ length: COPIES }, (_, i) => `./copy-${round * COPIES + i}.js`)));
+  const least = (name) => Math.min(...rounds.map((round) => round[name]));
+  return { owners: rounds.flatMap(({ owners }) => owners), importMs: least("importMs"), firstPoolMs: least("firstPoolMs"), instanceMs: least("instanceMs") };
+}
+
+/** Each path is a module of its own, so that importing it runs it anew. workerd's clock shows whole ms: many make a figure. */
+async function starts(paths) {
+  const times = [performance.now()];
+  const mean = () => (times.push(performance.now()), (times.at(-1) - times.at(-2)) / paths.length);
+  const copies = [];
+  for (const path of paths) copies.push(await import(path));
+  const importMs = mean();
+  const pools = copies.map(({ createPool }) => createPool({ self: "http://a.test" }));
+  const firstPoolMs = mean();
+  for (const _ of paths) new WebAssembly.Instance(wasm, stubs());
+  const instanceMs = mean();
+  pools.forEach((pool, i) => pool.setPeers([`http://${paths[i]}`]));
+  return { importMs, firstPoolMs, instanceMs, owners: pools.map((pool) => pool.owner("k")) };
+}
+
+/** Imports that do nothing: for the instance alone. */
+function stubs() {
+  const modules = {};
+  for (const { module, name } of WebAssembly.Module.imports(wasm)) (modules[module] ??= {})[name] = () => {};
+  return modules;
+}

@@ -1,6 +1,6 @@
 # The commands of geecache-edge; `make` alone lists them. What they do stands in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help demo test package setup lint test-native test-wasm test-js test-workerd test-interop test-examples simulate bench fuzz miri clean
+.PHONY: help demo test package setup lint test-native test-wasm test-js test-workerd test-packaging test-interop test-examples simulate bench fuzz miri clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test-js: package ## the package's tests in Node
 
 test-workerd: package ## the package's tests in real workerd
 	@scripts/test.sh workerd
+
+test-packaging: package ## the tarball in every runtime and bundler
+	@scripts/test.sh packaging
 
 test-interop: package ## the package beside real Go peers, where Go is
 	@scripts/test.sh interop

@@ -52,6 +52,13 @@ install_npm() {
   npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && cksum <package-lock.json >node_modules/.installed
 }
 
+# The tests of a page want a browser. Without one they say so and are skipped, so this may fail.
+install_chromium() {
+  set -- apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -qq
+  "$@" update && env DEBIAN_FRONTEND=noninteractive "$@" install -y --no-install-recommends --no-remove chromium
+}
+browser() { step chromium "Debian package chromium" install_chromium || say "  without chromium the tests in a browser are skipped"; }
+
 began=$(now)
 mkdir -p "$cache"
 rm -f "$stamp"
@@ -78,6 +85,7 @@ has_go || ! have apt-get || ! { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; 
 [ -x "$tools/bin/wasm-pack" ] || start step tools "wasm-pack $wasm_pack_version, wasm-bindgen $wasm_bindgen_version from crates.io" install_tools
 [ -f node_modules/.installed ] && [ "$(cat node_modules/.installed)" = "$(cksum <package-lock.json)" ] ||
   start step npm "runtimes and compilers from npm" install_npm
+have chromium || ! have apt-get || [ "$(id -u)" != 0 ] || start browser
 failed=0
 for job in "${jobs[@]}"; do wait "$job" || failed=1; done
 [ "$failed" = 0 ] || die "not complete, see above. What was finished is kept: run it again once the cause is gone."

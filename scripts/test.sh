@@ -66,7 +66,7 @@ node_tests() {
   count "$1" $?
 }
 
-[ $# -gt 0 ] || set -- lint native wasm package js workerd interop examples
+[ $# -gt 0 ] || set -- lint native wasm package js workerd packaging interop examples
 for stage; do
   case $stage in
     package) check package in_wasm node scripts/package.mjs ;;

@@ -9,7 +9,7 @@ import { build } from "vite";
 import { projectOf } from "./runtimes.mjs";
 import { assertHarmless, filesIn, textOf, THREE } from "./support.mjs";
 
-const NAMES = ["chromium", "chromium-browser", "google-chrome"];
+const NAMES = ["chromium", "google-chrome"];
 const chromium = process.env.PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name))).find(existsSync);
 const skip = chromium ? false : `there is no Chromium on this machine (looked for ${NAMES.join(", ")}): Debian has it as chromium`;
 if (skip) console.log(`SKIPPED: ${skip}`);

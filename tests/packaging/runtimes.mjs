@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { ProcessGroup } from "../../www/process.mjs";
 import { startWorkerd } from "../../www/workerd.mjs";
-import { project, run, scratch, textOf, tool } from "./support.mjs";
+import { PATIENCE_MS, project, run, scratch, textOf, tool } from "./support.mjs";
 
 /**
  * @typedef {object} Runtime
@@ -79,7 +79,7 @@ export async function answerOfWorkerd(folder, bindings = {}) {
   const processes = new ProcessGroup(scratch);
   try {
     const { child, ports } = await startWorkerd(processes, "workerd", { worker: { folder, port: 0, bindings } });
-    const answer = await fetch(`http://127.0.0.1:${ports.worker}/`);
+    const answer = await fetch(`http://127.0.0.1:${ports.worker}/`, { signal: AbortSignal.timeout(PATIENCE_MS) });
     const text = await answer.text();
     if (answer.status !== 200) throw new Error(`the Worker answered ${answer.status}: ${text}\n${child.errors}`);
     return JSON.parse(text);

@@ -10,13 +10,14 @@ import { transform } from "esbuild";
 export const ROOT = resolve(import.meta.dirname, "../..");
 const TOOLS = join(ROOT, "node_modules");
 /** Long enough for a cold start on a busy machine with one core; nothing that goes well waits for it. */
-const PATIENCE_MS = 120_000;
+export const PATIENCE_MS = 120_000;
 
 /** Where nothing of this repository can be found by walking up. */
 export const scratch = realpathSync(mkdtempSync(join(tmpdir(), "geecache-edge-packaging-")));
 after(() => rmSync(scratch, { recursive: true, force: true }));
-// Also when a test file throws before its tests.
+// Also when a test file throws before its tests, or is told to end.
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
 
 /** What npm would publish, and what is in it. */
 export const tarball = (() => {

@@ -47,7 +47,7 @@ simulate: ## the simulator over SEEDS (5,000) seeds from START (0) on; SEED=n TR
 bench: setup ## the ring and the store beside its rivals: density, hits, hit ratios (TRACES=DIR: on your traces), collections of garbage
 	@scripts/bench.sh
 
-fuzz: ## each target of fuzz/ for SECONDS (60), by cargo-fuzz and a nightly compiler
+fuzz: package ## the package's face, and each target of fuzz/, for SECONDS (60), by cargo-fuzz and a nightly compiler
 	@scripts/nightly.sh fuzz
 
 miri: ## the store's tests in Miri, for a good while

@@ -1,14 +1,14 @@
 //! A peer's answer from whoever: nothing breaks, and with a secret no stranger is believed.
 
 use super::Pieces;
-use geecache_edge::wire::{Exchange, FRESH_HEADER, Geecache, OUTCOME_HEADER, SEAL_HEADER};
+use geecache_edge::wire::{Exchange, FRESH_HEADER, NAMED, OUTCOME_HEADER, SEAL_HEADER};
 
 pub fn run(data: &[u8]) {
     let mut pieces = Pieces(data);
-    let kind = pieces.byte();
+    let (kind, wire) = (pieces.byte(), NAMED[usize::from(pieces.byte() & 3)].1);
     let secrets = if kind & 1 == 0 { vec![] } else { vec!["secret".to_owned()] };
     let base_path = "/_geecache/".into();
-    let exchange = Exchange { wire: &Geecache, base_path, ring: 7, secrets, tally: Default::default() };
+    let exchange = Exchange { wire, base_path, ring: 7, secrets, tally: Default::default() };
     let status = match kind >> 1 & 7 {
         0..=2 => 200,
         3 => 404,
@@ -27,6 +27,8 @@ pub fn run(data: &[u8]) {
         OUTCOME_HEADER => outcome.clone(),
         FRESH_HEADER => (!fresh.is_empty()).then(|| fresh.clone()),
         SEAL_HEADER => (!seal.is_empty()).then(|| seal.clone()),
+        // Go's peers say their own outcomes in plain text.
+        "content-type" => (kind & 128 != 0).then(|| "text/plain".to_owned()),
         _ => None,
     };
     let key = pieces.bytes().to_vec();

@@ -1,6 +1,7 @@
 //! What is fuzzed, as functions of bytes: libFuzzer drives them under `make fuzz`, seeded bytes under `cargo test`.
 
 pub mod answer;
+pub mod change;
 pub mod group;
 pub mod question;
 

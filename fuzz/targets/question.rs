@@ -3,14 +3,14 @@
 
 use super::Pieces;
 use geecache_edge::PeerAnswer;
-use geecache_edge::wire::{Exchange, Geecache, Reply, SEAL_HEADER};
+use geecache_edge::wire::{Exchange, NAMED, Reply, SEAL_HEADER};
 
 pub fn run(data: &[u8]) {
     let mut pieces = Pieces(data);
-    let kind = pieces.byte();
+    let (kind, wire) = (pieces.byte(), NAMED[usize::from(pieces.byte() & 3)].1);
     let secrets = if kind & 1 == 0 { vec![] } else { vec!["secret".to_owned()] };
     let base_path = "/_geecache/".into();
-    let exchange = Exchange { wire: &Geecache, base_path, ring: 7, secrets, tally: Default::default() };
+    let exchange = Exchange { wire, base_path, ring: 7, secrets, tally: Default::default() };
     let method = ["GET", "HEAD", "PUT", "DELETE", "POST"][usize::from(kind >> 1) % 5];
     let path = match kind & 64 {
         0 => ["/_geecache/", &pieces.text()].concat(),

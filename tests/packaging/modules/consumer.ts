@@ -1,6 +1,7 @@
 // What a TypeScript program makes of the package: every exported name, inferred types, and what the types must refuse.
-import { type Codec, type Context, createPool, type Entry, type ErrorCode, type Fetcher, GeecacheError, Group, type GroupOptions, json, type Load, type LoadScope, Pool, type PoolOptions, type PoolStats, type Scope, type Source, type Stats, text } from "geecache-edge";
+import { type CacheEvent, type Codec, type Context, createPool, type Entry, type ErrorCode, type Fetcher, GeecacheError, Group, type GroupOptions, json, type Load, type LoadScope, Pool, type PoolOptions, type PoolStats, type Scope, type Source, type Stats, text } from "geecache-edge";
 import wasm from "geecache-edge/core.wasm";
+import { cacheStatus, prometheus } from "geecache-edge/observe";
 import { init, createPool as slimPool } from "geecache-edge/slim";
 import { TestNetwork } from "geecache-edge/testing";
 
@@ -21,6 +22,9 @@ export async function use(scope: Scope<Env>, ctx: Context): Promise<[Source, Err
   const stats: Stats = users.stats();
   const poolStats: PoolStats = pool.stats();
   const answered: Response | undefined = await pool.handle(new Request("https://a.example/"), { DB: { find: async () => user ?? null } }, ctx);
+  const said: string[] = [];
+  createPool({ onEvent: (event: CacheEvent) => void (event.type === "peer" ? said.push(event.peer, event.outcome) : event.type) });
+  said.push(prometheus(poolStats), cacheStatus(entry));
   const network = new TestNetwork<Env>(["a", "b"]);
   init(wasm satisfies WebAssembly.Module);
   slimPool().setPeers([]);
@@ -32,6 +36,8 @@ export async function use(scope: Scope<Env>, ctx: Context): Promise<[Source, Err
   pool.group("a", { maxBytes: 65_536 });
   // @ts-expect-error there is no such option
   createPool({ peer: [] });
+  // @ts-expect-error there is no such wire
+  createPool({ wire: "memcached" });
   // @ts-expect-error a group of users takes users
   users.set("k", 7);
   // @ts-expect-error a value may be missing

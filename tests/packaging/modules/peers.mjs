@@ -1,4 +1,5 @@
 // Conformance of peers: asked, failing, signed, refused, changed; and what `handle` answers.
+import { cacheStatus, prometheus } from "geecache-edge/observe";
 import { TestNetwork } from "geecache-edge/testing";
 import { equal, gate, pair, refused, until } from "./assert.mjs";
 
@@ -136,6 +137,24 @@ export const cases = (geecache) => ({
     const pool = geecache.createPool({ peers });
     const owners = ["Tom", "Jack", "Sam", "k", "a longer key", "ключ"].map((key) => peers.indexOf(pool.owner(key)));
     equal(owners, RING);
+  },
+
+  async "every wire, and the balanced ring, between two nodes"() {
+    for (const options of [{ wire: "geecache-proto" }, { wire: "groupcache" }, { wire: "groupcache-v3" }, { ring: "balanced" }]) {
+      const { a, b, key } = pair(geecache, { a: options, b: options });
+      const { value, source } = await a.group.getEntry(key);
+      equal([value, source, a.load.runs, b.load.runs], [`${key} of b`, "peer", 0, 1], JSON.stringify(options));
+    }
+  },
+
+  async "events, Cache-Status and Prometheus tell what happened"() {
+    const events = [];
+    const { a, key } = pair(geecache, { a: { onEvent: (event) => events.push(event) } });
+    const entries = [await a.group.getEntry(key), await a.group.getEntry(key)];
+    const told = events.map(({ type, key, outcome }) => [type, key, outcome].filter(Boolean).join(" "));
+    equal(told.sort(), [`hit ${key}`, `miss ${key}`, `peer ${key} value`]);
+    equal(entries.map((entry) => cacheStatus(entry).includes("hit")), [false, true]);
+    equal(prometheus(a.pool.stats()).includes('geecache_hits_total{group="g"} 1\n'), true);
   },
 
   async "test peers in memory: asked, stopped, started"() {

@@ -10,8 +10,8 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them but the store's, which has models of its own in the crate.
 #[allow(dead_code)] // libFuzzer has a file for each.
-pub const TARGETS: [Target; 3] =
-    [("question", question::run), ("answer", answer::run), ("group", group::run)];
+pub const TARGETS: [Target; 4] =
+    [("question", question::run), ("answer", answer::run), ("change", change::run), ("group", group::run)];
 
 /// Cuts bytes into pieces: each begins with its length.
 pub struct Pieces<'a>(pub &'a [u8]);

@@ -4,7 +4,8 @@
 mod support;
 
 use geecache_edge::wire::{
-    Answer, Asked, CLOCK_SKEW_MS, Exchange, FRESH_HEADER, Geecache, OUTCOME_HEADER, Reply, SEAL_HEADER,
+    Answer, Asked, CLOCK_SKEW_MS, Exchange, FRESH_HEADER, Geecache, GroupcacheV3, OUTCOME_HEADER, Reply,
+    SEAL_HEADER,
 };
 use geecache_edge::{Code, PeerAnswer};
 use support::for_seeds;
@@ -201,6 +202,33 @@ fn without_a_secret_go_s_bare_answers_are_values() {
     let asking = exchange(&[]).ask(GROUP, KEY, NOW).unwrap();
     let bare = exchange(&[]).heard(&asking, 200, &|_| None, b"630".to_vec(), NOW);
     assert_eq!(bare.unwrap(), PeerAnswer::Value { value: b"630".to_vec(), fresh_ms: None });
+}
+
+#[test]
+fn what_go_says_of_a_name_with_a_space_is_not_believed() {
+    // A Go node that forwards "a b" asks for "a+b", and a 200 with that key's value comes back.
+    let v3 = Exchange { wire: &GroupcacheV3, ..exchange(&[]) };
+    for (from, group, key, believed) in [
+        (exchange(&[]), GROUP, "a b", false),
+        (exchange(&[]), "my group", "k", false),
+        (exchange(&[]), GROUP, "a+b", true),
+        (v3, GROUP, "a b", true),
+    ] {
+        let asking = from.ask(group, key.as_bytes(), NOW).unwrap();
+        let heard = from.heard(&asking, 200, &|_| None, b"\x0a\x03630\x18\x00".to_vec(), NOW).unwrap();
+        assert_eq!(matches!(heard, PeerAnswer::Value { .. }), believed, "{group} {key}");
+        assert!(believed || matches!(heard, PeerAnswer::Unfit { .. }), "the peer is not at fault");
+    }
+    // Our own peers take it as it is, and say so in the seal.
+    let (from, at) = (exchange(&[]), exchange(&[]));
+    let asking = from.ask(GROUP, b"a b", NOW).unwrap();
+    let asked = at.question("GET", &asking.path, Some(asking.seal.clone()), NOW).unwrap().unwrap();
+    let answer = at.answer(&asked, value(), NOW);
+    let header = |name: &str| answer.header(name).map(str::to_owned);
+    assert!(matches!(
+        from.heard(&asking, 200, &header, answer.body.clone(), NOW),
+        Ok(PeerAnswer::Value { .. })
+    ));
 }
 
 #[test]

@@ -199,6 +199,9 @@ impl Exchange {
         let is_whole = is_whole || planted::is(Fault::DigestUnchecked);
         let is_signed = is_signed || planted::is(Fault::AnswerUnsigned);
         let why = match (is_whole, is_signed, status) {
+            (true, true, _) if !is_ours && self.wire.is_mistaken(asking.group, asking.key) => {
+                return Ok(PeerAnswer::Unfit { why: "Go's peers may take a name with a space for another" });
+            }
             (true, true, _) => return self.wire.outcome(status, header, body, now),
             (false, ..) => "the peer's answer was cut short, altered, or another key's",
             (_, false, 401) => {

@@ -146,6 +146,12 @@ pub trait Wire: std::fmt::Debug + Sync {
         now: Millis,
     ) -> Result<PeerAnswer, Error>;
 
+    /// Whether a Go peer may answer with another key's value: one that forwards a question escapes a space as "+", and Go
+    /// servers leave that alone. What such a peer says of these names is not believed.
+    fn is_mistaken(&self, group: &str, key: &[u8]) -> bool {
+        group.contains(' ') || key.contains(&b' ')
+    }
+
     /// How many bytes a body may have beyond its value.
     fn framing_bytes(&self) -> usize {
         0

@@ -125,3 +125,15 @@ test("nobody waits for a peer that has left", async () => {
   const [entry, late] = await Promise.all([waits, a.group.getEntry(key)]);
   assert.deepEqual([entry.source, late.source, a.loader.total()], ["loader", "flight", 1]);
 });
+
+test("after a peer that has left, the next one is asked in earnest", async () => {
+  const fetches = { b: () => new Promise(() => {}), c: () => new Promise((answer) => setTimeout(answer, 150, new Response("theirs"))) };
+  const pool = createPool({ peers: ["b", "c"], connect: (peer) => ({ fetch: fetches[peer] }) });
+  const group = pool.group("g", { ...MAX, load: () => bytes("own") });
+  const key = Array.from({ length: 100 }, (_, i) => `k${i}`).find((key) => pool.owner(key) === "b");
+  const waits = group.getEntry(key);
+  pool.setPeers(["c"]);
+  // Longer than a beat: what was said of the first peer says nothing of this one.
+  const { source, value } = await waits;
+  assert.deepEqual([source, text(value), group.stats().peerFailures], ["peer", "theirs", 1]);
+});

@@ -1,8 +1,7 @@
 //! groupcache-go v3's wire, and mailgun's: an expiry goes with every value, 404 and 503 are said of the key, and peers are
 //! told what to keep and what to forget.
 
-use super::http::Form;
-use super::{Answer, Headers, OUTCOME_HEADER, Question, Reply, Wire, http, protobuf};
+use super::{Answer, Form, Headers, OUTCOME_HEADER, Question, Reply, Wire, http, protobuf};
 use crate::error::{Code, Error};
 use crate::peer::PeerAnswer;
 use crate::ring::Placement;
@@ -21,6 +20,14 @@ impl Wire for GroupcacheV3 {
         Placement::GroupcacheV3
     }
 
+    fn form(&self) -> Form {
+        Form::Expiring
+    }
+
+    fn content_type(&self) -> &'static str {
+        "application/x-protobuf"
+    }
+
     fn question(&self, base_path: &str, method: &str, path: &str) -> Option<Result<Question, Reply>> {
         // Its peers change each other's copies, too; and they escape as for a path, where "+" stands for itself.
         let asks = if ["PUT", "DELETE", "POST"].contains(&method) { "GET" } else { method };
@@ -34,7 +41,7 @@ impl Wire for GroupcacheV3 {
             Reply::NoSuchGroup(_) => 400,
             _ => 0,
         };
-        let mut answer = http::answer(reply, "application/x-protobuf", Form::Expiring, now);
+        let mut answer = http::answer(reply, self.content_type(), self.form(), now);
         if status != 0 {
             answer.status = status;
         }
@@ -54,18 +61,14 @@ impl Wire for GroupcacheV3 {
         match status {
             404 if go_says => Ok(PeerAnswer::NoSuchKey),
             503 if go_says => Ok(http::load_failed(Code::Load, body)),
-            503 => http::outcome(500, header, body, Form::Expiring, now),
-            _ => http::outcome(status, header, body, Form::Expiring, now),
+            503 => http::outcome(500, header, body, self.form(), now),
+            _ => http::outcome(status, header, body, self.form(), now),
         }
     }
 
     fn is_mistaken(&self, _group: &str, _key: &[u8]) -> bool {
         // Its peers escape as for a path, all of them.
         false
-    }
-
-    fn framing_bytes(&self) -> usize {
-        protobuf::FRAMING_BYTES
     }
 }
 

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::escape::{escape, unescape_plus};
-use super::{Answer, FRESH_HEADER, Header, Headers, OUTCOME_HEADER, Question, Reply, protobuf};
+use super::{Answer, FRESH_HEADER, Form, Header, Headers, OUTCOME_HEADER, Question, Reply, protobuf};
 use crate::error::{Code, Error};
 use crate::peer::PeerAnswer;
 use crate::text::{decimal, parse_decimal, quoted};
@@ -46,17 +46,6 @@ pub(super) fn question(
         return Some(Err(Reply::BadRequest("the path holds a malformed escape")));
     };
     Some(Ok(Question { group, key, head: method == "HEAD" }))
-}
-
-/// How a wire writes a value down.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// Its bytes.
-    Raw,
-    /// A message that holds it.
-    Message,
-    /// A message that holds its expiry as well.
-    Expiring,
 }
 
 /// The answer that says it.

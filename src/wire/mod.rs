@@ -111,6 +111,17 @@ impl Answer {
 /// Reads a header by its name in lower case.
 pub type Headers<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+/// How a wire writes a value down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Its bytes.
+    Raw,
+    /// A message that holds it.
+    Message,
+    /// A message that holds its expiry as well.
+    Expiring,
+}
+
 /// One protocol between peers. What a wire does not say for itself is GeeCache's way.
 pub trait Wire: std::fmt::Debug + Sync {
     /// Where peers answer, unless an option says otherwise.
@@ -134,8 +145,20 @@ pub trait Wire: std::fmt::Debug + Sync {
         http::question(base_path, method, path, b' ')
     }
 
+    /// How a value is written down.
+    fn form(&self) -> Form {
+        Form::Raw
+    }
+
+    /// The content type of values.
+    fn content_type(&self) -> &'static str {
+        "application/octet-stream"
+    }
+
     /// The answer that says it.
-    fn answer(&self, reply: Reply, now: Millis) -> Answer;
+    fn answer(&self, reply: Reply, now: Millis) -> Answer {
+        http::answer(reply, self.content_type(), self.form(), now)
+    }
 
     /// Reads an answer. An error (`ERR_PEER`) says that the peer failed.
     fn outcome(
@@ -144,7 +167,9 @@ pub trait Wire: std::fmt::Debug + Sync {
         header: Headers<'_>,
         body: Vec<u8>,
         now: Millis,
-    ) -> Result<PeerAnswer, Error>;
+    ) -> Result<PeerAnswer, Error> {
+        http::outcome(status, header, body, self.form(), now)
+    }
 
     /// Whether a Go peer may answer with another key's value: one that forwards a question escapes a space as "+", and Go
     /// servers leave that alone. What such a peer says of these names is not believed.
@@ -154,7 +179,7 @@ pub trait Wire: std::fmt::Debug + Sync {
 
     /// How many bytes a body may have beyond its value.
     fn framing_bytes(&self) -> usize {
-        0
+        if self.form() == Form::Raw { 0 } else { protobuf::FRAMING_BYTES }
     }
 }
 

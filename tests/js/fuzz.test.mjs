@@ -3,17 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { createPool, GeecacheError, json, text as asText } from "../../pkg/entry/node.js";
-import { bytes, uncaught, until } from "./support.mjs";
-
-/** mulberry32: small, and good enough to wander with. */
-function random(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { bytes, random, uncaught, until } from "./support.mjs";
 
 const ODD = [undefined, null, true, 0, -1, 1.5, NaN, Infinity, 2 ** 31, 2 ** 53, 7n, "", "k", "a/b", "..", "\u0000", "\ud800", "é", "x".repeat(70_000), Symbol("s"), () => 1, [], [7], {}, { maxBytes: 1 }, new Uint8Array(9_000), new Date(NaN)];
 const KEYS = ["k", "key", "a b", "é", "..", "x".repeat(300), "gone", "broken", "large", "odd"];
@@ -27,8 +17,9 @@ function load(key) {
 }
 
 async function wander(seed) {
-  const next = random(seed);
-  const pick = (list) => list[Math.floor(next() * list.length)];
+  const below = random(seed);
+  const next = () => below(2 ** 20) / 2 ** 20;
+  const pick = (list) => list[below(list.length)];
   const odd = (usual) => (next() < 0.3 ? pick(ODD) : usual);
   const answers = [() => new Response("v"), () => new Response("x", { status: 500 }), () => Response.error(), () => 7, () => Promise.reject(new Error("away")), () => { throw new Error("no way"); }, () => new Promise(() => {})];
   const connect = () => ({ fetch: () => pick(answers)() });
@@ -52,7 +43,7 @@ async function wander(seed) {
     const scope = next() < 0.5 ? undefined : { ...option("deadlineMs"), env: pick(ODD), ...(next() < 0.3 && { ctx: { waitUntil() { throw new Error("over"); } } }) };
     const key = odd(pick(KEYS));
     await attempt(`step ${i}`, async () => {
-      switch (group === undefined ? 0 : Math.floor(next() * 12)) {
+      switch (group === undefined ? 0 : below(12)) {
         case 0: {
           const names = ["policy", "maxEntryBytes", "ttlMs", "staleWhileRevalidateMs", "staleIfErrorMs", "hotTtlMs", "failover", "peerTimeoutMs"];
           const options = { ...option("maxBytes", 65_536), load, deadlineMs: 20, peerTimeoutMs: 5, ...option("codec", pick([undefined, json(), asText()])), ...option(pick(names)) };

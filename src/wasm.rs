@@ -27,6 +27,7 @@ use crate::options::MAX_KEY_BYTES;
 use crate::pool::{GroupId, Pool};
 use crate::store::Found;
 use crate::time::{Millis, NEVER};
+use crate::wire::Exchange;
 
 /// 2.5 KB less of gzipped wasm than the default allocator, and like it, it goes on where linear memory ended: one that takes whole
 /// pages for each of the store's segments (rlsf does) leaves a twelfth of them unused.
@@ -285,6 +286,11 @@ impl Core {
         self.inbox = bytes;
         self.scratch.value_at = self.inbox.as_ptr() as usize as f64;
         self.scratch.value_bytes = self.inbox.len() as f64;
+    }
+
+    /// How peers are spoken with under these secrets.
+    fn exchange(&self, secrets: &JsValue) -> Result<Exchange, JsValue> {
+        Ok(self.pool.exchange(options::secrets(secrets)?))
     }
 
     fn with<T>(&mut self, group: u32, change: impl FnOnce(&mut Group) -> T) -> Option<T> {

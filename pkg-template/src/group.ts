@@ -136,11 +136,6 @@ export class Group<T = Uint8Array, Env = unknown> {
     if (typeof deadlineMs !== "number" || !(deadlineMs > 0)) throw new GeecacheError("ERR_OPTION", "the option deadlineMs of a call must be a number above 0");
     const endsAt = Date.now() + Math.min(deadlineMs, this.#deadlineMs);
     let [again, trapped] = [false, false];
-    // 5. Out of time: the stale copy if it may be served, else the error.
-    const late = (): Outcome => {
-      const isStale = core.withKey(key, (wasm, keyBytes) => wasm.late(this.#id, keyBytes, Date.now())) === STALE;
-      return isStale ? { kind: "value", bytes: core.value(), freshMs: 0, source: "stale" } : this.#late(key);
-    };
     for (;;) {
       let step: number;
       try {
@@ -161,6 +156,7 @@ export class Group<T = Uint8Array, Env = unknown> {
         if (flight !== undefined) void this.#lead(flight, core.task, key, scope);
         return { kind: "value", bytes, freshMs: 0, source: "stale" };
       }
+      const late = () => this.#outOfTime(key);
       const leftMs = endsAt - Date.now();
       let outcome =
         step === JOIN
@@ -232,6 +228,12 @@ export class Group<T = Uint8Array, Env = unknown> {
     } catch (thrown) {
       return { kind: "failed", error: asError(thrown) };
     }
+  }
+
+  /** 5. Out of time: the stale copy if it may be served, else the error. */
+  #outOfTime(key: string): Outcome {
+    const isStale = this.#core.withKey(key, (wasm, keyBytes) => wasm.late(this.#id, keyBytes, Date.now())) === STALE;
+    return isStale ? { kind: "value", bytes: this.#core.value(), freshMs: 0, source: "stale" } : this.#late(key);
   }
 
   #late(key: string): { kind: "failed"; error: GeecacheError } {

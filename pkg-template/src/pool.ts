@@ -140,7 +140,7 @@ export class Pool<Env = unknown> {
   }
 
   #reach(peer: string, env: Env): ReturnType<Connect> {
-    const origin = isUrl(peer) ? peer : isUrl(this.#scheme + peer) ? this.#scheme + peer : ANY_ORIGIN;
+    const origin = this.#urlOf(peer) ?? ANY_ORIGIN;
     return { fetcher: this.#connect ? this.#connect(peer, env) : overHttp, origin, secrets: this.#secrets(env) };
   }
 
@@ -153,9 +153,13 @@ export class Pool<Env = unknown> {
     return new Response(isHead ? null : this.#core.value(), { status, headers });
   }
 
+  #urlOf(peer: string): string | undefined {
+    return [peer, this.#scheme + peer].find(isUrl);
+  }
+
   #refuseUnreachable(peers: readonly string[]): void {
     if (this.#connect !== undefined || !Array.isArray(peers)) return;
-    const odd = peers.find((peer) => typeof peer === "string" && peer !== this.#self && !isUrl(peer) && !isUrl(this.#scheme + peer));
+    const odd = peers.find((peer) => typeof peer === "string" && peer !== this.#self && this.#urlOf(peer) === undefined);
     if (odd === undefined) return;
     throw new GeecacheError("ERR_OPTION", `the peer ${JSON.stringify(odd)} is not a URL: name it by one, or say with connect how to reach it`);
   }

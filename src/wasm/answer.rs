@@ -3,7 +3,7 @@
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
-use super::{Core, options};
+use super::Core;
 use crate::error::Code;
 use crate::group::Group;
 use crate::options::check_key;
@@ -29,7 +29,7 @@ impl Core {
         now: f64,
         secrets: &JsValue,
     ) -> Result<Option<Array>, JsValue> {
-        let exchange = self.pool.exchange(options::secrets(secrets)?);
+        let exchange = self.exchange(secrets)?;
         let Some(asked) = exchange.question(method, path, seal, now as Millis) else { return Ok(None) };
         let reply = match asked {
             Err(reply) => reply,
@@ -61,8 +61,7 @@ impl Core {
 
     /// The answer to such a request for the key in the scratch area: `REPLY_VALUE` with the reserved value, fresh for
     /// so many ms more (below 0: for ever), or another `REPLY_`, with the code and the message of a failure; with a value,
-    /// the code is where it came from. Its head,
-    /// as above.
+    /// the code is where it came from. Its head, as above.
     #[expect(
         clippy::too_many_arguments,
         reason = "an object of them would be read field by field, in more bytes"
@@ -80,7 +79,7 @@ impl Core {
         code: &str,
         message: String,
     ) -> Result<Array, JsValue> {
-        let exchange = self.pool.exchange(options::secrets(secrets)?);
+        let exchange = self.exchange(secrets)?;
         let value = std::mem::take(&mut self.inbox);
         let fresh_ms = (fresh_ms >= 0.0).then_some(fresh_ms as u64);
         let is_value = reply == REPLY_VALUE;

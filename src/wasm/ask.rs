@@ -4,7 +4,7 @@ use js_sys::Array;
 use wasm_bindgen::prelude::*;
 use web_sys::Headers;
 
-use super::{Core, options};
+use super::Core;
 use crate::group::Group;
 use crate::peer::PeerAnswer;
 use crate::pool::GroupId;
@@ -28,7 +28,7 @@ impl Core {
         now: f64,
         secrets: &JsValue,
     ) -> Result<Option<Array>, JsValue> {
-        let exchange = self.pool.exchange(options::secrets(secrets)?);
+        let exchange = self.exchange(secrets)?;
         let Some(group) = self.pool.group(GroupId(group)) else { return Ok(None) };
         let asking = exchange.ask(group.name(), self.scratch.key(key_bytes), now as Millis);
         let most = group.options().max_entry_bytes.saturating_add(exchange.wire.framing_bytes());
@@ -52,7 +52,7 @@ impl Core {
         headers: &Headers,
     ) -> Result<Array, JsValue> {
         self.trip(3);
-        let exchange = self.pool.exchange(options::secrets(secrets)?);
+        let exchange = self.exchange(secrets)?;
         let body = std::mem::take(&mut self.inbox);
         let name = self.pool.group(GroupId(group)).map_or("", Group::name);
         let asking = Asking::new(seal, name, self.scratch.key(key_bytes));

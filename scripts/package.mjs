@@ -118,7 +118,7 @@ function useShortNames(path, { imports, exports }) {
   };
   replace(JSON.stringify([...modules][0]), '"a"');
   for (const [, name, short] of imports) replace(`        ${name}:`, `        ${short}:`);
-  for (const [name, short] of exports) if (js.includes(`wasm.${name}`)) js = js.replace(new RegExp(`\\bwasm\\.${name}\\b`, "g"), `wasm.${short}`);
+  for (const [name, short] of exports) js = js.replace(new RegExp(`\\bwasm\\.${name}\\b`, "g"), `wasm.${short}`);
   const memory = exports.find(([name]) => name === "memory")[1];
   writeFileSync(path, `${js}export const linearMemory = () => wasm.${memory};\n`);
   appendFileSync(path.replace(/js$/, "d.ts"), "\nexport function linearMemory(): WebAssembly.Memory;\n");

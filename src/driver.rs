@@ -195,8 +195,8 @@ where
 }
 
 impl<L: Loader, G: PeerGetter, R: Runtime> Inner<L, G, R> {
-    /// What the flight comes to, or a stale copy or `ERR_TIMEOUT` once the deadline of a look-up that began at `begun` has passed: a
-    /// follower that takes over a lost flight late has that much less time to lead it.
+    /// What the flight comes to; or, once the deadline of a look-up that began at `begun` has passed, a stale copy or
+    /// `ERR_TIMEOUT`: a follower that takes over a lost flight late has that much less time to lead it.
     async fn in_time(
         &self,
         key: &[u8],

@@ -1,8 +1,9 @@
 //! The ring: which peer owns a key, the same answer on every node and in Go's groupcache and GeeCache.
 //!
 //! A peer has `replicas` points on a circle of hashes: where, a [`Placement`] says, GeeCache's unless another is
-//! chosen. A key belongs to the first point at or after its own place, the circle closed. Where two points fall together, the peer named **last** owns the point, as Go's map
-//! assignment has it; so the order of the list matters, at such collisions only, and names count byte for byte.
+//! chosen. A key belongs to the first point at or after its own place, the circle closed. Where two points fall
+//! together, the peer named **last** owns the point, as Go's map assignment has it; so the order of the list matters,
+//! at such collisions only, and names count byte for byte.
 //!
 //! The placement is a contract with other nodes: it is frozen by golden vectors taken from Go's own answers
 //! (`tests/ring.rs`). Source of the algorithm: `consistenthash` of golang/groupcache.

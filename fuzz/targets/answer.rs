@@ -1,14 +1,12 @@
 //! A peer's answer from whoever: nothing breaks, and with a secret no stranger is believed.
 
-use super::Pieces;
-use geecache_edge::wire::{Exchange, FRESH_HEADER, NAMED, OUTCOME_HEADER, SEAL_HEADER};
+use super::{Pieces, exchange};
+use geecache_edge::wire::{FRESH_HEADER, OUTCOME_HEADER, SEAL_HEADER};
 
 pub fn run(data: &[u8]) {
     let mut pieces = Pieces(data);
-    let (kind, wire) = (pieces.byte(), NAMED[usize::from(pieces.byte() & 3)].1);
-    let secrets = if kind & 1 == 0 { vec![] } else { vec!["secret".to_owned()] };
-    let base_path = "/_geecache/".into();
-    let exchange = Exchange { wire, base_path, ring: 7, secrets, tally: Default::default() };
+    let kind = pieces.byte();
+    let exchange = exchange(kind, pieces.byte());
     let status = match kind >> 1 & 7 {
         0..=2 => 200,
         3 => 404,

@@ -5,6 +5,8 @@ pub mod change;
 pub mod group;
 pub mod question;
 
+use geecache_edge::wire::{Exchange, NAMED};
+
 /// A name and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
@@ -36,4 +38,12 @@ impl<'a> Pieces<'a> {
     pub fn text(&mut self) -> String {
         String::from_utf8_lossy(self.bytes()).into_owned()
     }
+}
+
+/// How a node speaks on one of the wires, with a secret or without, by two numbers.
+#[allow(dead_code)] // Not each target speaks.
+pub fn exchange(kind: u8, wire: u8) -> Exchange {
+    let secrets = if kind & 1 == 0 { vec![] } else { vec!["secret".to_owned()] };
+    let (wire, base_path) = (NAMED[usize::from(wire & 3)].1, "/_geecache/".into());
+    Exchange { wire, base_path, ring: 7, secrets, tally: Default::default() }
 }

@@ -1,16 +1,14 @@
 //! A peer's question from strangers: nothing breaks, nobody unsigned gets in, and what is admitted can be answered and
 //! is read back as it was meant.
 
-use super::Pieces;
+use super::{Pieces, exchange};
 use geecache_edge::PeerAnswer;
-use geecache_edge::wire::{Exchange, NAMED, Reply, SEAL_HEADER};
+use geecache_edge::wire::{Reply, SEAL_HEADER};
 
 pub fn run(data: &[u8]) {
     let mut pieces = Pieces(data);
-    let (kind, wire) = (pieces.byte(), NAMED[usize::from(pieces.byte() & 3)].1);
-    let secrets = if kind & 1 == 0 { vec![] } else { vec!["secret".to_owned()] };
-    let base_path = "/_geecache/".into();
-    let exchange = Exchange { wire, base_path, ring: 7, secrets, tally: Default::default() };
+    let kind = pieces.byte();
+    let exchange = exchange(kind, pieces.byte());
     let method = ["GET", "HEAD", "PUT", "DELETE", "POST"][usize::from(kind >> 1) % 5];
     let path = match kind & 64 {
         0 => ["/_geecache/", &pieces.text()].concat(),

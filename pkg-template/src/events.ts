@@ -8,22 +8,22 @@ export type CacheEvent =
   | { type: "hit" | "stale" | "miss"; group: string; key: string; fromPeer: boolean }
   /** A peer was asked. */
   | { type: "peer"; group: string; key: string; peer: string; outcome: "value" | "absent" | "failed" | "unfit" | "peer failed"; ms: number }
-  /** Peers failed, or could not be asked, and our own loader runs. */
+  /** A peer failed, and our own loader runs. */
   | { type: "fallback"; group: string; key: string }
   /** Our own loader has run. */
   | { type: "load"; group: string; key: string; outcome: "value" | "absent" | "failed"; ms: number }
-  /** So many entries made room for others. */
+  /** So many entries made room for others since the last look-up that was no hit. */
   | { type: "evict"; group: string; count: number }
   /** A peer is passed over from now on, or asked again. */
   | { type: "breaker"; peer: string; isOpen: boolean }
-  /** A peer has another list of peers than ours. */
+  /** A peer has shown to have another list of peers than ours, since the last look-up that was no hit. */
   | { type: "mismatch"; group: string };
 
 /** @internal Tells events of a group, and what the core has counted since the last look. */
 export class Teller {
   readonly #core: Core;
   readonly #listener: (event: CacheEvent) => void;
-  #before: Record<string, number> = {};
+  readonly #before = new Map<string, number>();
 
   constructor(core: Core, listener: (event: CacheEvent) => void) {
     this.#core = core;
@@ -42,11 +42,11 @@ export class Teller {
   look(id: number, group: string, peer: string): void {
     const now = named(this.#core.counts(id), 0);
     const more = (name: keyof Stats | "otherRings" | "peersDown", key: string = name) => {
-      const change = now[name]! - (this.#before[key] ?? 0);
-      this.#before[key] = now[name]!;
+      const change = now[name]! - (this.#before.get(key) ?? 0);
+      this.#before.set(key, now[name]!);
       return change;
     };
-    const count = more("evictions", group);
+    const count = more("evictions", `evictions ${group}`);
     if (count > 0) this.tell({ type: "evict", group, count });
     if (more("otherRings") > 0) this.tell({ type: "mismatch", group });
     const down = more("peersDown");

@@ -182,8 +182,11 @@ export class Group<T = Uint8Array, Env = unknown> {
     let peer = "";
     const carryOut = async (task: number): Promise<Came> => {
       const began = Date.now();
-      if (task === ASK) peer = this.#core.call((wasm) => wasm.peer()) ?? "";
-      else if (peer !== "") teller?.tell({ type: "fallback", group, key });
+      if (task === ASK) {
+        // What is to be told of the last peer, before another's name is in its place.
+        if (peer !== "") teller?.look(this.#id, group, peer);
+        peer = this.#core.call((wasm) => wasm.peer()) ?? "";
+      } else if (peer !== "") teller?.tell({ type: "fallback", group, key });
       const came = await (task === ASK ? this.#ask(peer, key, this.#core.withinMs, scope) : this.#loadHere(key, endsAt - began, scope));
       const ms = Date.now() - began;
       if (task === ASK) teller?.tell({ type: "peer", group, key, peer, outcome: came.kind, ms });

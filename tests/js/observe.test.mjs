@@ -41,6 +41,17 @@ test("a peer that fails tells of the fallback, and of its breaker", async (t) =>
   assert.deepEqual(await of("k6"), [["miss", undefined], ["peer", "value"], ["breaker", false]]);
 });
 
+test("a breaker is told by the name of its peer, and not of the next that answers", async () => {
+  const events = [];
+  const fetches = { b: () => Promise.reject(new TypeError("refused")), c: () => Promise.resolve(new Response("theirs")) };
+  const pool = createPool({ onEvent: (event) => events.push(event), peers: ["b", "c"], connect: (peer) => ({ fetch: fetches[peer] }) });
+  const group = pool.group("peersDown", { ...MAX, load: (key) => bytes(key) });
+  const owned = Array.from({ length: 100 }, (_, i) => `k${i}`).filter((key) => pool.owner(key) === "b");
+  for (const key of owned.slice(0, 6)) await group.get(key);
+  await turn();
+  assert.deepEqual(events.filter(({ type }) => type === "breaker"), [{ type: "breaker", peer: "b", isOpen: true }]);
+});
+
 test("evictions, mismatches and stale copies are told", async (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: 1_700_000_000_000 });
   const { pool, group, take } = watched(() => new Response("theirs", { headers: { "geecache-seal": "0000000000000000" } }), { ttlMs: 10, staleWhileRevalidateMs: 100, maxBytes: 8_192, policy: "lru" });

@@ -20,6 +20,7 @@ pub(super) const CELLS: usize = 15;
 const SET: usize = 8;
 /// Bytes of a page that let its buckets begin where a line does, wherever the page is.
 const SLACK: usize = 64;
+
 /// Where a page's buckets are.
 #[derive(Clone, Copy)]
 pub(super) struct Place {

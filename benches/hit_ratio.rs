@@ -2,7 +2,7 @@
 //!
 //! `TRACES=DIR cargo bench --bench hit_ratio` replays every `*.txt.gz` there. A `reference.csv` beside them (columns trace, capacity,
 //! fraction, implementation, policy, requests, hits, ohr, bhr) gives the capacities and the rivals; without it the capacities are 0.1, 1
-//! and 10 % of a trace's footprint. Without `TRACES` four seeded traces are made here: they show that it works, not how good it is.
+//! and 10 % of a trace's footprint. Without `TRACES` five seeded traces are made here: they show that it works, not how good it is.
 
 #[path = "../examples/replay/trace.rs"]
 mod trace;
@@ -115,8 +115,8 @@ fn roll(dice: &mut u64, sides: u64) -> u64 {
     (dice.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % sides.max(1)
 }
 
-/// Four loads of 200,000 requests, as lines of a trace.
-fn synthetic() -> [(&'static str, String); 4] {
+/// Five loads of 200,000 requests, as lines of a trace.
+fn synthetic() -> [(&'static str, String); 5] {
     let mut dice = 0x9e37_79b9_7f4a_7c15;
     // The fourth power of a uniform number: some keys are asked for much, most hardly ever.
     let mut skewed = |keys: u64| {
@@ -127,6 +127,21 @@ fn synthetic() -> [(&'static str, String); 4] {
     let size = |key: u64| 100u64 << (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 61);
     let steps = 0..200_000u64;
     let lines = |lines: Vec<String>| lines.join("\n");
+    let mut busy: Vec<u64> = (0..1_000).collect();
+    let mut spare = 0x2545_f491_4f6c_dd1d;
+    let busy_then_dead = lines(
+        steps
+            .clone()
+            .map(|step| {
+                let at = roll(&mut spare, 1_000) as usize;
+                let key = busy[at];
+                if roll(&mut spare, 20) == 0 {
+                    busy[at] = 1_000 + step;
+                }
+                key.to_string()
+            })
+            .collect(),
+    );
     let skew =
         lines(steps.clone().map(|_| skewed(50_000).0).map(|key| format!("{key},{}", size(key))).collect());
     let shifting = lines(
@@ -144,7 +159,13 @@ fn synthetic() -> [(&'static str, String); 4] {
     );
     let lasting =
         lines(steps.map(|_| skewed(5_000)).map(|(key, other)| (key * 7 + other % 7).to_string()).collect());
-    [("skew, sized", skew), ("shifting", shifting), ("with scans", scans), ("lasting", lasting)]
+    [
+        ("skew, sized", skew),
+        ("shifting", shifting),
+        ("with scans", scans),
+        ("lasting", lasting),
+        ("busy, then dead", busy_then_dead),
+    ]
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -4,7 +4,7 @@
 //! prints a line of JSON a capacity; `--curve [FILE.svg]` prints a table instead, at 20 capacities from a thousandth of the footprint
 //! to all of it (or those given), for both policies unless one is named, and draws it.
 //!
-//! `--without size|uses|age|ghosts|refusal|bursts`, with `--features ablation`, turns a part of the default policy off.
+//! `--without size|uses|age|ghosts|lesson|refusal|bursts`, with `--features ablation`, turns a part of the default policy off.
 //!
 //! A trace has a request a line, `key` or `key,size`. Every request is a read; what is missed is inserted, unless it is larger than
 //! the cache or refused. Capacity counts bytes of values, or objects where the trace has no sizes or `--unit-size` is given.

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::io::Read;
 
-/// Objects of no size count for this much, so that worth, which is kept in steps, has as many steps as with sizes.
-const UNIT_WEIGHT: u32 = 64;
+/// Objects of no size count for this much: a middling answer, so that the store remembers as many keys as one of such would.
+const UNIT_WEIGHT: u32 = 1024;
 
 pub struct Trace {
     /// Key, as its place in `keys`, and size of every request.
@@ -90,9 +90,9 @@ impl Trace {
 #[cfg(feature = "ablation")]
 fn without_part(store: Store, part: Option<&str>) -> Result<Store, Box<dyn Error>> {
     match part {
-        Some(part) => {
-            store.without(part).ok_or_else(|| "the parts are size, uses, age, ghosts, refusal, bursts".into())
-        }
+        Some(part) => store
+            .without(part)
+            .ok_or_else(|| "the parts are size, uses, age, ghosts, lesson, refusal, bursts".into()),
         None => Ok(store),
     }
 }

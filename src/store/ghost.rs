@@ -30,6 +30,11 @@ pub(super) fn recall(set: u64, hash: u64) -> u8 {
     found.map_or(0, |(_, cell)| decode(cell & 31))
 }
 
+/// Whether no other key of the set went after this one.
+pub(super) fn is_newest(set: u64, hash: u64) -> bool {
+    set & 0xffe0 == mark(hash)
+}
+
 /// The set with this key as its newest.
 pub(super) fn note(set: u64, hash: u64, uses: u8) -> u64 {
     let same = cells(set).find(|(_, cell)| cell & 0xffe0 == mark(hash));
@@ -60,6 +65,7 @@ mod tests {
         let set = (1..=5).fold(0, |set, key| note(set, key, key as u8));
         let told: Vec<u8> = (1..=5).map(|key| recall(set, key)).collect();
         assert_eq!(told, [0, 2, 3, 4, 5]);
+        assert_eq!([4, 5].map(|key| is_newest(set, key)), [false, true]);
         let set = note(set, 3, 7);
         let told: Vec<u8> = (1..=5).map(|key| recall(set, key)).collect();
         assert_eq!(told, [0, 2, 7, 4, 5]);

@@ -61,7 +61,11 @@ impl Store {
         let (uses, class) = match self.policy {
             Policy::Lru => (0, 0),
             Policy::Worth => {
-                let uses = uses.unwrap_or_else(|| self.recall(hash)).saturating_add(1).min(record::MAX_USES);
+                let before = match uses {
+                    Some(uses) => uses,
+                    None => self.recall(hash),
+                };
+                let uses = before.saturating_add(1).min(record::MAX_USES);
                 (uses, self.class(uses, weight))
             }
         };
@@ -129,22 +133,33 @@ impl Store {
         }
     }
 
-    /// Remembers how often a key was used.
+    /// Remembers how often a key was used that went.
     pub(super) fn note(&mut self, hash: u64, uses: u8) {
         if self.policy == Policy::Worth && self.parts().ghosts {
             self.remembers = true;
+            self.lesson.went(uses);
             if let Some(ghosts) = self.index.ghosts(&self.arena, hash) {
                 self.index.put_ghosts(&mut self.arena, hash, ghost::note(ghosts, hash, uses));
             }
         }
     }
 
-    fn recall(&self, hash: u64) -> u8 {
-        self.index.ghosts(&self.arena, hash).map_or(0, |ghosts| ghost::recall(ghosts, hash))
+    /// How often a key was used before it went; 0 if nobody remembers.
+    fn recall(&mut self, hash: u64) -> u8 {
+        let Some(ghosts) = self.index.ghosts(&self.arena, hash) else { return 0 };
+        let uses = ghost::recall(ghosts, hash);
+        if uses > 0 && ghost::is_newest(ghosts, hash) && self.parts().lesson {
+            self.lesson.came_back(uses, self.len);
+        }
+        uses
     }
 
     fn class(&self, uses: u8, weight: u32) -> usize {
         let parts = self.parts();
-        worth::class(if parts.uses { uses } else { 1 }, if parts.size { weight } else { 64 })
+        worth::class(
+            if parts.uses { uses } else { 1 },
+            self.lesson.power(),
+            if parts.size { weight } else { 64 },
+        )
     }
 }

@@ -8,6 +8,11 @@ use super::{Refused, Store};
 /// Sets of ghosts a page has for each bucket of the smallest page: a ghost for each entry or two.
 pub(super) const SETS: usize = 4;
 
+/// Buckets of the smallest page of a store of so many bytes.
+pub(super) fn page_base(max_bytes: usize) -> usize {
+    (max_bytes / 2048).next_power_of_two().clamp(4, 128)
+}
+
 impl Store {
     /// Sees to it that the page of this hash takes one entry more.
     pub(super) fn make_index_room(&mut self, hash: u64, evicted: &mut usize) -> Result<(), Refused> {

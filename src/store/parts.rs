@@ -11,6 +11,8 @@ pub struct Parts {
     pub age: bool,
     /// Keys that went are remembered.
     pub ghosts: bool,
+    /// How much uses count is learned.
+    pub lesson: bool,
     /// What is worth less than what would have to go is refused.
     pub refusal: bool,
     /// Uses in quick succession count as one.
@@ -19,7 +21,7 @@ pub struct Parts {
 
 impl Parts {
     pub const ALL: Parts =
-        Parts { size: true, uses: true, age: true, ghosts: true, refusal: true, bursts: true };
+        Parts { size: true, uses: true, age: true, ghosts: true, lesson: true, refusal: true, bursts: true };
 
     /// All but the one of this name, if there is one.
     #[cfg(feature = "ablation")]
@@ -30,6 +32,7 @@ impl Parts {
             "uses" => &mut parts.uses,
             "age" => &mut parts.age,
             "ghosts" => &mut parts.ghosts,
+            "lesson" => &mut parts.lesson,
             "refusal" => &mut parts.refusal,
             "bursts" => &mut parts.bursts,
             _ => return None,

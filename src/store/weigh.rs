@@ -1,13 +1,16 @@
 //! A store that weighs instead of keeping, and without some of its parts: for sizing and for study.
 
 use super::parts::Parts;
-use super::{Meta, Refused, Store, StoreError, StoreOptions};
+use super::{Meta, Refused, Store, StoreError, StoreOptions, pages};
 
 impl Store {
     /// A store that weighs instead of keeping: `max_weight` bounds the sum of the weights given to [`Store::insert_weighing`], and
     /// `max_bytes` has only to be enough for the keys. For sizing a cache from a trace with the very code that will run.
     pub fn weighing(options: StoreOptions, max_weight: u64) -> Result<Store, StoreError> {
-        Ok(Store { max_weight: Some(max_weight), ..Store::new(options)? })
+        let store = Store::new(options)?;
+        // It remembers no more keys than a store of that many bytes would.
+        let page_base = store.page_base.min(pages::page_base(max_weight.try_into().unwrap_or(usize::MAX)));
+        Ok(Store { max_weight: Some(max_weight), page_base, ..store })
     }
 
     /// An entry without a value that counts for `weight`, in a [weighing](Store::weighing) store.

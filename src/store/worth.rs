@@ -1,4 +1,4 @@
-//! What an entry is worth keeping, as a class: uses by size, to the power 1.5, on a scale of quarter octaves.
+//! What an entry is worth keeping, as a class: a power of its uses by its size to the power 1.5, on a scale of quarter octaves.
 
 /// Sixteenths of an octave: a logarithm good to 0.006 octaves without floating point.
 fn log2_x16(value: u32) -> i32 {
@@ -11,11 +11,11 @@ fn log2_x16(value: u32) -> i32 {
 /// Classes reach from a worth of 1 to one of 2^31.75.
 pub(super) const CLASSES: usize = 128;
 
-/// The class of an entry of `size` bytes that was used `uses` times: 2^30 x (uses / size)^1.5. That is 1 for one use of a mebibyte, and
-/// for everything that is worth less.
-pub(super) fn class(uses: u8, size: u32) -> usize {
-    let octaves_x16 = log2_x16(u32::from(uses)) - log2_x16(size);
-    ((30 * 16 + octaves_x16 * 3 / 2 + 2) >> 2).clamp(0, CLASSES as i32 - 1) as usize
+/// The class of an entry of `size` bytes that was used `uses` times: 2^30 x uses^(power / 4) / size^1.5. That is 1 for one use of a
+/// mebibyte, and for everything that is worth less.
+pub(super) fn class(uses: u8, power: u8, size: u32) -> usize {
+    let octaves_x16 = log2_x16(u32::from(uses)) * i32::from(power) / 4 - log2_x16(size) * 3 / 2;
+    ((30 * 16 + octaves_x16 + 2) >> 2).clamp(0, CLASSES as i32 - 1) as usize
 }
 
 /// The worth of a class, in ticks of the store's clock.

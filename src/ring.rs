@@ -8,11 +8,13 @@
 //! The placement is a contract with other nodes: it is frozen by golden vectors taken from Go's own answers
 //! (`tests/ring.rs`). Source of the algorithm: `consistenthash` of golang/groupcache.
 
+mod arcs;
 mod md5;
 mod placement;
 
 use std::sync::Arc;
 
+use arcs::Arcs;
 pub use placement::Placement;
 
 use crate::crc32::{crc32, crc32_on};
@@ -33,10 +35,7 @@ pub struct Ring {
     placement: Placement,
     peers: Vec<Arc<str>>,
     points: Vec<Point>,
-    /// `starts[b]` is the first point whose hash has `b` or more as its top bits, so that a look-up begins within
-    /// a step or two of its answer instead of searching: 10 ns at any size, where a binary search grows to 31.
-    starts: Vec<u32>,
-    shift: u32,
+    arcs: Arcs,
     fingerprint: u32,
 }
 
@@ -74,24 +73,35 @@ impl Ring {
                 placement.place(name.as_bytes(), &mut |place| points.push(Point { place, peer }));
             }
         }
-        // Of points that fall together the last named comes first here, and is the one that stays.
-        points.sort_unstable_by_key(|point| (point.place, u32::MAX - point.peer));
-        points.dedup_by_key(|point| point.place);
-        let (starts, shift) = index(&points);
+        points.sort_unstable_by_key(|point| point.place);
+        // Of points that fall together the last named peer's stays.
+        points.dedup_by(|point, kept| {
+            let together = point.place == kept.place;
+            if together {
+                kept.peer = kept.peer.max(point.peer);
+            }
+            together
+        });
+        let arcs = Arcs::of(&points);
         let fingerprint = fingerprint(placement, replicas, &peers);
-        Ring { placement, peers, points, starts, shift, fingerprint }
+        Ring { placement, peers, points, arcs, fingerprint }
     }
 
-    /// The peer that owns `key`; `None` on an empty ring. Cost: one hash of the key and a step or two.
+    /// The peer that owns `key`; `None` on an empty ring. Cost: one hash of the key, and nearly always one line of memory.
     pub fn owner(&self, key: &[u8]) -> Option<&Arc<str>> {
-        let point = self.points.get(self.first_at_or_after(key))?;
-        self.peers.get(point.peer as usize)
+        let place = self.placement.of_key(key);
+        let peer = match self.arcs.owner(place) {
+            Some(peer) => peer,
+            None => self.points.get(self.first_at_or_after(place))?.peer,
+        };
+        self.peers.get(peer as usize)
     }
 
     /// The owner of `key` and then every other peer, each once, in the order in which the ring meets them: who
     /// comes next when the owner fails.
     pub fn owners(&self, key: &[u8]) -> impl Iterator<Item = &Arc<str>> {
-        let (mut at, mut left) = (self.first_at_or_after(key), self.points.len());
+        let first = self.first_at_or_after(self.placement.of_key(key));
+        let (mut at, mut left) = (first, self.points.len());
         let mut seen: Vec<u32> = Vec::new();
         std::iter::from_fn(move || {
             while left > 0 {
@@ -118,29 +128,12 @@ impl Ring {
         self.fingerprint
     }
 
-    /// The index of the first point at or after `key`'s place, 0 where there is none (the circle is closed).
-    fn first_at_or_after(&self, key: &[u8]) -> usize {
-        let place = self.placement.of_key(key);
-        let start = self.starts.get((place >> self.shift) as usize).map_or(0, |&start| start as usize);
-        let rest = self.points.get(start..).unwrap_or_default();
-        rest.iter().position(|point| point.place >= place).map_or(0, |steps| start + steps)
+    /// The index of the first point at or after a place, 0 where there is none (the circle is closed).
+    #[cold]
+    fn first_at_or_after(&self, place: u64) -> usize {
+        let at = self.points.partition_point(|point| point.place < place);
+        if at < self.points.len() { at } else { 0 }
     }
-}
-
-/// For each possible value of a hash's top bits, where its points begin. At least two buckets a point, so that a
-/// bucket holds half a point on average.
-fn index(points: &[Point]) -> (Vec<u32>, u32) {
-    let bits = (points.len().max(1) * 2).next_power_of_two().trailing_zeros().min(24);
-    let shift = 64 - bits;
-    let mut starts = Vec::with_capacity(1 << bits);
-    let mut start = 0;
-    for bucket in 0..1u64 << bits {
-        while points.get(start).is_some_and(|point| point.place >> shift < bucket) {
-            start += 1;
-        }
-        starts.push(start as u32);
-    }
-    (starts, shift)
 }
 
 fn fingerprint(placement: Placement, replicas: u32, peers: &[Arc<str>]) -> u32 {

@@ -16,22 +16,29 @@ const median = (times) => times.sort((a, b) => a - b)[times.length >> 1];
 const full = () => median(Array.from({ length: 15 }, () => { const t = performance.now(); gc(); return performance.now() - t; }));
 const entries = 300_000;
 
-// A process of its own for each measurement of a collection, in turn with and without entries: within one process the
-// second is always another heap than the first.
+// A process of its own for each measurement of a collection, in turn with entries, without, and with a store that was filled and then
+// emptied: what filling leaves behind in V8 (compiled code, a larger heap) is there with and without entries. Within one process
+// the second is always another heap than the first.
 if (process.argv[2] === "collect") {
   const held = await start();
   held.create(96 << 20, 0);
   held.fill(0, Number(process.argv[3]), 100);
+  if (process.argv[4]) held.create(96 << 20, 0);
   // Filling makes V8 compile the hot loop once more, on another thread, for a while after; then five collections to even out the heaps.
   await new Promise((done) => setTimeout(done, 500));
   for (let n = 0; n < 5; n++) gc();
   console.log(full());
   process.exit(held.memory.buffer.byteLength > 0 ? 0 : 1);
 }
-const collect = (count) => Number(execFileSync(process.execPath, ["--expose-gc", import.meta.filename, "collect", String(count)]));
+const collect = (...how) => Number(execFileSync(process.execPath, ["--expose-gc", import.meta.filename, "collect", ...how.map(String)]));
+const kinds = [[entries], [entries, "emptied"], [0]];
 // Who goes first takes turns, too.
-const collections = Array.from({ length: 14 }, (_, turn) => (turn % 2 ? [collect(0), collect(entries)] : [collect(entries), collect(0)].reverse()));
-const [empty, filled] = [0, 1].map((which) => median(collections.map((pair) => pair[which])));
+const collections = Array.from({ length: 15 }, (_, turn) => {
+  const times = [];
+  for (let n = 0; n < kinds.length; n++) times[(turn + n) % kinds.length] = collect(...kinds[(turn + n) % kinds.length]);
+  return times;
+});
+const [filled, emptied, empty] = kinds.map((_, which) => median(collections.map((times) => times[which])));
 
 // An instance that goes at once: what the first one costs, once, is not an entry's.
 const first = await start();
@@ -45,7 +52,7 @@ const linear = store.memory.buffer.byteLength;
 store.fill(0, entries, 100);
 console.log(`300,000 entries of 29 + 100 bytes, bytes an entry beyond them
   ours       linear memory ${((store.memory.buffer.byteLength - linear) / entries - 129).toFixed(1)}, resident ${((process.memoryUsage().rss - before) / entries - 129).toFixed(1)}, used ${(store.figure(2) / entries - 129).toFixed(1)}
-             full collection ${filled.toFixed(2)} ms, ${empty.toFixed(2)} ms with an empty store: ${(filled / empty).toFixed(2)} times (medians of 14 processes each)`);
+             full collection ${filled.toFixed(2)} ms; ${emptied.toFixed(2)} with a store that was filled and emptied, ${(filled / emptied).toFixed(2)} times; ${empty.toFixed(2)} with one never filled, ${(filled / empty).toFixed(2)} times (medians of 15 processes each)`);
 for (const keys of [1_000, 100_000]) {
   store.hits(100_000, BigInt(keys));
   const times = Array.from({ length: 9 }, () => { const t = performance.now(); store.hits(500_000, BigInt(keys)); return (performance.now() - t) * 2; });

@@ -194,6 +194,7 @@ impl Core {
 
     /// Notes that a flight's leader lives, or is gone. False where the peer that it asks has left.
     pub fn note(&mut self, group: u32, flight: f64, is_lost: bool) -> bool {
+        self.trip(4);
         let (flight, group) = (FlightId(flight as u64), self.pool.group_mut(GroupId(group)));
         match group {
             Some((group, peers)) if !is_lost => return group.beat(flight, peers),
@@ -205,6 +206,7 @@ impl Core {
 
     /// A caller's deadline has passed first: `STALE` with a copy that may still be served, or `DONE`.
     pub fn late(&mut self, group: u32, key_bytes: usize, now: f64) -> u32 {
+        self.trip(5);
         let key = self.scratch.key(key_bytes);
         let Some((group, _)) = self.pool.group_mut(GroupId(group)) else { return DONE };
         match group.timed_out(key, now as Millis) {
@@ -215,6 +217,7 @@ impl Core {
 
     /// A follower looks whether its leader lives; false: look the key up again.
     pub fn watch(&mut self, group: u32, flight: f64, now: f64) -> bool {
+        self.trip(6);
         self.with(group, |group| group.watch(FlightId(flight as u64), now as Millis)).unwrap_or(false)
     }
 
@@ -251,6 +254,7 @@ impl Core {
 
     /// A group's counters, in the order of `Stats`, and the pool's: float64 where a key is given. How many there are.
     pub fn stats(&mut self, group: u32) -> usize {
+        self.trip(7);
         let counted = self.pool.group(GroupId(group)).map(Group::stats).unwrap_or_default();
         let tally = self.pool.tally();
         let counts = counted.counts().chain([

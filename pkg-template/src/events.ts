@@ -40,7 +40,13 @@ export class Teller {
 
   /** Looks what has changed, after a peer was asked or a flight has ended. */
   look(id: number, group: string, peer: string): void {
-    const now = named(this.#core.counts(id), 0);
+    let now: Record<string, number>;
+    try {
+      now = named(this.#core.counts(id), 0);
+    } catch {
+      // A trap is counted, and nobody's answer.
+      return;
+    }
     const more = (name: keyof Stats | "otherRings" | "peersDown", key: string = name) => {
       const change = now[name]! - (this.#before.get(key) ?? 0);
       this.#before.set(key, now[name]!);

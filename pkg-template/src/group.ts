@@ -235,8 +235,7 @@ export class Group<T = Uint8Array, Env = unknown> {
 
   /** 5. Out of time: the stale copy if it may be served, else the error. */
   #outOfTime(key: string): Outcome {
-    const isStale = this.#core.withKey(key, (wasm, keyBytes) => wasm.late(this.#id, keyBytes, Date.now())) === STALE;
-    return isStale ? { kind: "value", bytes: this.#core.value(), freshMs: 0, source: "stale" } : this.#late(key);
+    return this.#core.late(this.#id, key) ? { kind: "value", bytes: this.#core.value(), freshMs: 0, source: "stale" } : this.#late(key);
   }
 
   #late(key: string): { kind: "failed"; error: GeecacheError } {

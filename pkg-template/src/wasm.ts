@@ -107,6 +107,15 @@ export class Core {
     }
   }
 
+  /** The same where nobody waits who could be told of a trap: a timer, or whoever has the answer already. */
+  #calm<T>(use: (wasm: Wasm) => T, otherwise: T): T {
+    try {
+      return this.call(use);
+    } catch {
+      return otherwise;
+    }
+  }
+
   addGroup(name: string, options: unknown[]): number {
     const group = this.call((wasm) => wasm.addGroup(name, options));
     this.#groups.push([name, options]);
@@ -164,23 +173,24 @@ export class Core {
 
   /** Notes what happens to a flight; false: the peer that it asks has left. Of a failed instance nobody takes notes. */
   note(group: number, flight: Flight, isLost: boolean): boolean {
-    return flight.instance !== instance || this.call((wasm) => wasm.note(group, flight.id, isLost));
+    return flight.instance !== instance || this.#calm((wasm) => wasm.note(group, flight.id, isLost), true);
   }
 
   /** A follower looks whether its leader lives; false: look the key up again. */
   watch(group: number, flight: Flight): boolean {
-    return flight.instance === instance && this.call((wasm) => wasm.watch(group, flight.id, Date.now()));
+    return flight.instance === instance && this.#calm((wasm) => wasm.watch(group, flight.id, Date.now()), false);
+  }
+
+  /** A caller's deadline has passed first; true: there is a copy that may still be served. */
+  late(group: number, key: string): boolean {
+    return this.#calm((wasm) => wasm.late(group, this.#write(key), Date.now()) === STALE, false);
   }
 
   /** Hands a value, or an answer with one, over in pieces; false where there is no room, or the group would not keep it. Never throws. */
   hand(group: number, pieces: Uint8Array[], isAnswer = false): boolean {
-    let at = 0;
-    try {
-      const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
-      at = this.call((wasm) => wasm.reserve(group, bytes, isAnswer));
-    } catch {
-      // A trap: there is no room in a new instance either.
-    }
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    // After a trap there is no room in a new instance either.
+    let at = this.#calm((wasm) => wasm.reserve(group, bytes, isAnswer), 0);
     if (at === 0) return false;
     for (const piece of pieces) {
       new Uint8Array(memory!.buffer, at, piece.length).set(piece);
@@ -191,12 +201,7 @@ export class Core {
 
   /** What a leader's task came to; what it does next. A flight of a failed instance ends with what it has. */
   told(group: number, flight: Flight, came: number, freshMs: number): number {
-    if (flight.instance !== instance) return DONE;
-    try {
-      return this.call((wasm) => wasm.told(group, flight.id, Date.now(), came, freshMs));
-    } catch {
-      return DONE;
-    }
+    return flight.instance === instance ? this.#calm((wasm) => wasm.told(group, flight.id, Date.now(), came, freshMs), DONE) : DONE;
   }
 
   /** What asks a peer for a key, and how large its answer may be; undefined where no URL can carry the key. */

@@ -8,7 +8,8 @@ use super::Core;
 #[cfg(feature = "faults")]
 #[wasm_bindgen]
 impl Core {
-    /// The next call of the kind traps midway, with the core borrowed: 1 `begin`, 2 `told`, 3 `ask`, 0 this one.
+    /// The next call of the kind traps midway, with the core borrowed: 1 `begin`, 2 `told`, 3 `ask`, 4 `note`, 5 `late`, 6 `watch`,
+    /// 7 `stats`, 0 this one.
     pub fn fault(&mut self, kind: u32) {
         self.fault = kind;
         self.trip(0);

@@ -5,7 +5,7 @@ import { createPool } from "../../.cache/pkg-faults/entry/node.js";
 import { bytes, counting, deferred, keyOf, text, turn, uncaught, until } from "./support.mjs";
 
 /** What `pool.fault` makes trap, as `fault` in src/wasm.rs numbers it. */
-const [NOW, BEGIN, TOLD, ASK] = [0, 1, 2, 3];
+const [NOW, BEGIN, TOLD, ASK, NOTE, LATE, WATCH, STATS] = [0, 1, 2, 3, 4, 5, 6, 7];
 const MAX = { maxBytes: 64 * 1024 };
 
 /** Traps at once; only the call that did it may tell. */
@@ -217,6 +217,42 @@ test("a trapped owner is a failed peer, not a failed load: whoever asks it goes 
   assert.equal(answer.headers.get("cache-control"), "no-store");
   pool.fault(BEGIN);
   assert.equal(await (await pool.handle(new Request("http://h/_geecache/g/other"))).text(), "other");
+  await works(group);
+});
+
+test("a trap in a timer escapes nowhere: a leader's beat, a follower's look, a deadline that passes", async () => {
+  const pool = createPool();
+  const gates = [deferred(), deferred()];
+  let runs = 0;
+  const group = pool.group("g", { ...MAX, load: async (key) => (await gates[runs++]?.promise, bytes(key)) });
+  const leader = group.get("k");
+  pool.fault(NOTE);
+  await until(() => pool.stats().traps === 1);
+  // The flight went with its instance; who comes now leads another.
+  const second = group.get("k");
+  const follower = group.get("k");
+  pool.fault(WATCH);
+  await until(() => pool.stats().traps === 2);
+  for (const gate of gates) gate.resolve();
+  for (const caller of [leader, second, follower]) assert.equal(text(await caller), "k");
+  const hanging = pool.group("hanging", { ...MAX, deadlineMs: 300, load: () => new Promise(() => {}) });
+  const late = hanging.get("k", { deadlineMs: 20 });
+  pool.fault(LATE);
+  await assert.rejects(late, { code: "ERR_TIMEOUT" });
+  assert.equal(pool.stats().traps, 3);
+  await works(group);
+});
+
+test("a trap while the listener's events are counted is nobody's answer", async () => {
+  const events = [];
+  const pool = createPool({ peers: ["b"], connect: () => ({ fetch: () => new Response("theirs") }), onEvent: (event) => events.push(event.type) });
+  const group = pool.group("g", { ...MAX, load: counting().load });
+  pool.fault(STATS);
+  assert.equal(text(await group.get("k")), "theirs");
+  await until(() => pool.stats().traps === 1);
+  assert.deepEqual(events, ["miss", "peer"]);
+  pool.fault(STATS);
+  assert.throws(() => group.stats(), { code: "ERR_TRAP" });
   await works(group);
 });
 

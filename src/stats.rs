@@ -51,7 +51,7 @@ counters! {
     timeouts = "timeouts",
     /// Flights whose leader vanished, so that another took over.
     lost_flights = "lostFlights",
-    /// Values that were answered and not kept: too large, not admitted, or no memory.
+    /// Values that were loaded or set and not kept: too large, not admitted, or no memory.
     refused = "refused",
     /// Values that were answered and not kept because a remove or a set came while they were loading.
     overtaken = "overtaken",

@@ -234,11 +234,11 @@ impl Core {
         found.map_or(DONE, |found| self.scratch.show(HIT, found, now as Millis))
     }
 
-    /// Keeps the reserved value; whether it was kept.
-    pub fn set(&mut self, group: u32, key_bytes: usize, now: f64) -> Result<bool, JsValue> {
+    /// Keeps the value that was handed over through [`Core::reserve`], or counts one that was not; whether it was kept.
+    pub fn set(&mut self, group: u32, key_bytes: usize, now: f64, handed: bool) -> Result<bool, JsValue> {
         let (key, inbox) = (self.scratch.key(key_bytes), std::mem::take(&mut self.inbox));
         let Some((group, _)) = self.pool.group_mut(GroupId(group)) else { return Ok(false) };
-        group.set(key, &inbox, now as Millis).map_err(thrown)
+        if handed { group.set(key, &inbox, now as Millis).map_err(thrown) } else { Ok(group.refuse()) }
     }
 
     /// Forgets a key; whether it was here.

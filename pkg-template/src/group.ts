@@ -112,7 +112,8 @@ export class Group<T = Uint8Array, Env = unknown> {
     const bytes = this.#encode(value);
     // Taken first, so that a key that is refused leaves nothing behind, and a value that does not fit leaves no old one.
     this.remove(key);
-    return this.#core.hand(this.#id, [bytes]) && this.#core.withKey(key, (wasm, keyBytes) => wasm.set(this.#id, keyBytes, Date.now()));
+    const handed = this.#core.hand(this.#id, [bytes]);
+    return this.#core.withKey(key, (wasm, keyBytes) => wasm.set(this.#id, keyBytes, Date.now(), handed));
   }
 
   /** Forgets `key` on this node, a load of it under way included. True where a copy was here. */
@@ -132,6 +133,8 @@ export class Group<T = Uint8Array, Env = unknown> {
 
   async #lookUp(key: string, scope: Scope<Env>, fromPeer: boolean): Promise<Answer> {
     const core = this.#core;
+    // Plain JavaScript may say null.
+    scope ??= {};
     const { deadlineMs = Infinity } = scope;
     if (typeof deadlineMs !== "number" || !(deadlineMs > 0)) throw new GeecacheError("ERR_OPTION", "the option deadlineMs of a call must be a number above 0");
     const endsAt = Date.now() + Math.min(deadlineMs, this.#deadlineMs);

@@ -30,7 +30,7 @@ export interface Stats {
   timeouts: number;
   /** Flights whose leader vanished, so that another took over. */
   lostFlights: number;
-  /** Values that were answered and not kept: too large, not admitted, or no memory. */
+  /** Values that were loaded or set and not kept: too large, not admitted, or no memory. */
   refused: number;
   /** Values that were answered and not kept because a remove or a set came while they were loading. */
   overtaken: number;

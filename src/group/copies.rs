@@ -29,6 +29,13 @@ impl Group {
         Ok(self.stats.refused == refused)
     }
 
+    /// Counts a value as refused that its owner could not even hand over: larger than is kept, or than there is memory for.
+    #[doc(hidden)]
+    pub fn refuse(&mut self) -> bool {
+        self.stats.refused += 1;
+        false
+    }
+
     /// Forgets `key` here. A load of it that is under way is answered to those who wait and not kept.
     /// True where a copy was here.
     pub fn remove(&mut self, key: &[u8]) -> bool {

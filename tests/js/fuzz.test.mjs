@@ -40,7 +40,7 @@ async function wander(seed) {
   }
   for (let i = 0; i < 40; i++) {
     const group = pick(made);
-    const scope = next() < 0.5 ? undefined : { ...option("deadlineMs"), env: pick(ODD), ...(next() < 0.3 && { ctx: { waitUntil() { throw new Error("over"); } } }) };
+    const scope = odd(next() < 0.5 ? undefined : { ...option("deadlineMs"), env: pick(ODD), ...(next() < 0.3 && { ctx: { waitUntil() { throw new Error("over"); } } }) });
     const key = odd(pick(KEYS));
     await attempt(`step ${i}`, async () => {
       switch (group === undefined ? 0 : below(12)) {

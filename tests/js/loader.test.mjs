@@ -111,6 +111,7 @@ for (const [what, options, bytesLong] of [
     it.set("k", bytes("old"));
     assert.equal(it.set("k", new Uint8Array(bytesLong)), false);
     assert.equal(it.peek("k"), undefined, "an older value would be a wrong one");
+    assert.equal(it.stats().refused, 3);
   });
 }
 

@@ -100,7 +100,7 @@ fn keys_that_are_none_have_a_code_and_leave_nothing() {
         let (code, message) = thrown(shell.core.begin(0, bytes, 0.0, false, false));
         assert_eq!(code, "ERR_KEY", "{bytes}");
         assert!(message.contains(said), "{bytes}: {message}");
-        assert_eq!(thrown(shell.core.set(0, bytes, 0.0)).0, "ERR_KEY");
+        assert_eq!(thrown(shell.core.set(0, bytes, 0.0, true)).0, "ERR_KEY");
         assert!(!shell.core.remove(0, bytes));
         assert_eq!(shell.core.peek(0, bytes, 0.0), DONE);
         shell.core.owner(bytes);
@@ -117,7 +117,7 @@ fn keys_are_bytes_and_need_not_be_text() {
     for key in [&b"\0"[..], b"\xff", b"\xff\xfe", b"a\0b", b"\xed\xa0\x80", b" "] {
         let bytes = shell.key(key);
         assert!(shell.hand(key));
-        assert_eq!(shell.core.set(0, bytes, 0.0), Ok(true));
+        assert_eq!(shell.core.set(0, bytes, 0.0, true), Ok(true));
         assert_eq!(shell.core.peek(0, bytes, 0.0), HIT);
         assert_eq!(shell.value(), key);
     }
@@ -159,7 +159,7 @@ fn set_remove_clear_and_what_they_tell() {
     let set = |shell: &mut Shell, key: &str, value: &[u8]| {
         let bytes = shell.key(key.as_bytes());
         assert!(shell.hand(value));
-        shell.core.set(0, bytes, 0.0)
+        shell.core.set(0, bytes, 0.0, true)
     };
     assert_eq!(set(&mut shell, "a", b"1"), Ok(true));
     assert_eq!(set(&mut shell, "b", &[0; 40_000]), Ok(true));
@@ -167,6 +167,9 @@ fn set_remove_clear_and_what_they_tell() {
     let bytes = shell.key(b"b");
     assert_eq!((shell.core.remove(0, bytes), shell.core.remove(0, bytes)), (true, false));
     assert_eq!(set(&mut shell, "d", b"4"), Ok(true));
+    let (bytes, refused) = (shell.key(b"d"), shell.stat("refused"));
+    assert_eq!(shell.core.set(0, bytes, 0.0, false), Ok(false), "it was never handed over");
+    assert_eq!(shell.stat("refused"), refused + 1.0);
     shell.core.clear(0);
     assert_eq!((shell.stat("entries"), shell.stat("usedBytes")), (0.0, empty_bytes));
 }
@@ -244,7 +247,7 @@ fn senseless_calls_answer_and_change_nothing() {
         assert_eq!(shell.core.reserve(group, 1, false), 0);
         assert_eq!(shell.core.told(group, 1.0, 0.0, CAME_VALUE, -1.0), DONE);
         assert_eq!(shell.core.peek(group, bytes, 0.0), DONE);
-        assert_eq!(shell.core.set(group, bytes, 0.0), Ok(false));
+        assert_eq!(shell.core.set(group, bytes, 0.0, true), Ok(false));
         assert!(!shell.core.remove(group, bytes) && !shell.core.watch(group, 1.0, 0.0));
         shell.core.clear(group);
         assert!(!shell.core.note(group, 1.0, false));

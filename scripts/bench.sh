@@ -16,7 +16,7 @@ cargo bench --quiet --bench store
 say "== hit ratios"
 # cargo runs a benchmark in the crate's folder, which is where this stands too.
 cargo bench --quiet --bench hit_ratio
-say "== wasm, in Node $(node --version)"
 . "$cache/env.sh"
+say "== wasm, in Node $(node --version)"
 cargo build --quiet --release --manifest-path benches/wasm/Cargo.toml --target wasm32-unknown-unknown
 node --expose-gc benches/wasm.mjs "$@"

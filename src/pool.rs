@@ -62,7 +62,10 @@ impl Peers {
 
 impl PeerPicker for Peers {
     fn pick_peer(&self, key: &[u8], rank: u32) -> Option<Arc<str>> {
-        let peer = self.ring.owners(key).nth(rank as usize);
+        let peer = match rank {
+            0 => self.ring.owner(key),
+            _ => self.ring.owners(key).nth(rank as usize),
+        };
         peer.filter(|&peer| Some(peer) != self.self_name.as_ref()).cloned()
     }
 

@@ -250,19 +250,20 @@ impl Group {
         }
         let expires_at_ms = lives_ms.map_or(NEVER, |ms| now.saturating_add(ms));
         let meta = Meta { expires_at_ms, flags: if hot { HOT } else { 0 } };
-        match value {
-            Some(value) => self.keep(&flight.key, value, meta),
-            None => {
-                self.store.remove(&flight.key);
-                self.stats.refused += 1;
-            }
-        }
+        self.keep(&flight.key, value, meta);
     }
 
-    fn keep(&mut self, key: &[u8], value: &[u8], meta: Meta) {
-        if self.store.insert(key, value, meta).is_err() {
-            self.stats.refused += 1;
-        }
+    /// Keeps a value, or counts it as refused: also one that there was no room to hand over. Either way the old one is gone.
+    fn keep(&mut self, key: &[u8], value: Option<&[u8]>, meta: Meta) -> bool {
+        let kept = match value {
+            Some(value) => self.store.insert(key, value, meta).is_ok(),
+            None => {
+                self.store.remove(key);
+                false
+            }
+        };
+        self.stats.refused += u64::from(!kept);
+        kept
     }
 
     /// The copy at a spot that a step named. Spots hold until the group is next changed.

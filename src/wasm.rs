@@ -238,7 +238,7 @@ impl Core {
     pub fn set(&mut self, group: u32, key_bytes: usize, now: f64, handed: bool) -> Result<bool, JsValue> {
         let (key, inbox) = (self.scratch.key(key_bytes), std::mem::take(&mut self.inbox));
         let Some((group, _)) = self.pool.group_mut(GroupId(group)) else { return Ok(false) };
-        if handed { group.set(key, &inbox, now as Millis).map_err(thrown) } else { Ok(group.refuse()) }
+        group.set_for(key, (handed.then_some(&*inbox), None), now as Millis).map_err(thrown)
     }
 
     /// Forgets a key; whether it was here.

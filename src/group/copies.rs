@@ -15,25 +15,22 @@ impl Group {
     /// Puts a value here as this node's own. A load of the key that is under way does not undo it. False where the
     /// value was not kept: too large, not admitted, or no memory.
     pub fn set(&mut self, key: &[u8], value: &[u8], now: Millis) -> Result<bool, Error> {
-        self.set_for(key, (value, None), now)
+        self.set_for(key, (Some(value), None), now)
     }
 
-    /// The same for a value that is fresh for so many ms, where `ttl_ms` is not shorter.
-    pub fn set_for(&mut self, key: &[u8], value: (&[u8], Option<u64>), now: Millis) -> Result<bool, Error> {
+    /// The same for a value that is fresh for so many ms, where `ttl_ms` is not shorter; `None` is a value that there was no room
+    /// to hand over.
+    pub fn set_for(
+        &mut self,
+        key: &[u8],
+        value: (Option<&[u8]>, Option<u64>),
+        now: Millis,
+    ) -> Result<bool, Error> {
         check_key(key)?;
         self.flights.overtake(key);
         let fresh_ms = shorter(self.options.ttl_ms, value.1);
         let expires_at_ms = fresh_ms.map_or(NEVER, |ms| now.saturating_add(ms));
-        let refused = self.stats.refused;
-        self.keep(key, value.0, Meta { expires_at_ms, flags: 0 });
-        Ok(self.stats.refused == refused)
-    }
-
-    /// Counts a value as refused that its owner could not even hand over: larger than is kept, or than there is memory for.
-    #[doc(hidden)]
-    pub fn refuse(&mut self) -> bool {
-        self.stats.refused += 1;
-        false
+        Ok(self.keep(key, value.0, Meta { expires_at_ms, flags: 0 }))
     }
 
     /// Forgets `key` here. A load of it that is under way is answered to those who wait and not kept.

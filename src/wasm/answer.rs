@@ -56,7 +56,9 @@ impl Core {
     pub fn set_request(&mut self, group: u32, now: f64, body: &[u8]) -> bool {
         let (group, now) = (self.pool.group_mut(GroupId(group)), now as Millis);
         let asked = SetRequest::read(body, now).zip(group);
-        asked.is_some_and(|(set, (group, _))| group.set_for(set.key, (set.value, set.fresh_ms), now).is_ok())
+        asked.is_some_and(|(set, (group, _))| {
+            group.set_for(set.key, (Some(set.value), set.fresh_ms), now).is_ok()
+        })
     }
 
     /// The answer to such a request for the key in the scratch area: `REPLY_VALUE` with the reserved value, fresh for

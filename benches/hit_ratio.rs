@@ -127,21 +127,6 @@ fn synthetic() -> [(&'static str, String); 5] {
     let size = |key: u64| 100u64 << (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 61);
     let steps = 0..200_000u64;
     let lines = |lines: Vec<String>| lines.join("\n");
-    let mut busy: Vec<u64> = (0..1_000).collect();
-    let mut spare = 0x2545_f491_4f6c_dd1d;
-    let busy_then_dead = lines(
-        steps
-            .clone()
-            .map(|step| {
-                let at = roll(&mut spare, 1_000) as usize;
-                let key = busy[at];
-                if roll(&mut spare, 20) == 0 {
-                    busy[at] = 1_000 + step;
-                }
-                key.to_string()
-            })
-            .collect(),
-    );
     let skew =
         lines(steps.clone().map(|_| skewed(50_000).0).map(|key| format!("{key},{}", size(key))).collect());
     let shifting = lines(
@@ -157,8 +142,19 @@ fn synthetic() -> [(&'static str, String); 5] {
             .map(|key| key.to_string())
             .collect(),
     );
-    let lasting =
-        lines(steps.map(|_| skewed(5_000)).map(|(key, other)| (key * 7 + other % 7).to_string()).collect());
+    let lasting = lines(
+        steps.clone().map(|_| skewed(5_000)).map(|(key, other)| (key * 7 + other % 7).to_string()).collect(),
+    );
+    let mut busy: Vec<u64> = (0..1_000).collect();
+    let busy_then_dead = |step| {
+        let at = roll(&mut dice, 1_000) as usize;
+        let key = busy[at];
+        if roll(&mut dice, 20) == 0 {
+            busy[at] = 1_000 + step;
+        }
+        key.to_string()
+    };
+    let busy_then_dead = lines(steps.map(busy_then_dead).collect());
     [
         ("skew, sized", skew),
         ("shifting", shifting),

@@ -35,7 +35,7 @@ const kinds = [[entries], [entries, "emptied"], [0]];
 // Who goes first takes turns, too.
 const collections = Array.from({ length: 15 }, (_, turn) => {
   const times = [];
-  for (let n = 0; n < kinds.length; n++) times[(turn + n) % kinds.length] = collect(...kinds[(turn + n) % kinds.length]);
+  for (const which of [turn, turn + 1, turn + 2].map((n) => n % kinds.length)) times[which] = collect(...kinds[which]);
   return times;
 });
 const [filled, emptied, empty] = kinds.map((_, which) => median(collections.map((times) => times[which])));

@@ -24,20 +24,24 @@ fn cells(set: u64) -> impl Iterator<Item = (u32, u64)> {
     (0..4).map(move |place| (place * CELL, set >> (place * CELL) & 0xffff))
 }
 
+fn is_of(cell: u64, hash: u64) -> bool {
+    cell & 0xffe0 == mark(hash)
+}
+
 /// How often this key was used before it went; 0 if nobody remembers.
 pub(super) fn recall(set: u64, hash: u64) -> u8 {
-    let found = cells(set).find(|(_, cell)| cell & 0xffe0 == mark(hash) && cell & 31 != 0);
+    let found = cells(set).find(|&(_, cell)| is_of(cell, hash) && cell & 31 != 0);
     found.map_or(0, |(_, cell)| decode(cell & 31))
 }
 
 /// Whether no other key of the set went after this one.
 pub(super) fn is_newest(set: u64, hash: u64) -> bool {
-    set & 0xffe0 == mark(hash)
+    is_of(set, hash)
 }
 
 /// The set with this key as its newest.
 pub(super) fn note(set: u64, hash: u64, uses: u8) -> u64 {
-    let same = cells(set).find(|(_, cell)| cell & 0xffe0 == mark(hash));
+    let same = cells(set).find(|&(_, cell)| is_of(cell, hash));
     // What is newer than its old place moves up by one; without an old place the oldest goes.
     let at = same.map_or(3 * CELL, |(at, _)| at);
     let newer = set & ((1u64 << at) - 1);

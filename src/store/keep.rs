@@ -61,11 +61,7 @@ impl Store {
         let (uses, class) = match self.policy {
             Policy::Lru => (0, 0),
             Policy::Worth => {
-                let before = match uses {
-                    Some(uses) => uses,
-                    None => self.recall(hash),
-                };
-                let uses = before.saturating_add(1).min(record::MAX_USES);
+                let uses = uses.unwrap_or_else(|| self.recall(hash)).saturating_add(1).min(record::MAX_USES);
                 (uses, self.class(uses, weight))
             }
         };

@@ -1,9 +1,10 @@
 //! Memory in equal segments: records are appended, freed in place, and slid together when a segment is emptier than most.
 //!
 //! Everything that grows lives in here, the index too, so nothing is ever asked of the allocator but whole segments and none is given
-//! back: linear memory has no holes that the budget does not see. An address is `segment << shift | offset / 4`; no record begins at
-//! offset 0, so the low part of an address is never 0.
+//! back: linear memory has no holes that the budget does not see. An address counts units of four bytes; no segment's first unit is
+//! ever used, so that no address is 0.
 
+use super::memory::Memory;
 use crate::planted::{self, Fault};
 
 pub(super) type Addr = u32;
@@ -15,19 +16,17 @@ pub(super) const UNIT: usize = 4;
 pub(super) const DEAD: u32 = u32::MAX;
 
 struct Segment {
-    /// Its capacity is the segment's length, reserved at once; its length is how far records reach.
-    bytes: Vec<u8>,
+    /// How far records reach.
+    end: usize,
     /// Bytes of records that are in use.
     live: usize,
 }
 
 pub(super) struct Arena {
+    memory: Memory,
     segments: Vec<Segment>,
     segment_len: usize,
     max_segments: usize,
-    shift: u32,
-    /// The low bits of an address: units from the segment's begin.
-    mask: u32,
     /// The segment that is appended to.
     open: usize,
     /// Growing failed once: from then on what is there is the whole of it.
@@ -45,16 +44,14 @@ pub(super) enum NoRoom {
 }
 
 impl Arena {
-    /// Each segment takes `segment_len` bytes, its place in the list of segments included.
+    /// Each segment takes `segment_len` bytes, what is kept of it included.
     pub(super) fn new(segment_len: usize, max_segments: usize) -> Arena {
-        let segment_len = (segment_len - size_of::<Segment>()) / UNIT * UNIT;
-        let shift = usize::BITS - (segment_len / UNIT).leading_zeros();
+        let segment_len = (segment_len - size_of::<Segment>() - size_of::<Vec<u8>>()) / UNIT * UNIT;
         Arena {
+            memory: Memory::new(segment_len, max_segments),
             segments: Vec::new(),
             segment_len,
             max_segments,
-            shift,
-            mask: (1 << shift) - 1,
             open: 0,
             starved: false,
             #[cfg(test)]
@@ -64,7 +61,7 @@ impl Arena {
 
     /// Bits that an address takes.
     pub(super) fn addr_bits(&self) -> u32 {
-        self.shift + (usize::BITS - (self.max_segments - 1).leading_zeros())
+        self.memory.addr_bits()
     }
 
     pub(super) fn segment_len(&self) -> usize {
@@ -72,7 +69,7 @@ impl Arena {
     }
 
     pub(super) fn reserved_bytes(&self) -> usize {
-        self.segments.len() * self.segment_len + self.segments.capacity() * size_of::<Segment>()
+        self.memory.reserved_bytes() + self.segments.capacity() * size_of::<Segment>()
     }
 
     pub(super) fn live_bytes(&self) -> usize {
@@ -80,31 +77,21 @@ impl Arena {
     }
 
     pub(super) fn clear(&mut self) {
+        self.memory = Memory::new(self.segment_len, self.max_segments);
         self.segments = Vec::new();
         self.open = 0;
         self.starved = false;
     }
 
-    #[inline(always)]
-    fn split(&self, addr: Addr) -> (usize, usize) {
-        ((addr >> self.shift) as usize, (addr & self.mask) as usize * UNIT)
-    }
-
-    fn join(&self, segment: usize, offset: usize) -> Addr {
-        ((segment as u32) << self.shift) | (offset / UNIT) as u32
-    }
-
-    /// The bytes from `addr` to the end of its segment, if there are such.
+    /// The bytes from `addr` on, at least to the end of its segment, if there are such.
     #[inline(always)]
     pub(super) fn at(&self, addr: Addr) -> Option<&[u8]> {
-        let (segment, offset) = self.split(addr);
-        self.segments.get(segment)?.bytes.get(offset..)
+        self.memory.at(addr)
     }
 
     #[inline(always)]
     pub(super) fn at_mut(&mut self, addr: Addr) -> Option<&mut [u8]> {
-        let (segment, offset) = self.split(addr);
-        self.segments.get_mut(segment)?.bytes.get_mut(offset..)
+        self.memory.at_mut(addr)
     }
 
     // A hit inlines the two above. Those below are calls in wasm, which is smaller by a fortieth for it.
@@ -163,17 +150,13 @@ impl Arena {
             self.starved = true;
             return Err(NoRoom::NoMemory);
         }
-        let mut bytes = Vec::new();
-        let places = self.max_segments - self.segments.len();
-        if self.segments.try_reserve_exact(places).is_err()
-            || bytes.try_reserve_exact(self.segment_len).is_err()
-        {
+        let places = self.max_segments.saturating_sub(self.segments.len());
+        if self.segments.try_reserve_exact(places).is_err() || !self.memory.grow() {
             // With nothing at all there is nothing to evict either, so it is tried again.
             self.starved = !self.segments.is_empty();
             return Err(NoRoom::NoMemory);
         }
-        bytes.resize(UNIT, 0);
-        self.segments.push(Segment { bytes, live: 0 });
+        self.segments.push(Segment { end: UNIT, live: 0 });
         self.open = self.segments.len() - 1;
         Ok(())
     }
@@ -187,7 +170,7 @@ impl Arena {
     }
 
     fn room_in(&self, segment: usize) -> usize {
-        self.segments.get(segment).map_or(0, |segment| self.segment_len - segment.bytes.len())
+        self.segments.get(segment).map_or(0, |segment| self.segment_len - segment.end)
     }
 
     /// What must happen before `len` bytes can be appended, cheapest first.
@@ -232,54 +215,57 @@ impl Arena {
         }
     }
 
-    /// Appends `parts` to the open segment, which has room, and pads to a unit.
+    /// Appends `parts` and `zeros` to the open segment, which has room, and pads to a unit.
     pub(super) fn append(&mut self, parts: [&[u8]; 3], zeros: usize) -> Addr {
-        let (open, segment_len) = (self.open, self.segment_len);
-        let Some(segment) = self.segments.get_mut(open) else { return 0 };
-        let offset = segment.bytes.len();
+        let len = parts.iter().map(|part| part.len()).sum::<usize>() + zeros;
+        let addr = self.extend(len.next_multiple_of(UNIT));
+        let mut place = self.bytes_mut(addr).get_mut(..len.next_multiple_of(UNIT)).unwrap_or_default();
         for part in parts {
-            segment.bytes.extend_from_slice(part);
+            let Some((to, rest)) = place.split_at_mut_checked(part.len()) else { return addr };
+            to.copy_from_slice(part);
+            place = rest;
         }
-        let end = (segment.bytes.len() + zeros).next_multiple_of(UNIT);
-        debug_assert!(end <= segment_len);
-        segment.bytes.resize(end.min(segment_len), 0);
-        segment.live += end - offset;
-        self.join(open, offset)
+        place.fill(0);
+        addr
     }
 
     /// Copies a record of `len` bytes to the end of the open segment, which is another one.
     pub(super) fn append_copy(&mut self, addr: Addr, len: usize) -> Addr {
-        let (from, offset) = self.split(addr);
-        let open = self.open;
-        let Some((low, high)) = self.segments.split_at_mut_checked(from.max(open)) else { return 0 };
-        let (source, target) =
-            if from < open { (low.get(from), high.first_mut()) } else { (high.first(), low.get_mut(open)) };
-        let (Some(source), Some(target)) = (source, target) else { return 0 };
-        let at = target.bytes.len();
-        target.bytes.extend_from_slice(source.bytes.get(offset..offset + len).unwrap_or_default());
-        target.live += len;
-        self.join(open, at)
+        let to = self.extend(len);
+        self.memory.copy(addr, to, len);
+        to
+    }
+
+    /// Where the next `len` bytes of the open segment are.
+    fn extend(&mut self, len: usize) -> Addr {
+        let (open, segment_len) = (self.open, self.segment_len);
+        let Some(segment) = self.segments.get_mut(open) else { return 0 };
+        let offset = segment.end;
+        debug_assert!(offset + len <= segment_len);
+        segment.end = (offset + len).min(segment_len);
+        segment.live += len;
+        self.memory.join(open, offset)
     }
 
     /// Marks a record of `len` bytes as free.
     pub(super) fn free(&mut self, addr: Addr, len: usize) {
         self.put_u32(addr, 0, DEAD);
         self.put_u32(addr, 4, (len / UNIT) as u32);
-        let (segment, offset) = self.split(addr);
+        let (segment, offset) = self.memory.split(addr);
         if let Some(segment) = self.segments.get_mut(segment) {
             segment.live = segment.live.saturating_sub(len);
             if segment.live == 0 {
-                segment.bytes.truncate(UNIT);
-            } else if offset + len == segment.bytes.len() {
-                segment.bytes.truncate(offset);
+                segment.end = UNIT;
+            } else if offset + len == segment.end {
+                segment.end = offset;
             }
         }
     }
 
     /// The first address of a segment, and the one behind its last record.
     pub(super) fn span(&self, segment: usize) -> (Addr, Addr) {
-        let end = self.segments.get(segment).map_or(UNIT, |segment| segment.bytes.len());
-        (self.join(segment, UNIT), self.join(segment, 0) + (end / UNIT) as u32)
+        let end = self.segments.get(segment).map_or(UNIT, |segment| segment.end);
+        (self.memory.join(segment, UNIT), self.memory.join(segment, 0) + (end / UNIT) as u32)
     }
 
     #[cfg(any(test, fuzzing, feature = "validate"))]
@@ -289,21 +275,14 @@ impl Arena {
 
     /// Moves `len` bytes down within one segment.
     pub(super) fn slide(&mut self, from: Addr, to: Addr, len: usize) {
-        let (segment, source) = self.split(from);
-        let (_, target) = self.split(to);
-        if let Some(segment) = self.segments.get_mut(segment)
-            && source + len <= segment.bytes.len()
-            && target <= source
-        {
-            segment.bytes.copy_within(source..source + len, target);
-        }
+        self.memory.copy(from, to, len);
     }
 
     /// Ends a segment at `end`, after its records were slid together, and appends there from now on.
     pub(super) fn truncate(&mut self, end: Addr, segment: usize) {
-        let offset = (end.wrapping_sub(self.join(segment, 0))) as usize * UNIT;
+        let offset = (end.wrapping_sub(self.memory.join(segment, 0))) as usize * UNIT;
         if let Some(part) = self.segments.get_mut(segment) {
-            part.bytes.truncate(offset.max(UNIT));
+            part.end = offset.clamp(UNIT, self.segment_len);
             self.open = segment;
         }
     }

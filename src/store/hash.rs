@@ -1,14 +1,24 @@
-//! The hash of a key: a seeded folded multiply of 32-bit halves, as cheap in wasm (which has no 128-bit product) as on a 64-bit machine.
+//! The hash of a key: a seeded folded multiply, sixteen bytes a product.
 //!
-//! The construction is foldhash's fallback for narrow machines: two state words built from the seed, sixteen bytes a round, and a
-//! product with a secret operand, so that keys which collide for every seed cannot be written down. It is not a cryptographic hash:
-//! who can choose keys and observe times may still learn something, so a host open to hostile keys passes a random seed.
+//! The construction is foldhash's: state words built from the seed, and a product with a secret operand whose halves are folded, so
+//! that keys which collide for every seed cannot be written down. Where there is no 128-bit product, as in wasm, it multiplies 32-bit
+//! halves, as foldhash does there; the two kinds give other hashes. It is not a cryptographic hash: who can choose keys and observe
+//! times may still learn something, so a host open to hostile keys passes a random seed.
 
 /// Digits of pi, as good as any.
 const PI: [u64; 4] =
     [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344, 0xa409_3822_299f_31d0, 0x082e_fa98_ec4e_6c89];
 
+/// Multiplies and folds the product into one word.
+#[cfg(target_pointer_width = "64")]
+#[inline(always)]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    product as u64 ^ (product >> 64) as u64
+}
+
 /// Multiplies each half of `a` by the other half of `b` and folds both products into one word.
+#[cfg(not(target_pointer_width = "64"))]
 #[inline(always)]
 fn fold(a: u64, b: u64) -> u64 {
     let low_high = (a & 0xffff_ffff).wrapping_mul(b >> 32);
@@ -28,6 +38,16 @@ fn ends(key: &[u8]) -> (u64, u64) {
         (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
         _ => (key.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)), 0),
     }
+}
+
+/// Once more, so that every bit of the key reaches every part that the index takes: directory, bucket, tag.
+#[inline(always)]
+fn spread(state: u64) -> u64 {
+    if cfg!(target_pointer_width = "64") {
+        return fold(state, PI[1] << 1 | 1);
+    }
+    let state = (state ^ (state >> 32)).wrapping_mul(PI[0] | 1);
+    state ^ (state >> 32)
 }
 
 #[derive(Clone, Copy)]
@@ -58,9 +78,7 @@ impl Hasher {
         }
         state = fold(first.0 ^ state, first.1 ^ self.secret)
             .wrapping_add(fold(last.0 ^ self.secret, last.1 ^ state).rotate_left(23));
-        // Once more, so that every bit of the key reaches every part that the index takes: directory, bucket, tag.
-        state = (state ^ (state >> 32)).wrapping_mul(PI[0] | 1);
-        state ^ (state >> 32)
+        spread(state)
     }
 
     /// What lies between the first sixteen bytes and the last.

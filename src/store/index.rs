@@ -1,27 +1,23 @@
 //! From a key's hash to its record: pages of buckets, found through a directory of the hash's top bits (extendible hashing).
 //!
 //! A page is a record of the arena like any other, so the index takes part in compaction and its memory is the budget's. It holds 32
-//! bytes of header, then buckets of 64 bytes, each one line of the processor's cache: 15 cells and a count of the entries that would
-//! have liked to be in this bucket but went on to a later one. The count ends a search, and removing needs no tombstones and no
-//! neighbour's hash. A cell is an address below, and in the bits that the address does not need, a piece of the hash. Pages grow by
-//! quarters of the base to twice it before they split, which keeps cells 65–87 % full: 4.9–6.6 bytes an entry.
+//! bytes of header, then [buckets](super::bucket). An entry whose bucket is full goes on to a later one and is counted in those it
+//! passed: the count ends a search, and removing needs no tombstones and no neighbour's hash. Pages grow by quarters of the base to
+//! twice it before they split, which keeps cells 65–87 % full: 4.9–6.6 bytes an entry where a bucket has 15, 6.1–8.2 where it has 12.
 //!
 //! The directory holds where a page's buckets begin and how many they are, so that a hit reads no header.
 
 use super::arena::{Addr, Arena, UNIT};
+use super::bucket::{BUCKET, Layout, NOWHERE, tag};
 use super::page::{
-    BUCKET, BUCKETS_AT, CELLS, HEADER, Page, Place, SKEW_AT, USED_AT, put_word, read_page, skew, word,
-    write_page,
+    BUCKETS_AT, HEADER, Page, Place, SKEW_AT, USED_AT, put_word, read_page, skew, word, write_page,
 };
-
-/// A page is full at this many entries a bucket: at 13 of 15 about a quarter of the buckets pass some on.
-pub(super) const FULL: usize = 13;
 
 pub(super) struct Index {
     /// Pages by the top `depth` bits of the hash; a page of less depth stands here several times.
     pub(super) directory: Vec<Place>,
     pub(super) depth: u32,
-    addr_mask: u32,
+    layout: Layout,
     max_directory: usize,
 }
 
@@ -41,12 +37,7 @@ fn home(hash: u64, buckets: usize) -> usize {
 
 impl Index {
     pub(super) fn new(addr_bits: u32, max_directory: usize) -> Index {
-        Index {
-            directory: Vec::new(),
-            depth: 0,
-            max_directory,
-            addr_mask: 1u32.checked_shl(addr_bits).unwrap_or(0).wrapping_sub(1),
-        }
+        Index { directory: Vec::new(), depth: 0, max_directory, layout: Layout::new(addr_bits) }
     }
 
     #[inline(always)]
@@ -67,112 +58,75 @@ impl Index {
     #[inline(always)]
     pub(super) fn home(&self, arena: &Arena, hash: u64) -> Option<Home> {
         let place = self.place_of(hash)?;
-        let at = home(hash, place.buckets()) * BUCKET;
-        let cells: &[u8; BUCKET] = arena.at(place.cells + (at / UNIT) as Addr)?.first_chunk()?;
-        let (cells, _) = cells.as_chunks::<4>();
-        let first = cells.get(first_with(cells, self.tag(hash), !self.addr_mask));
+        let bucket = home(hash, place.buckets());
+        let line = arena.at(place.cells + (bucket * BUCKET / UNIT) as Addr)?.first_chunk()?;
         Some(Home {
-            candidate: first.map(|cell| u32::from_le_bytes(*cell) & self.addr_mask),
-            overflows: cells.last().is_some_and(|count| *count != [0; 4]),
+            candidate: self
+                .layout
+                .tagged(line, tag(hash))
+                .next()
+                .and_then(|cell| self.layout.addr(line, cell)),
+            overflows: self.layout.overflows(line),
         })
     }
 
-    /// What a cell holds of a hash, never 0: so an empty cell has no key's tag, nor has a bucket's count.
+    /// The first record with this hash's tag of which `read` makes something, in any bucket.
     #[inline(always)]
-    fn tag(&self, hash: u64) -> u32 {
-        match hash as u32 & !self.addr_mask {
-            0 => self.addr_mask + 1,
-            tag => tag,
-        }
-    }
-
-    /// The first record with this hash's tag to which `is_it` says so, in any bucket.
-    pub(super) fn find(&self, arena: &Arena, hash: u64, is_it: impl Fn(Addr) -> bool) -> Option<Addr> {
+    pub(super) fn find<T>(&self, arena: &Arena, hash: u64, read: impl Fn(Addr) -> Option<T>) -> Option<T> {
         let place = self.place_of(hash)?;
-        let bytes = arena.bytes(place.cells);
-        let tag = self.tag(hash);
-        let (home, buckets) = (home(hash, place.buckets()), place.buckets());
-        for bucket in (home..buckets).chain(0..home) {
-            let cells: &[u8; BUCKET] = bytes.get(bucket * BUCKET..)?.first_chunk()?;
-            let [cells @ .., count] = cells.as_chunks::<4>().0 else { return None };
-            for cell in cells {
-                let cell = u32::from_le_bytes(*cell);
-                if cell & !self.addr_mask == tag && is_it(cell & self.addr_mask) {
-                    return Some(cell & self.addr_mask);
+        let mut bucket = home(hash, place.buckets());
+        for _ in 0..place.buckets() {
+            let line = arena.at(place.cells + (bucket * BUCKET / UNIT) as Addr)?.first_chunk()?;
+            for cell in self.layout.with_tag(line, tag(hash)) {
+                if let Some(found) = self.layout.addr(line, cell).and_then(&read) {
+                    return Some(found);
                 }
             }
-            if *count == [0; 4] {
-                return None;
+            if !self.layout.overflows(line) {
+                break;
             }
+            bucket = if bucket + 1 < place.buckets() { bucket + 1 } else { 0 };
         }
         None
     }
 
-    /// Adds a record. Its page has room.
-    pub(super) fn insert(&self, arena: &mut Arena, hash: u64, addr: Addr) {
-        let Some(page) = self.page_addr(hash) else { return };
-        let used = arena.u32_at(page, USED_AT) + 1;
-        arena.put_u32(page, USED_AT, used);
-        self.place(arena.bytes_mut(page), hash, addr);
+    /// Entries at which so many buckets are full: at 13 of 15 about a quarter of them pass some on.
+    pub(super) fn full(&self, buckets: usize) -> usize {
+        buckets * (self.layout.cells() - 2)
     }
 
-    /// Puts a record into the first bucket with a free cell, and notes it in those it passes.
-    fn place(&self, page: &mut [u8], hash: u64, addr: Addr) {
-        let cell = self.tag(hash) | addr;
-        self.walk(page, hash, |cells| {
-            let free = cells.iter_mut().find(|cell| **cell == [0; 4])?;
-            *free = cell.to_le_bytes();
-            Some(1)
-        });
+    /// Adds a record. Its page has room.
+    pub(super) fn insert(&self, arena: &mut Arena, hash: u64, addr: Addr) {
+        self.change(arena, hash, NOWHERE, addr);
     }
 
     pub(super) fn remove(&self, arena: &mut Arena, hash: u64, addr: Addr) {
-        let Some(page) = self.page_addr(hash) else { return };
-        let used = arena.u32_at(page, USED_AT).saturating_sub(1);
-        arena.put_u32(page, USED_AT, used);
-        self.set(arena.bytes_mut(page), hash, addr, 0, -1);
+        self.change(arena, hash, addr, NOWHERE);
     }
 
     /// A record was moved.
     pub(super) fn replace(&self, arena: &mut Arena, hash: u64, addr: Addr, moved_to: Addr) {
+        self.change(arena, hash, addr, moved_to);
+    }
+
+    /// Writes `to` into the first cell with `from`, beginning where the key would like to be, and notes in the buckets that it passed
+    /// that there is one more, or one less, beyond them.
+    fn change(&self, arena: &mut Arena, hash: u64, from: Addr, to: Addr) {
         let Some(page) = self.page_addr(hash) else { return };
-        let cell = self.tag(hash) | moved_to;
-        self.set(arena.bytes_mut(page), hash, addr, cell, 0);
-    }
-
-    fn set(&self, page: &mut [u8], hash: u64, addr: Addr, to: u32, passed: i32) {
-        let from = self.tag(hash) | addr;
-        self.walk(page, hash, |cells| {
-            let cell = cells.iter_mut().find(|cell| u32::from_le_bytes(**cell) == from)?;
-            *cell = to.to_le_bytes();
-            Some(passed)
-        });
-    }
-
-    /// Offers the cells of bucket after bucket until `act` answers, then adds its answer to the counts of the buckets it had passed.
-    #[inline]
-    fn walk(&self, page: &mut [u8], hash: u64, mut act: impl FnMut(&mut [[u8; 4]]) -> Option<i32>) {
+        let more = i8::from(from == NOWHERE) - i8::from(to == NOWHERE);
+        let used = arena.u32_at(page, USED_AT).saturating_add_signed(more.into());
+        arena.put_u32(page, USED_AT, used);
+        let page = arena.bytes_mut(page);
         let buckets = (word(page, BUCKETS_AT) as usize).max(1);
         let first = HEADER + word(page, SKEW_AT) as usize;
-        let home = home(hash, buckets);
-        let mut passed = 0;
-        let mut delta = 0;
-        while passed < buckets {
-            let bucket = (home + passed) % buckets;
-            let at = first + bucket * BUCKET;
-            let cells = page.get_mut(at..at + CELLS * 4);
-            let (cells, _) = cells.unwrap_or_default().as_chunks_mut::<4>();
-            if let Some(answer) = act(cells) {
-                delta = answer;
-                break;
-            }
-            passed += 1;
-        }
-        debug_assert!(passed < buckets);
-        for step in 0..passed.min(buckets) {
-            let at = first + (home + step) % buckets * BUCKET + CELLS * 4;
-            let count = word(page, at).wrapping_add_signed(delta);
-            put_word(page, at, count);
+        let lines = page.get_mut(first..).unwrap_or_default();
+        let (lines, _) = lines.get_mut(..buckets * BUCKET).unwrap_or_default().as_chunks_mut();
+        let (before, from_home) = lines.split_at_mut_checked(home(hash, buckets)).unwrap_or_default();
+        let mut in_turn = from_home.iter_mut().chain(before.iter_mut());
+        let passed = in_turn.position(|line| self.layout.change(line, tag(hash), from, to));
+        debug_assert!(passed.is_some());
+        if let Some(passed) = passed.filter(|_| more != 0) {
+            from_home.iter_mut().chain(before).take(passed).for_each(|line| self.layout.passed(line, more));
         }
     }
 
@@ -263,33 +217,6 @@ impl Index {
     /// All records of a page.
     pub(super) fn entries<'a>(&'a self, arena: &'a Arena, page: &Page) -> impl Iterator<Item = Addr> + 'a {
         let bytes = arena.bytes(page.addr).get(HEADER + page.skew..page.set_at(0)).unwrap_or_default();
-        let (buckets, _) = bytes.as_chunks::<BUCKET>();
-        let cells = buckets.iter().flat_map(|bucket| bucket.as_chunks::<4>().0.iter().take(CELLS));
-        cells.map(|cell| u32::from_le_bytes(*cell) & self.addr_mask).filter(|&addr| addr != 0)
+        bytes.as_chunks::<BUCKET>().0.iter().flat_map(|line| self.layout.addrs(line))
     }
-}
-
-/// The place of the first cell with this tag; beyond the last if there is none.
-#[cfg(not(target_arch = "wasm32"))]
-#[inline(always)]
-fn first_with(cells: &[[u8; 4]], tag: u32, tag_mask: u32) -> usize {
-    // A bit for each cell. Written so that a compiler makes a few vector instructions of it: four cells at a time, and no constant of
-    // 1, which would tempt it to set flags one by one.
-    let mut found = [0u32; 4];
-    for (quarter, cells) in cells.as_chunks::<4>().0.iter().enumerate() {
-        for (at, (found, cell)) in found.iter_mut().zip(cells).enumerate() {
-            let same = (u32::from_le_bytes(*cell) ^ tag) & tag_mask == 0;
-            *found |= 0u32.wrapping_sub(u32::from(same)) & 2 << (4 * quarter + at);
-        }
-    }
-    let [a, b, c, d] = found;
-    ((a | b | c | d).trailing_zeros() as usize).wrapping_sub(1)
-}
-
-/// The same without vectors.
-#[cfg(target_arch = "wasm32")]
-#[inline(always)]
-fn first_with(cells: &[[u8; 4]], tag: u32, tag_mask: u32) -> usize {
-    let same = |cell: &[u8; 4]| (u32::from_le_bytes(*cell) ^ tag) & tag_mask == 0;
-    cells.iter().position(same).unwrap_or(usize::MAX)
 }

@@ -3,6 +3,7 @@
 //! Its buckets begin where a line of the processor's cache does, wherever the page is: the slack before them makes up for it.
 
 use super::arena::{Addr, Arena, UNIT};
+use super::bucket::BUCKET;
 
 /// First word of a page's record; the next is its length in units.
 pub(super) const PAGE: u32 = u32::MAX - 1;
@@ -15,8 +16,6 @@ const DEPTH_AT: usize = 20;
 const SETS_AT: usize = 24;
 pub(super) const SKEW_AT: usize = 28;
 
-pub(super) const BUCKET: usize = 64;
-pub(super) const CELLS: usize = 15;
 const SET: usize = 8;
 /// Bytes of a page that let its buckets begin where a line does, wherever the page is.
 const SLACK: usize = 64;
@@ -25,18 +24,19 @@ const SLACK: usize = 64;
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) cells: Addr,
-    /// Their number, and above it the bytes between header and buckets.
-    buckets: u32,
+    buckets: u16,
+    /// Bytes between header and buckets.
+    skew: u16,
 }
 
 impl Place {
     #[inline(always)]
     pub(super) fn buckets(self) -> usize {
-        (self.buckets & 0xff_ffff) as usize
+        self.buckets.into()
     }
 
     pub(super) fn page(self) -> Addr {
-        self.cells - (HEADER as u32 + (self.buckets >> 24)) / UNIT as u32
+        self.cells - (HEADER as u32 + u32::from(self.skew)) / UNIT as u32
     }
 }
 
@@ -62,7 +62,8 @@ impl Page {
     pub(super) fn place(&self) -> Place {
         Place {
             cells: self.addr + ((HEADER + self.skew) / UNIT) as Addr,
-            buckets: self.buckets as u32 | (self.skew as u32) << 24,
+            buckets: self.buckets as u16,
+            skew: self.skew as u16,
         }
     }
 

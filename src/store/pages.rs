@@ -1,7 +1,6 @@
 //! How the index grows and shrinks with the entries it holds.
 
 use super::arena::{Addr, UNIT};
-use super::index::FULL;
 use super::page::{Page, skew};
 use super::{Refused, Store};
 
@@ -27,7 +26,7 @@ impl Store {
                 self.index.directory.push(page.place());
                 continue;
             };
-            let full = page.used >= page.buckets * FULL;
+            let full = page.used >= self.index.full(page.buckets);
             if !full && page.sets == sets {
                 return Ok(());
             }
@@ -61,7 +60,8 @@ impl Store {
             let new = self.add_page(blank, evicted)?;
             // Making room may have moved the old page, or evicted so much that it is another by now.
             let Some(page) = self.index.page(&self.arena, hash) else { return Err(Refused::NoMemory) };
-            let as_planned = if full { page.used >= page.buckets * FULL } else { page.buckets == buckets };
+            let as_planned =
+                if full { page.used >= self.index.full(page.buckets) } else { page.buckets == buckets };
             entries.clear();
             let listed = self.list(&page, &mut entries);
             if !as_planned || !listed {
@@ -86,7 +86,7 @@ impl Store {
     /// Buckets for that many entries and an eighth more, in quarters of the base.
     fn buckets_for(&self, entries: usize) -> usize {
         let base = self.page_base;
-        (entries * 9 / 8 / FULL + 1).next_multiple_of(base / 4).clamp(base, base * 2)
+        (entries * 9 / 8 / self.index.full(1) + 1).next_multiple_of(base / 4).clamp(base, base * 2)
     }
 
     /// After a removal: two half-empty pages become one, and that one perhaps one with another, and a page that is too long gives up
@@ -96,12 +96,13 @@ impl Store {
         while let Some(page) = self.index.page(&self.arena, hash) {
             // Half a base of slack, so that a page does not grow again at once.
             let buckets = self.buckets_for(page.used);
-            if page.buckets < buckets + base / 2 && page.used > base * FULL / 2 {
+            if page.buckets < buckets + base / 2 && page.used > self.index.full(base) / 2 {
                 return;
             }
             let mut entries = Vec::new();
             let buddy = self.index.buddy(&self.arena, &page);
-            if let Some(buddy) = buddy.filter(|buddy| buddy.used + page.used <= base * FULL * 3 / 4) {
+            if let Some(buddy) = buddy.filter(|buddy| buddy.used + page.used <= self.index.full(base) * 3 / 4)
+            {
                 if !self.list(&page, &mut entries) || !self.list(&buddy, &mut entries) {
                     return;
                 }

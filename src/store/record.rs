@@ -124,8 +124,9 @@ impl Shape {
 
     #[inline(always)]
     pub(super) fn value<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        let rest = bytes.get(self.value_at()..).unwrap_or_default();
-        rest.get(..self.value_len).unwrap_or_default()
+        // In the steps of `has_key`: what that has checked is not checked again.
+        let rest = bytes.get(self.key_at..).and_then(|rest| rest.get(self.key_len..));
+        rest.and_then(|rest| rest.get(..self.value_len)).unwrap_or_default()
     }
 
     /// Bytes of key and value.

@@ -1,0 +1,141 @@
+//! The bytes of a store's segments: a piece each in wasm, where memory grows at one end for everybody; elsewhere one piece.
+//!
+//! Where address space costs nothing until it is touched, all segments that the budget allows are reserved at once and used one after
+//! the other. A hit then reads its two places without asking first which segment they are in: 23 instructions of 212. Should
+//! the reservation be refused, there is one for each segment, which moves those before it.
+
+use super::arena::{Addr, UNIT};
+
+/// Equal segments, all of their bytes there from the start.
+pub(super) struct Memory {
+    #[cfg(not(target_arch = "wasm32"))]
+    bytes: Vec<u8>,
+    #[cfg(target_arch = "wasm32")]
+    segments: Vec<Vec<u8>>,
+    #[cfg(target_arch = "wasm32")]
+    shift: u32,
+    segment_len: usize,
+    max_segments: usize,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Memory {
+    pub(super) fn new(segment_len: usize, max_segments: usize) -> Memory {
+        Memory { bytes: Vec::new(), segment_len, max_segments }
+    }
+
+    /// Bits that an address takes.
+    pub(super) fn addr_bits(&self) -> u32 {
+        usize::BITS - (self.max_segments * self.segment_len / UNIT).leading_zeros()
+    }
+
+    /// Adds a segment. Answers whether there was memory for it.
+    pub(super) fn grow(&mut self) -> bool {
+        let (len, all) = (self.segment_len, self.segment_len * self.max_segments);
+        let roomy = self.bytes.capacity() >= all || self.bytes.try_reserve_exact(all).is_ok();
+        let grows = roomy || self.bytes.try_reserve_exact(len).is_ok();
+        if grows {
+            self.bytes.resize(self.bytes.len() + len, 0);
+        }
+        grows
+    }
+
+    pub(super) fn reserved_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The bytes from `addr` on, at least to the end of its segment, if there are such.
+    #[inline(always)]
+    pub(super) fn at(&self, addr: Addr) -> Option<&[u8]> {
+        self.bytes.get(addr as usize * UNIT..)
+    }
+
+    #[inline(always)]
+    pub(super) fn at_mut(&mut self, addr: Addr) -> Option<&mut [u8]> {
+        self.bytes.get_mut(addr as usize * UNIT..)
+    }
+
+    pub(super) fn split(&self, addr: Addr) -> (usize, usize) {
+        let at = addr as usize * UNIT;
+        (at / self.segment_len, at % self.segment_len)
+    }
+
+    pub(super) fn join(&self, segment: usize, offset: usize) -> Addr {
+        ((segment * self.segment_len + offset) / UNIT) as Addr
+    }
+
+    /// Copies `len` bytes from one record to another.
+    pub(super) fn copy(&mut self, from: Addr, to: Addr, len: usize) {
+        let (from, to) = (from as usize * UNIT, to as usize * UNIT);
+        if from.max(to) + len <= self.bytes.len() {
+            self.bytes.copy_within(from..from + len, to);
+        }
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+impl Memory {
+    pub(super) fn new(segment_len: usize, max_segments: usize) -> Memory {
+        let shift = usize::BITS - (segment_len / UNIT).leading_zeros();
+        Memory { segments: Vec::new(), shift, segment_len, max_segments }
+    }
+
+    pub(super) fn addr_bits(&self) -> u32 {
+        self.shift + (usize::BITS - (self.max_segments - 1).leading_zeros())
+    }
+
+    pub(super) fn grow(&mut self) -> bool {
+        let mut bytes = Vec::new();
+        let places = self.max_segments.saturating_sub(self.segments.len());
+        let grows = self.segments.try_reserve_exact(places).is_ok()
+            && bytes.try_reserve_exact(self.segment_len).is_ok();
+        if grows {
+            bytes.resize(self.segment_len, 0);
+            self.segments.push(bytes);
+        }
+        grows
+    }
+
+    pub(super) fn reserved_bytes(&self) -> usize {
+        self.segments.len() * self.segment_len + self.segments.capacity() * size_of::<Vec<u8>>()
+    }
+
+    #[inline(always)]
+    pub(super) fn at(&self, addr: Addr) -> Option<&[u8]> {
+        let (segment, offset) = self.split(addr);
+        self.segments.get(segment)?.get(offset..)
+    }
+
+    #[inline(always)]
+    pub(super) fn at_mut(&mut self, addr: Addr) -> Option<&mut [u8]> {
+        let (segment, offset) = self.split(addr);
+        self.segments.get_mut(segment)?.get_mut(offset..)
+    }
+
+    #[inline(always)]
+    pub(super) fn split(&self, addr: Addr) -> (usize, usize) {
+        ((addr >> self.shift) as usize, (addr & ((1 << self.shift) - 1)) as usize * UNIT)
+    }
+
+    pub(super) fn join(&self, segment: usize, offset: usize) -> Addr {
+        ((segment as u32) << self.shift) | (offset / UNIT) as u32
+    }
+
+    pub(super) fn copy(&mut self, from: Addr, to: Addr, len: usize) {
+        let ((source, at), (target, to)) = (self.split(from), self.split(to));
+        // Taken out meanwhile, so that the two can be told to be two.
+        let Some(mut taken) = self.segments.get_mut(source).map(std::mem::take) else { return };
+        if source == target {
+            if at.max(to) + len <= taken.len() {
+                taken.copy_within(at..at + len, to);
+            }
+        } else if let Some(bytes) = taken.get(at..at + len)
+            && let Some(place) = self.segments.get_mut(target).and_then(|other| other.get_mut(to..to + len))
+        {
+            place.copy_from_slice(bytes);
+        }
+        if let Some(place) = self.segments.get_mut(source) {
+            *place = taken;
+        }
+    }
+}

@@ -171,8 +171,8 @@ fn each_group_option_is_held_to_its_range_by_its_name() {
         (
             "maxBytes",
             |o, n| (o.max_bytes, o.max_entry_bytes) = (n as usize, 1),
-            &[8_192, 3 << 30],
-            &[0, 8_191, (3 << 30) + 1],
+            &[8_192, 2 << 30],
+            &[0, 8_191, (2 << 30) + 1],
         ),
         ("maxEntryBytes", |o, n| o.max_entry_bytes = n as usize, &[1, 1 << 16], &[0, (1 << 16) + 1]),
         ("ttlMs", |o, n| o.ttl_ms = Some(n), &[1, 1 << 42], &[0, (1 << 42) + 1, u64::MAX]),

@@ -90,7 +90,7 @@ export type Load<T, Env = unknown> = (key: string, scope: LoadScope<Env>) => Pro
 
 /** Options of `pool.group`. */
 export interface GroupOptions<T, Env = unknown> {
-  /** The bound on keys, values and bookkeeping together, in bytes, from 8 KiB to 3 GiB. Required: an unbounded cache is refused. */
+  /** The bound on keys, values and bookkeeping together, in bytes, from 8 KiB to 2 GiB. Required: an unbounded cache is refused. */
   maxBytes: number;
   /** Loads what no peer has. Required. */
   load: Load<T, Env>;

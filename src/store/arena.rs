@@ -12,6 +12,9 @@ pub(super) type Addr = u32;
 /// Records begin on four-byte boundaries, which buys two bits of every address.
 pub(super) const UNIT: usize = 4;
 
+/// All addresses are below this: a record's links have 29 bits, and keep the last for the ends of queues.
+pub(super) const MAX_ADDR: Addr = (1 << 29) - 0x100;
+
 /// First word of a record that is free; the next word is its length in units.
 pub(super) const DEAD: u32 = u32::MAX;
 
@@ -47,11 +50,12 @@ impl Arena {
     /// Each segment takes `segment_len` bytes, what is kept of it included.
     pub(super) fn new(segment_len: usize, max_segments: usize) -> Arena {
         let segment_len = (segment_len - size_of::<Segment>() - size_of::<Vec<u8>>()) / UNIT * UNIT;
+        let memory = Memory::new(segment_len, max_segments);
         Arena {
-            memory: Memory::new(segment_len, max_segments),
+            max_segments: memory.max_segments(),
+            memory,
             segments: Vec::new(),
             segment_len,
-            max_segments,
             open: 0,
             starved: false,
             #[cfg(test)]
@@ -112,21 +116,6 @@ impl Arena {
         match self.bytes(addr).get(byte..byte + 4) {
             Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
             _ => 0,
-        }
-    }
-
-    #[cfg_attr(target_arch = "wasm32", inline(never))]
-    pub(super) fn u16_at(&self, addr: Addr, byte: usize) -> u16 {
-        match self.bytes(addr).get(byte..byte + 2) {
-            Some(&[a, b]) => u16::from_le_bytes([a, b]),
-            _ => 0,
-        }
-    }
-
-    #[cfg_attr(target_arch = "wasm32", inline(never))]
-    pub(super) fn put_u16(&mut self, addr: Addr, byte: usize, value: u16) {
-        if let Some(place) = self.bytes_mut(addr).get_mut(byte..byte + 2) {
-            place.copy_from_slice(&value.to_le_bytes());
         }
     }
 

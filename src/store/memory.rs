@@ -4,6 +4,8 @@
 //! the other. A hit then reads its two places without asking first which segment they are in: 23 instructions of 212. Should
 //! the reservation be refused, there is one for each segment, which moves those before it.
 
+#[cfg(target_arch = "wasm32")]
+use super::arena::MAX_ADDR;
 use super::arena::{Addr, UNIT};
 
 /// Equal segments, all of their bytes there from the start.
@@ -22,6 +24,10 @@ pub(super) struct Memory {
 impl Memory {
     pub(super) fn new(segment_len: usize, max_segments: usize) -> Memory {
         Memory { bytes: Vec::new(), segment_len, max_segments }
+    }
+
+    pub(super) fn max_segments(&self) -> usize {
+        self.max_segments
     }
 
     /// Bits that an address takes.
@@ -77,7 +83,14 @@ impl Memory {
 impl Memory {
     pub(super) fn new(segment_len: usize, max_segments: usize) -> Memory {
         let shift = usize::BITS - (segment_len / UNIT).leading_zeros();
+        // Between segments lie addresses that nothing has. If entries of many megabytes make them many, not all of a budget of
+        // gigabytes is reached.
+        let max_segments = max_segments.min(MAX_ADDR as usize >> shift);
         Memory { segments: Vec::new(), shift, segment_len, max_segments }
+    }
+
+    pub(super) fn max_segments(&self) -> usize {
+        self.max_segments
     }
 
     pub(super) fn addr_bits(&self) -> u32 {

@@ -49,15 +49,15 @@ impl Default for StoreOptions {
 
 /// Least budget a store works with.
 pub const MIN_MAX_BYTES: usize = 8 << 10;
-/// Greatest budget: what an address of 32 bits reaches.
-pub const MAX_MAX_BYTES: usize = 3 << 30;
+/// Greatest budget: what an address reaches.
+pub const MAX_MAX_BYTES: usize = 2 << 30;
 /// Greatest length of a key.
 pub const MAX_KEY_BYTES: usize = u16::MAX as usize;
 
 /// Why there is no such store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreError {
-    /// `max_bytes` is below [`MIN_MAX_BYTES`] or beyond what an address of 32 bits reaches (3 GiB).
+    /// `max_bytes` is below [`MIN_MAX_BYTES`] or beyond what an address reaches (2 GiB).
     MaxBytes,
     /// `max_entry_bytes` is more than `max_bytes`.
     MaxEntryBytes,
@@ -69,7 +69,7 @@ impl StoreError {
     /// What is wrong, in words.
     pub fn message(self) -> &'static str {
         match self {
-            StoreError::MaxBytes => "a store cannot be made: max_bytes must be from 8 KiB to 3 GiB",
+            StoreError::MaxBytes => "a store cannot be made: max_bytes must be from 8 KiB to 2 GiB",
             StoreError::MaxEntryBytes => "a store cannot be made: max_entry_bytes is more than max_bytes",
             StoreError::UnknownPolicy => "no such policy: give `lru` or `default`",
         }
@@ -89,7 +89,7 @@ impl std::error::Error for StoreError {}
 pub struct Meta {
     /// In milliseconds of the caller's clock; `u64::MAX` is never. Exact up to 2^48 - 2, and clamped to that beyond.
     pub expires_at_ms: u64,
-    /// The caller's own marks.
+    /// The caller's own marks: three bits. What is above them is not kept.
     pub flags: u8,
 }
 

@@ -1,16 +1,13 @@
 //! Queues of records: doubly linked through their first two words, newest first, one a class; `lru` uses one of them.
 
-use super::arena::{Addr, Arena};
-use super::record::RANK;
+use super::arena::{Addr, Arena, MAX_ADDR};
+use super::record::{LINK, NEWER, OLDER, RANK_BITS};
 
 /// A link at or above this is no record: the low bits name the queue that ends here.
-const END: u32 = 0xffff_0000;
+const END: u32 = MAX_ADDR;
 
 /// One for each class of worth.
 pub(super) const QUEUES: usize = super::worth::CLASSES;
-
-const NEWER: usize = 0;
-const OLDER: usize = 4;
 
 #[derive(Clone, Copy)]
 struct Queue {
@@ -24,10 +21,21 @@ pub(super) struct Queues {
     queues: [Queue; QUEUES],
 }
 
-/// Bits of a rank that the entries of a queue do without. A queue's ranks are never further from each other than its worth, so
-/// sixteen bits above these tell them apart and put them in order; what is lost is a 32,768th of the worth at most.
+/// Bits of a rank that the entries of a queue do without. A queue's ranks are never further from each other than its worth, which is
+/// less than 4 << grain: so three bits above these tell them apart and put them in order, however the lower ones were. What that
+/// loses of hits is next to nothing: 51.60 % instead of 51.62 with sixteen bits, in the measure of the [module](super).
 fn grain(queue: usize) -> u32 {
-    (queue as u32 / 4).saturating_sub(15)
+    (queue as u32 / 4).saturating_sub(RANK_BITS - 2)
+}
+
+pub(super) fn link(arena: &Arena, addr: Addr, side: usize) -> u32 {
+    arena.u32_at(addr, side) & LINK
+}
+
+/// What lies above the link stays.
+fn put_link(arena: &mut Arena, addr: Addr, side: usize, to: u32) {
+    let above = arena.u32_at(addr, side) & !LINK;
+    arena.put_u32(addr, side, above | to);
 }
 
 fn end(queue: usize) -> u32 {
@@ -41,7 +49,7 @@ impl Queues {
 
     #[inline]
     fn at(&mut self, queue: u32) -> Option<&mut Queue> {
-        self.queues.get_mut((queue & 0xffff) as usize)
+        self.queues.get_mut((queue & 0xff) as usize)
     }
 
     /// Makes a record the newest of a queue.
@@ -53,19 +61,18 @@ impl Queues {
             place.oldest = addr;
             place.rank = rank >> grain(queue) << grain(queue);
         }
-        arena.put_u32(addr, NEWER, end(queue));
-        arena.put_u32(addr, OLDER, if second >= END { end(queue) } else { second });
-        arena.put_u16(addr, RANK, (rank >> grain(queue)) as u16);
+        arena.put_u32(addr, NEWER, end(queue) | (rank >> grain(queue)) << LINK.count_ones());
+        put_link(arena, addr, OLDER, if second >= END { end(queue) } else { second });
         if second < END {
-            arena.put_u32(second, NEWER, addr);
+            put_link(arena, second, NEWER, addr);
         }
     }
 
     /// Takes a record out of its queue.
     pub(super) fn unlink(&mut self, arena: &mut Arena, addr: Addr) {
-        let (newer, older) = (arena.u32_at(addr, NEWER), arena.u32_at(addr, OLDER));
+        let (newer, older) = (link(arena, addr, NEWER), link(arena, addr, OLDER));
         if older < END {
-            arena.put_u32(older, NEWER, newer);
+            put_link(arena, older, NEWER, newer);
         } else {
             let rank = if newer < END { self.rank_after(arena, older, newer) } else { 0 };
             if let Some(queue) = self.at(older) {
@@ -74,7 +81,7 @@ impl Queues {
             }
         }
         if newer < END {
-            arena.put_u32(newer, OLDER, older);
+            put_link(arena, newer, OLDER, older);
         } else if let Some(queue) = self.at(newer) {
             queue.newest = older;
         }
@@ -82,22 +89,23 @@ impl Queues {
 
     /// The whole rank of a record, seen from that of the oldest of its queue, whose end is given.
     pub(super) fn rank_after(&self, arena: &Arena, end: u32, addr: Addr) -> u32 {
-        let queue = (end & 0xffff) as usize;
+        let queue = (end & 0xff) as usize;
         let oldest = self.queues.get(queue).map_or(0, |queue| queue.rank);
-        let beyond = arena.u16_at(addr, RANK).wrapping_sub((oldest >> grain(queue)) as u16);
-        oldest.wrapping_add(u32::from(beyond) << grain(queue))
+        let rank = arena.u32_at(addr, NEWER) >> LINK.count_ones();
+        let beyond = rank.wrapping_sub(oldest >> grain(queue)) & ((1 << RANK_BITS) - 1);
+        oldest.wrapping_add(beyond << grain(queue))
     }
 
     /// A record was moved; its bytes are at the new place already.
     pub(super) fn moved(&mut self, arena: &mut Arena, to: Addr) {
-        let (newer, older) = (arena.u32_at(to, NEWER), arena.u32_at(to, OLDER));
+        let (newer, older) = (link(arena, to, NEWER), link(arena, to, OLDER));
         if newer < END {
-            arena.put_u32(newer, OLDER, to);
+            put_link(arena, newer, OLDER, to);
         } else if let Some(queue) = self.at(newer) {
             queue.newest = to;
         }
         if older < END {
-            arena.put_u32(older, NEWER, to);
+            put_link(arena, older, NEWER, to);
         } else if let Some(queue) = self.at(older) {
             queue.oldest = to;
         }
@@ -125,7 +133,7 @@ impl Queues {
     #[cfg(any(test, fuzzing, feature = "validate"))]
     pub(super) fn walk<'a>(&self, arena: &'a Arena, queue: usize) -> impl Iterator<Item = Addr> + 'a {
         let first = self.queues.get(queue).map_or(END, |queue| queue.newest);
-        std::iter::successors(Some(first), |&addr| Some(arena.u32_at(addr, OLDER)))
+        std::iter::successors(Some(first), |&addr| Some(link(arena, addr, OLDER)))
             .take_while(|&addr| addr < END)
     }
 

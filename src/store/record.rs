@@ -2,26 +2,30 @@
 //!
 //! | offset | bytes | what |
 //! |--:|--:|---|
-//! | 0 | 4 | the newer neighbour in its queue, or the queue's end |
-//! | 4 | 4 | the older neighbour, or the queue's end |
-//! | 8 | 2 | rank: what the clock must reach before this entry goes, as exactly as its queue needs it |
-//! | 10 | 1 | uses, seven bits, and whether it was used since it was queued |
-//! | 11 | 1 | the caller's flags |
-//! | 12 | 1–3 | length of the key: six bits, whether it expires, whether there is more; then seven bits a byte |
+//! | 0 | 4 | the newer neighbour in its queue, or the queue's end; in the three highest bits, rank: what the clock must reach before this entry goes, as exactly as its queue needs it |
+//! | 4 | 4 | the older neighbour, or the queue's end; in the three highest bits the caller's flags |
+//! | 8 | 1 | uses, seven bits, and whether it was used since it was queued |
+//! | 9 | 1–3 | length of the key: six bits, whether it expires, whether there is more; then seven bits a byte |
 //! | | 1–5 | length of the value, seven bits a byte |
 //! | | 0 or 6 | when it expires, in milliseconds; nothing if never |
 //! | | | key, value, and 0–3 bytes to the next unit |
 //!
-//! What a hit reads and writes lies together: from byte 10 to the key's end.
+//! What a hit reads and writes lies together: from byte 7 to the key's end.
 
 use super::Meta;
 use super::arena::{Addr, Arena, UNIT};
 
-pub(super) const RANK: usize = 8;
-const USES: usize = 10;
-const FLAGS: usize = 11;
+pub(super) const NEWER: usize = 0;
+pub(super) const OLDER: usize = 4;
+/// The bits of these words that are the link.
+pub(super) const LINK: u32 = u32::MAX >> RANK_BITS;
+pub(super) const RANK_BITS: u32 = 3;
+/// The highest byte of the older neighbour's word: three flags above the link's bits.
+const FLAGS: usize = 7;
+const FLAGS_SHIFT: u32 = 5;
+const USES: usize = 8;
 /// Bytes before the two lengths.
-const FIXED: usize = 12;
+const FIXED: usize = 9;
 /// Bytes of a time.
 const TIME: usize = 6;
 /// In the first byte of the key's length: there is a time.
@@ -108,7 +112,7 @@ impl Shape {
 
     #[inline(always)]
     pub(super) fn meta(&self, bytes: &[u8]) -> Meta {
-        let flags = bytes.get(FLAGS).copied().unwrap_or(0);
+        let flags = bytes.get(FLAGS).map_or(0, |byte| byte >> FLAGS_SHIFT);
         if self.expires
             && let Some([.., a, b, c, d, e, f]) = bytes.get(..self.key_at)
         {
@@ -163,7 +167,7 @@ impl Header {
     pub(super) fn new(key_len: usize, value_len: usize, uses: u8, meta: Meta) -> Header {
         let mut header = Header { bytes: [0; FIXED + 8 + TIME], len: FIXED };
         header.put(USES, uses.min(MAX_USES));
-        header.put(FLAGS, meta.flags);
+        header.put(FLAGS, meta.flags << FLAGS_SHIFT);
         let expires = if meta.expires_at_ms == u64::MAX { 0 } else { EXPIRES };
         let more = if key_len < EXPIRES.into() { 0 } else { MORE };
         header.push((key_len as u8 & (EXPIRES - 1)) | expires | more);
@@ -227,7 +231,7 @@ pub(super) fn rewrite(bytes: &mut [u8], value: &[u8], meta: Meta) -> bool {
     }
     place.copy_from_slice(value);
     if let Some(flags) = bytes.get_mut(FLAGS) {
-        *flags = meta.flags;
+        *flags = *flags & !(u8::MAX << FLAGS_SHIFT) | meta.flags << FLAGS_SHIFT;
     }
     if expires && let Some(place) = bytes.get_mut(..shape.key_at).and_then(|before| before.last_chunk_mut()) {
         *place = time(meta);

@@ -3,8 +3,8 @@
 
 use super::arena::UNIT;
 use super::page::{PAGE, read_page};
-use super::queue::QUEUES;
-use super::record::Shape;
+use super::queue::{QUEUES, link};
+use super::record::{NEWER, Shape};
 use super::{Policy, Store};
 use std::collections::HashSet;
 
@@ -81,7 +81,7 @@ impl Store {
                 let rank_of = |at| self.queues.rank_after(&self.arena, queue as u32, at);
                 assert_eq!(rank_of(*last), rank);
                 for pair in walked.windows(2) {
-                    assert_eq!(self.arena.u32_at(pair[1], 0), pair[0], "links lead back");
+                    assert_eq!(link(&self.arena, pair[1], NEWER), pair[0], "links lead back");
                     if self.policy == Policy::Worth {
                         let beyond = |at| rank_of(at).wrapping_sub(self.clock);
                         assert!(beyond(pair[0]) >= beyond(pair[1]), "a queue is ordered by rank");

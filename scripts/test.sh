@@ -45,6 +45,7 @@ in_wasm() { (. "$cache/env.sh" && "$@"); }
 lint() {
   check fmt cargo fmt --all --check
   check clippy cargo clippy --all-targets --all-features -- -D warnings
+  check clippy-plain cargo clippy --lib -- -D warnings
   # Debian's compiler, of set-up's long way, comes without clippy; rustup's would look for its own std.
   if in_wasm eval 'case $wasm_toolchain_key in debian*) false ;; esac'; then
     check clippy-wasm in_wasm cargo clippy --lib --all-features --target wasm32-unknown-unknown -- -D warnings
@@ -56,7 +57,11 @@ lint() {
   # The types of the glue are generated, so this builds the crate for wasm first.
   check types in_wasm node scripts/package.mjs --types
 }
-native() { run native cargo test --no-fail-fast; count native $?; }
+native() {
+  run native cargo test --no-fail-fast; count native $?
+  # The store once more, with its memory as it is in wasm.
+  run pieces cargo test --no-fail-fast --features pieces --lib --test store; count pieces $?
+}
 wasm() { run wasm in_wasm wasm-pack test --node -- --features fetch --test 'wasm*'; count wasm $?; }
 node_tests() {
   files=()

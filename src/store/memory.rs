@@ -4,23 +4,23 @@
 //! the other. A hit then reads its two places without asking first which segment they are in: 23 instructions of 212. Should
 //! the reservation be refused, there is one for each segment, which moves those before it.
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(any(target_arch = "wasm32", feature = "pieces"))]
 use super::arena::MAX_ADDR;
 use super::arena::{Addr, UNIT};
 
 /// Equal segments, all of their bytes there from the start.
 pub(super) struct Memory {
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(not(any(target_arch = "wasm32", feature = "pieces")))]
     bytes: Vec<u8>,
-    #[cfg(target_arch = "wasm32")]
+    #[cfg(any(target_arch = "wasm32", feature = "pieces"))]
     segments: Vec<Vec<u8>>,
-    #[cfg(target_arch = "wasm32")]
+    #[cfg(any(target_arch = "wasm32", feature = "pieces"))]
     shift: u32,
     segment_len: usize,
     max_segments: usize,
 }
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(not(any(target_arch = "wasm32", feature = "pieces")))]
 impl Memory {
     pub(super) fn new(segment_len: usize, max_segments: usize) -> Memory {
         Memory { bytes: Vec::new(), segment_len, max_segments }
@@ -37,11 +37,13 @@ impl Memory {
 
     /// Adds a segment. Answers whether there was memory for it.
     pub(super) fn grow(&mut self) -> bool {
-        let (len, all) = (self.segment_len, self.segment_len * self.max_segments);
-        let roomy = self.bytes.capacity() >= all || self.bytes.try_reserve_exact(all).is_ok();
-        let grows = roomy || self.bytes.try_reserve_exact(len).is_ok();
+        let end = self.bytes.len() + self.segment_len;
+        let all = end.max(self.segment_len * self.max_segments);
+        let mut reserve =
+            |upto: usize| self.bytes.try_reserve_exact(upto.saturating_sub(self.bytes.len())).is_ok();
+        let grows = reserve(all) || reserve(end);
         if grows {
-            self.bytes.resize(self.bytes.len() + len, 0);
+            self.bytes.resize(end, 0);
         }
         grows
     }
@@ -79,13 +81,13 @@ impl Memory {
     }
 }
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(any(target_arch = "wasm32", feature = "pieces"))]
 impl Memory {
     pub(super) fn new(segment_len: usize, max_segments: usize) -> Memory {
         let shift = usize::BITS - (segment_len / UNIT).leading_zeros();
         // Between segments lie addresses that nothing has. If entries of many megabytes make them many, not all of a budget of
         // gigabytes is reached.
-        let max_segments = max_segments.min(MAX_ADDR as usize >> shift);
+        let max_segments = max_segments.min(1 + ((MAX_ADDR as usize - segment_len / UNIT) >> shift));
         Memory { segments: Vec::new(), shift, segment_len, max_segments }
     }
 
@@ -150,5 +152,47 @@ impl Memory {
         if let Some(place) = self.segments.get_mut(source) {
             *place = taken;
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::store::arena::MAX_ADDR;
+
+    /// However long segments are, and however many: addresses are told apart, and from a queue's ends.
+    #[test]
+    fn every_place_has_an_address_and_back() {
+        for (segment_len, segments) in
+            [(1 << 10, 8), (1028, 300), ((2 << 30) - 4096, 1), (21 << 20, 97), (4100, 400_000)]
+        {
+            let memory = Memory::new(segment_len, segments);
+            let last = memory.max_segments() - 1;
+            for segment in [0, last / 2, last] {
+                for offset in [0, UNIT, segment_len - UNIT] {
+                    let addr = memory.join(segment, offset);
+                    assert!(
+                        addr < MAX_ADDR && addr >> memory.addr_bits() == 0,
+                        "{segment_len} {segments}: {addr}"
+                    );
+                    assert_eq!(memory.split(addr), (segment, offset));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_copied_arrives_within_a_segment_and_in_another() {
+        let mut memory = Memory::new(256, 3);
+        assert!(memory.at(1).is_none() && memory.grow() && memory.grow() && memory.grow());
+        for (from, to) in [((0, 64), (0, 8)), ((0, 64), (2, 192)), ((2, 192), (1, 0)), ((1, 0), (1, 4))] {
+            let [from, to] = [from, to].map(|(segment, offset)| memory.join(segment, offset));
+            let words: Vec<u8> = (0..64).map(|byte| byte ^ from as u8).collect();
+            memory.at_mut(from).unwrap()[..64].copy_from_slice(&words);
+            memory.copy(from, to, 64);
+            assert_eq!(memory.at(to).unwrap()[..64], words);
+        }
+        assert!(memory.at(memory.join(3, 4)).is_none());
     }
 }

@@ -126,7 +126,7 @@ fn keys_are_bytes_and_need_not_be_text() {
 
 #[wasm_bindgen_test]
 fn there_is_room_up_to_max_entry_bytes_and_none_where_memory_ends() {
-    let mut shell = Shell::with_group("{}", "{ maxBytes: 3 * 2 ** 30, maxEntryBytes: 3 * 2 ** 30 }");
+    let mut shell = Shell::with_group("{}", "{ maxBytes: 2 * 2 ** 30, maxEntryBytes: 2 * 2 ** 30 }");
     // More than the address space has, or than it has left: a 0, and no trap.
     for bytes in [usize::MAX, usize::MAX / 2 + 1, usize::MAX - 65_536] {
         assert_eq!(shell.core.reserve(0, bytes, false), 0, "{bytes}");

@@ -9,9 +9,7 @@
 
 use super::arena::{Addr, Arena, UNIT};
 use super::bucket::{BUCKET, Layout, NOWHERE, tag};
-use super::page::{
-    BUCKETS_AT, HEADER, Page, Place, SKEW_AT, USED_AT, put_word, read_page, skew, word, write_page,
-};
+use super::page::{HEADER, Page, Place, SKEW_AT, USED_AT, put_word, read_page, skew, write_page};
 
 pub(super) struct Index {
     /// Pages by the top `depth` bits of the hash; a page of less depth stands here several times.
@@ -112,16 +110,16 @@ impl Index {
     /// Writes `to` into the first cell with `from`, beginning where the key would like to be, and notes in the buckets that it passed
     /// that there is one more, or one less, beyond them.
     fn change(&self, arena: &mut Arena, hash: u64, from: Addr, to: Addr) {
-        let Some(page) = self.page_addr(hash) else { return };
+        let Some(place) = self.place_of(hash) else { return };
         let more = i8::from(from == NOWHERE) - i8::from(to == NOWHERE);
-        let used = arena.u32_at(page, USED_AT).saturating_add_signed(more.into());
-        arena.put_u32(page, USED_AT, used);
-        let page = arena.bytes_mut(page);
-        let buckets = (word(page, BUCKETS_AT) as usize).max(1);
-        let first = HEADER + word(page, SKEW_AT) as usize;
-        let lines = page.get_mut(first..).unwrap_or_default();
-        let (lines, _) = lines.get_mut(..buckets * BUCKET).unwrap_or_default().as_chunks_mut();
-        let (before, from_home) = lines.split_at_mut_checked(home(hash, buckets)).unwrap_or_default();
+        if more != 0 {
+            let used = arena.u32_at(place.page(), USED_AT).saturating_add_signed(more.into());
+            arena.put_u32(place.page(), USED_AT, used);
+        }
+        let lines = arena.bytes_mut(place.cells).get_mut(..place.buckets() * BUCKET);
+        let (lines, _) = lines.unwrap_or_default().as_chunks_mut();
+        let home = home(hash, place.buckets());
+        let (before, from_home) = lines.split_at_mut_checked(home).unwrap_or_default();
         let mut in_turn = from_home.iter_mut().chain(before.iter_mut());
         let passed = in_turn.position(|line| self.layout.change(line, tag(hash), from, to));
         debug_assert!(passed.is_some());

@@ -2,8 +2,8 @@
 //!
 //! A page is a record of the arena like any other, so the index takes part in compaction and its memory is the budget's. It holds 32
 //! bytes of header, then [buckets](super::bucket). An entry whose bucket is full goes on to a later one and is counted in those it
-//! passed: the count ends a search, and removing needs no tombstones and no neighbour's hash. Pages grow by quarters of the base to
-//! twice it before they split, which keeps cells 65–87 % full: 4.9–6.6 bytes an entry where a bucket has 15, 6.1–8.2 where it has 12.
+//! passed: the count ends a search, and removing needs no tombstones and no neighbour's hash. Pages grow by eighths of the base to
+//! twice it before they split, which keeps cells 70–87 % full: 4.9–6.1 bytes an entry where a bucket has 15, 6.1–7.6 where it has 12.
 //!
 //! The directory holds where a page's buckets begin and how many they are, so that a hit reads no header.
 

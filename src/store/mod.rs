@@ -53,7 +53,7 @@
 //! | record: two links, above whose 29 bits rank and flags stand, 8; uses 1; lengths 2 or more | 11 |
 //! | when it expires, in those that do | 6 |
 //! | padding of the record to four bytes | 0–3 |
-//! | index: a line of 64 bytes for 15 cells (12 in the largest budgets), 65–87 % of them in use | 4.9–6.6 |
+//! | index: a line of 64 bytes for 15 cells (12 in the largest budgets), 70–87 % of them in use | 4.9–6.1 |
 //! | remembered keys, once there are any | 1.2–2.4 |
 //!
 //! 300,000 entries of 29 + 100 bytes take 16.3 bytes each beyond these, or 24.3 if they expire. Records and the pages of the index

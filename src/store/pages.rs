@@ -38,7 +38,7 @@ impl Store {
             // Of a split: the half that goes on with a 0, and the one with a 1.
             let (buckets, high) = match (full, split) {
                 (false, _) => (page.buckets, page.buckets),
-                (true, false) => (page.buckets + base / 4, page.buckets + base / 4),
+                (true, false) => (page.buckets + self.step(), page.buckets + self.step()),
                 _ => {
                     if !self.list(&page, &mut entries) {
                         return Err(Refused::NoMemory);
@@ -83,10 +83,15 @@ impl Store {
         }
     }
 
-    /// Buckets for that many entries and an eighth more, in quarters of the base.
+    /// Buckets that a page grows by.
+    fn step(&self) -> usize {
+        (self.page_base / 8).max(1)
+    }
+
+    /// Buckets for that many entries and an eighth more, in steps.
     fn buckets_for(&self, entries: usize) -> usize {
         let base = self.page_base;
-        (entries * 9 / 8 / self.index.full(1) + 1).next_multiple_of(base / 4).clamp(base, base * 2)
+        (entries * 9 / 8 / self.index.full(1) + 1).next_multiple_of(self.step()).clamp(base, base * 2)
     }
 
     /// After a removal: two half-empty pages become one, and that one perhaps one with another, and a page that is too long gives up

@@ -1,8 +1,8 @@
 //! Memory in equal segments: records are appended, freed in place, and slid together when a segment is emptier than most.
 //!
-//! Everything that grows lives in here, the index too, so nothing is ever asked of the allocator but whole segments (all of them at once, where that
-//! costs nothing: see [`Memory`]) and none is given back: linear memory has no holes that the budget does not see. An address counts units of four bytes; no segment's first unit is
-//! ever used, so that no address is 0.
+//! Everything that grows lives in here, the index too, so nothing is ever asked of the allocator but whole segments (all at once where
+//! that costs nothing, see [`Memory`]) and none is given back: linear memory has no holes that the budget does not see. An address
+//! counts units of four bytes; no segment's first unit is ever used, so that no address is 0.
 
 use super::memory::Memory;
 use crate::planted::{self, Fault};

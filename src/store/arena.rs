@@ -184,9 +184,9 @@ impl Arena {
         }
         let max_segments = self.max_segments + usize::from(planted::is(Fault::OverBudget));
         let may_grow = except.is_none() && !self.starved && self.segments.len() < max_segments;
-        // Sliding a segment is worth it for a thirty-second of it, or while there is budget left for a sixty-fourth, once more than a
+        // Sliding a segment is worth it for a forty-eighth of it, or while there is budget left for a sixty-fourth, once more than a
         // fraction of what is there lies fallow.
-        let worth = self.segment_len / if may_grow { 64 } else { 32 };
+        let worth = self.segment_len / if may_grow { 64 } else { 48 };
         let fallow = self.segment_len / 8 + self.reserved_bytes() / 128;
         match emptiest {
             Some(segment) if most >= len.max(worth) && (!may_grow || self.free_bytes() >= fallow) => {
@@ -196,7 +196,7 @@ impl Arena {
             Some(segment)
                 if except.is_none()
                     && len > worth
-                    && self.free_bytes() >= len + self.reserved_bytes() / 32 =>
+                    && self.free_bytes() >= len + self.reserved_bytes() / 48 =>
             {
                 Ok(Step::Evacuate(segment))
             }

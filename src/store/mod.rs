@@ -60,7 +60,7 @@
 //! lie side by side in segments of half a mebibyte or a bit more (an eighth of a small budget, a mebibyte from 128 on, and always enough
 //! for the largest entry). They are appended to the open segment; what is freed is only marked; and when nothing has room, the emptiest
 //! segment is slid together, or, for an entry too large for that, some of its records are moved elsewhere first. Only when no segment
-//! is a thirty-second empty must something go. So 96 % of a full budget of 16 MiB are in use, whatever the sizes and however they shift
+//! is a forty-eighth empty must something go. So 95 to 98 % of a full budget of 16 MiB are in use, whatever the sizes, however they shift
 //! (the `churn` example prints it), and memory ends at the budget. Outside the segments lie this struct and the directory of the index,
 //! which the budget counts.
 //!

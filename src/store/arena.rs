@@ -29,7 +29,6 @@ pub(super) struct Arena {
     memory: Memory,
     segments: Vec<Segment>,
     segment_len: usize,
-    max_segments: usize,
     /// The segment that is appended to.
     open: usize,
     /// Growing failed once: from then on what is there is the whole of it.
@@ -50,10 +49,8 @@ impl Arena {
     /// Each segment takes `segment_len` bytes, what is kept of it included.
     pub(super) fn new(segment_len: usize, max_segments: usize) -> Arena {
         let segment_len = (segment_len - size_of::<Segment>() - size_of::<Vec<u8>>()) / UNIT * UNIT;
-        let memory = Memory::new(segment_len, max_segments);
         Arena {
-            max_segments: memory.max_segments(),
-            memory,
+            memory: Memory::new(segment_len, max_segments),
             segments: Vec::new(),
             segment_len,
             open: 0,
@@ -81,7 +78,7 @@ impl Arena {
     }
 
     pub(super) fn clear(&mut self) {
-        self.memory = Memory::new(self.segment_len, self.max_segments);
+        self.memory = Memory::new(self.segment_len, self.memory.max_segments());
         self.segments = Vec::new();
         self.open = 0;
         self.starved = false;
@@ -139,7 +136,7 @@ impl Arena {
             self.starved = true;
             return Err(NoRoom::NoMemory);
         }
-        let places = self.max_segments.saturating_sub(self.segments.len());
+        let places = self.memory.max_segments().saturating_sub(self.segments.len());
         if self.segments.try_reserve_exact(places).is_err() || !self.memory.grow() {
             // With nothing at all there is nothing to evict either, so it is tried again.
             self.starved = !self.segments.is_empty();
@@ -182,7 +179,7 @@ impl Arena {
                 (emptiest, most) = (Some(segment), free);
             }
         }
-        let max_segments = self.max_segments + usize::from(planted::is(Fault::OverBudget));
+        let max_segments = self.memory.max_segments() + usize::from(planted::is(Fault::OverBudget));
         let may_grow = except.is_none() && !self.starved && self.segments.len() < max_segments;
         // Sliding a segment is worth it for a forty-eighth of it, or while there is budget left for a sixty-fourth, once more than a
         // fraction of what is there lies fallow.
@@ -207,8 +204,9 @@ impl Arena {
     /// Appends `parts` and `zeros` to the open segment, which has room, and pads to a unit.
     pub(super) fn append(&mut self, parts: [&[u8]; 3], zeros: usize) -> Addr {
         let len = parts.iter().map(|part| part.len()).sum::<usize>() + zeros;
-        let addr = self.extend(len.next_multiple_of(UNIT));
-        let mut place = self.bytes_mut(addr).get_mut(..len.next_multiple_of(UNIT)).unwrap_or_default();
+        let len = len.next_multiple_of(UNIT);
+        let addr = self.extend(len);
+        let mut place = self.bytes_mut(addr).get_mut(..len).unwrap_or_default();
         for part in parts {
             let Some((to, rest)) = place.split_at_mut_checked(part.len()) else { return addr };
             to.copy_from_slice(part);

@@ -104,11 +104,18 @@ impl Layout {
         self.tagged(line, tag)
     }
 
+    /// In which byte a cell's address begins, and with which bit of it.
+    #[inline(always)]
+    fn addr_at(&self, cell: usize) -> (usize, usize) {
+        let bit = cell * self.addr_bits;
+        (self.addrs_at + bit / 8, bit % 8)
+    }
+
     #[inline(always)]
     pub(super) fn addr(&self, line: &Line, cell: usize) -> Option<Addr> {
-        let bit = cell * self.addr_bits;
-        let bytes = line.get(self.addrs_at + bit / 8..)?.first_chunk()?;
-        Some(u32::from_le_bytes(*bytes) >> (bit % 8) & self.addr_mask)
+        let (at, shift) = self.addr_at(cell);
+        let bytes = line.get(at..)?.first_chunk()?;
+        Some(u32::from_le_bytes(*bytes) >> shift & self.addr_mask)
     }
 
     /// Writes `to` into the first cell of this tag with `from`, either of which may be [`NOWHERE`]. Answers whether there was one.
@@ -119,11 +126,10 @@ impl Layout {
         if let Some(place) = line.get_mut(cell) {
             *place = tag_of(to);
         }
-        let bit = cell * self.addr_bits;
-        let bytes = line.get_mut(self.addrs_at + bit / 8..).and_then(|bytes| bytes.first_chunk_mut());
-        if let Some(bytes) = bytes {
-            let others = u32::from_le_bytes(*bytes) & !(self.addr_mask << (bit % 8));
-            *bytes = (others | to << (bit % 8)).to_le_bytes();
+        let (at, shift) = self.addr_at(cell);
+        if let Some(bytes) = line.get_mut(at..).and_then(|bytes| bytes.first_chunk_mut()) {
+            let others = u32::from_le_bytes(*bytes) & !(self.addr_mask << shift);
+            *bytes = (others | to << shift).to_le_bytes();
         }
         true
     }

@@ -20,14 +20,16 @@ pub(super) struct Memory {
     max_segments: usize,
 }
 
+impl Memory {
+    pub(super) fn max_segments(&self) -> usize {
+        self.max_segments
+    }
+}
+
 #[cfg(not(any(target_arch = "wasm32", feature = "pieces")))]
 impl Memory {
     pub(super) fn new(segment_len: usize, max_segments: usize) -> Memory {
         Memory { bytes: Vec::new(), segment_len, max_segments }
-    }
-
-    pub(super) fn max_segments(&self) -> usize {
-        self.max_segments
     }
 
     /// Bits that an address takes.
@@ -89,10 +91,6 @@ impl Memory {
         // gigabytes is reached.
         let max_segments = max_segments.min(1 + ((MAX_ADDR as usize - segment_len / UNIT) >> shift));
         Memory { segments: Vec::new(), shift, segment_len, max_segments }
-    }
-
-    pub(super) fn max_segments(&self) -> usize {
-        self.max_segments
     }
 
     pub(super) fn addr_bits(&self) -> u32 {

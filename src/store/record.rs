@@ -13,16 +13,17 @@
 //! What a hit reads and writes lies together: from byte 7 to the key's end.
 
 use super::Meta;
-use super::arena::{Addr, Arena, UNIT};
+use super::arena::{Addr, Arena, MAX_ADDR, UNIT};
 
 pub(super) const NEWER: usize = 0;
 pub(super) const OLDER: usize = 4;
+/// What an address leaves of a word.
+pub(super) const RANK_BITS: u32 = MAX_ADDR.leading_zeros();
 /// The bits of these words that are the link.
 pub(super) const LINK: u32 = u32::MAX >> RANK_BITS;
-pub(super) const RANK_BITS: u32 = 3;
 /// The highest byte of the older neighbour's word: three flags above the link's bits.
 const FLAGS: usize = 7;
-const FLAGS_SHIFT: u32 = 5;
+const FLAGS_SHIFT: u32 = 8 - RANK_BITS;
 const USES: usize = 8;
 /// Bytes before the two lengths.
 const FIXED: usize = 9;

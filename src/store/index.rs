@@ -7,7 +7,7 @@
 //!
 //! The directory holds where a page's buckets begin and how many they are, so that a hit reads no header.
 
-use super::arena::{Addr, Arena, UNIT};
+use super::arena::{Addr, Arena};
 use super::bucket::{BUCKET, Layout, NOWHERE, tag};
 use super::page::{HEADER, Page, Place, SKEW_AT, USED_AT, put_word, read_page, skew, write_page};
 
@@ -57,7 +57,7 @@ impl Index {
     pub(super) fn home(&self, arena: &Arena, hash: u64) -> Option<Home> {
         let place = self.place_of(hash)?;
         let bucket = home(hash, place.buckets());
-        let line = arena.at(place.cells + (bucket * BUCKET / UNIT) as Addr)?.first_chunk()?;
+        let line = place.line(arena, bucket)?;
         Some(Home {
             candidate: self
                 .layout
@@ -74,7 +74,7 @@ impl Index {
         let place = self.place_of(hash)?;
         let mut bucket = home(hash, place.buckets());
         for _ in 0..place.buckets() {
-            let line = arena.at(place.cells + (bucket * BUCKET / UNIT) as Addr)?.first_chunk()?;
+            let line = place.line(arena, bucket)?;
             for cell in self.layout.with_tag(line, tag(hash)) {
                 if let Some(found) = self.layout.addr(line, cell).and_then(&read) {
                     return Some(found);

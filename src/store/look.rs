@@ -83,9 +83,8 @@ impl Store {
     #[inline(never)]
     fn used_exactly(&mut self, addr: Addr) -> Option<Found<'_>> {
         self.renew(addr);
-        let bytes = self.arena.at(addr)?;
-        let shape = Shape::read(bytes);
-        Some(Found { value: shape.value(bytes), meta: shape.meta(bytes) })
+        let shape = Shape::read(self.arena.bytes(addr));
+        Some(self.at(Spot(addr, shape)))
     }
 
     /// Where the value under a key lies, and what is kept beside it. Counts as a use of it. For whoever decides before

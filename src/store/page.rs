@@ -3,7 +3,7 @@
 //! Its buckets begin where a line of the processor's cache does, wherever the page is: the slack before them makes up for it.
 
 use super::arena::{Addr, Arena, UNIT};
-use super::bucket::BUCKET;
+use super::bucket::{BUCKET, Line};
 
 /// First word of a page's record; the next is its length in units.
 pub(super) const PAGE: u32 = u32::MAX - 1;
@@ -33,6 +33,12 @@ impl Place {
     #[inline(always)]
     pub(super) fn buckets(self) -> usize {
         self.buckets.into()
+    }
+
+    /// One of them.
+    #[inline(always)]
+    pub(super) fn line(self, arena: &Arena, bucket: usize) -> Option<&Line> {
+        arena.at(self.cells + (bucket * BUCKET / UNIT) as Addr)?.first_chunk()
     }
 
     pub(super) fn page(self) -> Addr {

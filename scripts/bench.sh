@@ -13,6 +13,10 @@ else
 fi
 say "== native: resident bytes an entry, nanoseconds a hit ($(uptime | sed 's/.*load/load/'))"
 cargo bench --quiet --bench store
+if have go && [ -d "$groupcache_source" ]; then
+  say "hits of Go's, groupcache's lru, in the same way"
+  in_go go run benches/go/lru.go
+fi
 say "== hit ratios"
 # cargo runs a benchmark in the crate's folder, which is where this stands too.
 cargo bench --quiet --bench hit_ratio

@@ -39,7 +39,7 @@ fn op(rng: &mut Rng) -> Op {
                 2 => rng.below(20_000),
                 _ => rng.below(3_000),
             };
-            let meta = Meta { expires_at_ms: rng.next(), flags: rng.next() as u8 & 7 };
+            let meta = Meta { expires_at_ms: rng.next(), flags: rng.next() as u8 & 3 };
             Op::Insert(key, rng.bytes(len), meta)
         }
         50..65 => Op::Remove(key),

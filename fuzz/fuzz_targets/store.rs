@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
         let key = vec![key; 1 + usize::from(act >> 3)];
         match act & 7 {
             0 | 1 => {
-                let meta = Meta { expires_at_ms: step, flags: low & 7 };
+                let meta = Meta { expires_at_ms: step, flags: low & 3 };
                 let value = vec![low; (usize::from(low) << (scale & 7)) / 4];
                 match store.insert(&key, &value, meta) {
                     Ok(_) => drop(model.insert(key.clone(), (value, meta))),

@@ -1,36 +1,38 @@
 //! Memory in equal segments: records are appended, freed in place, and slid together when a segment is emptier than most.
 //!
 //! Everything that grows lives in here, the index too, so nothing is ever asked of the allocator but whole segments (all at once where
-//! that costs nothing, see [`Memory`]) and none is given back: linear memory has no holes that the budget does not see. An address
-//! counts units of four bytes; no segment's first unit is ever used, so that no address is 0.
+//! that costs nothing, see [`Memory`]) and none is given back: linear memory has no holes that the budget does not see. A record may
+//! begin at any byte but a segment's first, so that no address is 0, and may have a prefix before its address.
 
 use super::memory::Memory;
+use super::record;
 use crate::planted::{self, Fault};
 
+/// A byte of the arena.
 pub(super) type Addr = u32;
 
-/// Records begin on four-byte boundaries, which buys two bits of every address.
-pub(super) const UNIT: usize = 4;
-
-/// All addresses are below this: a record's links have 29 bits, and keep the last for the ends of queues.
-pub(super) const MAX_ADDR: Addr = (1 << 29) - 0x100;
-
-/// First word of a record that is free; the next word is its length in units.
-pub(super) const DEAD: u32 = u32::MAX;
+/// Where in a segment the first record begins.
+const FIRST: usize = 1;
 
 struct Segment {
     /// How far records reach.
     end: usize,
     /// Bytes of records that are in use.
     live: usize,
+    /// Where the sweep under way goes on, and where it ends: what was appended since it began is for the next.
+    swept: (Addr, Addr),
 }
 
 pub(super) struct Arena {
     memory: Memory,
     segments: Vec<Segment>,
     segment_len: usize,
+    /// Bytes before the address of every record that belong to it.
+    prefix: usize,
     /// The segment that is appended to.
     open: usize,
+    /// The segment that is being swept.
+    hand: usize,
     /// Growing failed once: from then on what is there is the whole of it.
     starved: bool,
     #[cfg(test)]
@@ -46,14 +48,16 @@ pub(super) enum NoRoom {
 }
 
 impl Arena {
-    /// Each segment takes `segment_len` bytes, what is kept of it included.
-    pub(super) fn new(segment_len: usize, max_segments: usize) -> Arena {
-        let segment_len = (segment_len - size_of::<Segment>() - size_of::<Vec<u8>>()) / UNIT * UNIT;
+    /// Each segment takes `segment_len` bytes, what is kept of it included; each record has a prefix of so many bytes.
+    pub(super) fn new(segment_len: usize, max_segments: usize, prefix: usize) -> Arena {
+        let segment_len = segment_len - size_of::<Segment>() - size_of::<Vec<u8>>();
         Arena {
             memory: Memory::new(segment_len, max_segments),
             segments: Vec::new(),
             segment_len,
+            prefix,
             open: 0,
+            hand: 0,
             starved: false,
             #[cfg(test)]
             exhausted: false,
@@ -65,8 +69,13 @@ impl Arena {
         self.memory.addr_bits()
     }
 
-    pub(super) fn segment_len(&self) -> usize {
-        self.segment_len
+    /// What records have of a segment, their prefixes included.
+    pub(super) fn room_of_segment(&self) -> usize {
+        self.segment_len - FIRST
+    }
+
+    pub(super) fn prefix(&self) -> usize {
+        self.prefix
     }
 
     pub(super) fn reserved_bytes(&self) -> usize {
@@ -80,7 +89,7 @@ impl Arena {
     pub(super) fn clear(&mut self) {
         self.memory = Memory::new(self.segment_len, self.memory.max_segments());
         self.segments = Vec::new();
-        self.open = 0;
+        (self.open, self.hand) = (0, 0);
         self.starved = false;
     }
 
@@ -142,13 +151,13 @@ impl Arena {
             self.starved = !self.segments.is_empty();
             return Err(NoRoom::NoMemory);
         }
-        self.segments.push(Segment { end: UNIT, live: 0 });
+        self.segments.push(Segment { end: FIRST, live: 0, swept: (0, 0) });
         self.open = self.segments.len() - 1;
         Ok(())
     }
 
     pub(super) fn free_in(&self, segment: usize) -> usize {
-        self.segments.get(segment).map_or(0, |segment| self.segment_len - UNIT - segment.live)
+        self.segments.get(segment).map_or(0, |segment| self.segment_len - FIRST - segment.live)
     }
 
     pub(super) fn free_bytes(&self) -> usize {
@@ -161,6 +170,7 @@ impl Arena {
 
     /// What must happen before `len` bytes can be appended, cheapest first.
     pub(super) fn plan(&mut self, len: usize, except: Option<usize>) -> Result<Step, NoRoom> {
+        let len = len + self.prefix;
         if Some(self.open) != except && self.room_in(self.open) >= len {
             return Ok(Step::Append);
         }
@@ -181,9 +191,9 @@ impl Arena {
         }
         let max_segments = self.memory.max_segments() + usize::from(planted::is(Fault::OverBudget));
         let may_grow = except.is_none() && !self.starved && self.segments.len() < max_segments;
-        // Sliding a segment is worth it for a forty-eighth of it, or while there is budget left for a sixty-fourth, once more than a
+        // Sliding a segment is worth it for a fortieth of it, or while there is budget left for a sixty-fourth, once more than a
         // fraction of what is there lies fallow.
-        let worth = self.segment_len / if may_grow { 64 } else { 48 };
+        let worth = self.segment_len / if may_grow { 64 } else { 40 };
         let fallow = self.segment_len / 8 + self.reserved_bytes() / 128;
         match emptiest {
             Some(segment) if most >= len.max(worth) && (!may_grow || self.free_bytes() >= fallow) => {
@@ -201,10 +211,8 @@ impl Arena {
         }
     }
 
-    /// Appends `parts` and `zeros` to the open segment, which has room, and pads to a unit.
-    pub(super) fn append(&mut self, parts: [&[u8]; 3], zeros: usize) -> Addr {
-        let len = parts.iter().map(|part| part.len()).sum::<usize>() + zeros;
-        let len = len.next_multiple_of(UNIT);
+    /// Appends `parts`, and zeros up to `len` bytes, to the open segment, which has room.
+    pub(super) fn append(&mut self, len: usize, parts: [&[u8]; 3]) -> Addr {
         let addr = self.extend(len);
         let mut place = self.bytes_mut(addr).get_mut(..len).unwrap_or_default();
         for part in parts {
@@ -219,40 +227,95 @@ impl Arena {
     /// Copies a record of `len` bytes to the end of the open segment, which is another one.
     pub(super) fn append_copy(&mut self, addr: Addr, len: usize) -> Addr {
         let to = self.extend(len);
-        self.memory.copy(addr, to, len);
+        self.slide(addr, to, len);
         to
     }
 
     /// Where the next `len` bytes of the open segment are.
     fn extend(&mut self, len: usize) -> Addr {
         let (open, segment_len) = (self.open, self.segment_len);
+        let len = len + self.prefix;
         let Some(segment) = self.segments.get_mut(open) else { return 0 };
         let offset = segment.end;
         debug_assert!(offset + len <= segment_len);
         segment.end = (offset + len).min(segment_len);
         segment.live += len;
-        self.memory.join(open, offset)
+        self.memory.join(open, offset + self.prefix)
     }
 
     /// Marks a record of `len` bytes as free.
     pub(super) fn free(&mut self, addr: Addr, len: usize) {
-        self.put_u32(addr, 0, DEAD);
-        self.put_u32(addr, 4, (len / UNIT) as u32);
-        let (segment, offset) = self.memory.split(addr);
-        if let Some(segment) = self.segments.get_mut(segment) {
-            segment.live = segment.live.saturating_sub(len);
-            if segment.live == 0 {
-                segment.end = UNIT;
-            } else if offset + len == segment.end {
-                segment.end = offset;
+        self.put_u32(addr, 0, record::FREE);
+        self.put_u32(addr, record::LEN_AT, len as u32);
+        let (place, offset) = self.memory.split(addr);
+        let Some(segment) = self.segments.get_mut(place) else { return };
+        segment.live = segment.live.saturating_sub(len + self.prefix);
+        if segment.live == 0 {
+            segment.end = FIRST;
+        } else if offset + len == segment.end {
+            segment.end = offset - self.prefix;
+        }
+        let (_, end) = self.span(place);
+        if let Some(segment) = self.segments.get_mut(place) {
+            let (from, to) = segment.swept;
+            segment.swept = (from.min(end), to.min(end));
+        }
+    }
+
+    /// The address of a segment's first record, and the one that the next to be appended will have.
+    pub(super) fn span(&self, segment: usize) -> (Addr, Addr) {
+        let end = self.segments.get(segment).map_or(FIRST, |segment| segment.end);
+        (self.memory.join(segment, FIRST + self.prefix), self.memory.join(segment, end + self.prefix))
+    }
+
+    /// The address of what follows a record of `len` bytes.
+    pub(super) fn after(&self, addr: Addr, len: usize) -> Addr {
+        addr + (len + self.prefix) as Addr
+    }
+
+    /// What is yet to be swept of the segment that is being swept; none if nothing is left in any.
+    pub(super) fn unswept(&mut self) -> Option<(Addr, Addr)> {
+        while let Some(segment) = self.segments.get(self.hand) {
+            if segment.swept.0 < segment.swept.1 {
+                return Some(segment.swept);
+            }
+            self.hand += 1;
+        }
+        None
+    }
+
+    /// The segment is swept up to this record.
+    pub(super) fn swept(&mut self, upto: Addr) {
+        if let Some(segment) = self.segments.get_mut(self.hand) {
+            segment.swept.0 = upto;
+        }
+    }
+
+    /// Everything that is there now is to be swept.
+    pub(super) fn sweep_anew(&mut self) {
+        self.hand = 0;
+        for place in 0..self.segments.len() {
+            let span = self.span(place);
+            if let Some(segment) = self.segments.get_mut(place) {
+                segment.swept = span;
             }
         }
     }
 
-    /// The first address of a segment, and the one behind its last record.
-    pub(super) fn span(&self, segment: usize) -> (Addr, Addr) {
-        let end = self.segments.get(segment).map_or(UNIT, |segment| segment.end);
-        (self.memory.join(segment, UNIT), self.memory.join(segment, 0) + (end / UNIT) as u32)
+    /// In a segment whose records are slid together, what is swept and what was appended since go along: `from` is at `to` now.
+    pub(super) fn carry_sweep(&mut self, segment: usize, from: Addr, to: Addr) {
+        if let Some(segment) = self.segments.get_mut(segment) {
+            for bound in [&mut segment.swept.0, &mut segment.swept.1] {
+                if *bound == from {
+                    *bound = to;
+                }
+            }
+        }
+    }
+
+    #[cfg(any(test, fuzzing, feature = "validate"))]
+    pub(super) fn swept_of(&self, segment: usize) -> (Addr, Addr) {
+        self.segments.get(segment).map_or((0, 0), |segment| segment.swept)
     }
 
     #[cfg(any(test, fuzzing, feature = "validate"))]
@@ -260,16 +323,17 @@ impl Arena {
         self.segments.len()
     }
 
-    /// Moves `len` bytes down within one segment.
+    /// Copies a record of `len` bytes to where there is room for it.
     pub(super) fn slide(&mut self, from: Addr, to: Addr, len: usize) {
-        self.memory.copy(from, to, len);
+        let prefix = self.prefix as Addr;
+        self.memory.copy(from - prefix, to - prefix, len + self.prefix);
     }
 
     /// Ends a segment at `end`, after its records were slid together, and appends there from now on.
     pub(super) fn truncate(&mut self, end: Addr, segment: usize) {
-        let offset = (end.wrapping_sub(self.memory.join(segment, 0))) as usize * UNIT;
+        let offset = end.wrapping_sub(self.memory.join(segment, self.prefix)) as usize;
         if let Some(part) = self.segments.get_mut(segment) {
-            part.end = offset.clamp(UNIT, self.segment_len);
+            part.end = offset.clamp(FIRST, self.segment_len);
             self.open = segment;
         }
     }

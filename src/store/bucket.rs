@@ -1,6 +1,6 @@
 //! A bucket of the index, one line of the processor's cache: a byte of the hash for each of its cells, a count, and their addresses.
 //!
-//! A bucket has as many cells as fit: 15 where 25 bits address all (budgets to 128 MiB), 14 with 28 (to a gibibyte), 12
+//! A bucket has as many cells as fit: 15 where 25 bits address all (budgets below 32 MiB), 14 with 28 (below 256), 12
 //! with 32. First come the cells' tags, then the count: how many entries would have liked to be here but are in a later
 //! bucket. The addresses end the line, without a gap between them.
 //!

@@ -1,19 +1,11 @@
-//! What is remembered of keys that went: two bytes each, five for how often they were used, eleven of their hash.
+//! What is remembered of keys that went: two bytes each, five bits for how often they were used, eleven of their hash.
 //!
 //! A page of the index carries sets of four, once there is anything to remember. A set is one word, newest in the low bits, so that
 //! remembering is a shift and the oldest falls out by itself.
 
+use super::record::MAX_USES;
+
 const CELL: u32 = 16;
-
-/// Uses up to 127 in five bits: exact below 8, then in steps of a quarter.
-fn encode(uses: u8) -> u64 {
-    let exponent = u64::from((uses | 1).ilog2());
-    if uses < 4 { u64::from(uses) } else { (exponent - 1) << 2 | (u64::from(uses) >> (exponent - 2) & 3) }
-}
-
-fn decode(code: u64) -> u8 {
-    if code < 4 { code as u8 } else { ((4 + (code & 3)) << ((code >> 2) - 1)).min(127) as u8 }
-}
 
 /// Eleven bits that choose neither page nor bucket.
 fn mark(hash: u64) -> u64 {
@@ -31,7 +23,7 @@ fn is_of(cell: u64, hash: u64) -> bool {
 /// How often this key was used before it went; 0 if nobody remembers.
 pub(super) fn recall(set: u64, hash: u64) -> u8 {
     let found = cells(set).find(|&(_, cell)| is_of(cell, hash) && cell & 31 != 0);
-    found.map_or(0, |(_, cell)| decode(cell & 31))
+    found.map_or(0, |(_, cell)| cell as u8 & MAX_USES)
 }
 
 /// Whether no other key of the set went after this one.
@@ -46,23 +38,12 @@ pub(super) fn note(set: u64, hash: u64, uses: u8) -> u64 {
     let at = same.map_or(3 * CELL, |(at, _)| at);
     let newer = set & ((1u64 << at) - 1);
     let older = set & !(u64::MAX >> (48 - at));
-    older | newer << CELL | mark(hash) | encode(uses.max(1))
+    older | newer << CELL | mark(hash) | u64::from(uses.clamp(1, MAX_USES))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn uses_survive_within_a_quarter() {
-        for uses in 1..=127u8 {
-            let told = decode(encode(uses));
-            assert!(
-                encode(uses) < 32 && told <= uses && u32::from(uses - told) * 5 <= u32::from(uses),
-                "{uses} as {told}"
-            );
-        }
-    }
 
     #[test]
     fn a_set_keeps_the_last_four() {
@@ -75,6 +56,6 @@ mod tests {
         assert_eq!(told, [0, 2, 7, 4, 5]);
         let set = note(note(set, 8, 1), 2, 9);
         let told: Vec<u8> = [8, 2, 3, 4, 5].map(|key| recall(set, key)).to_vec();
-        assert_eq!(told, [1, 8, 7, 0, 5]);
+        assert_eq!(told, [1, 9, 7, 0, 5]);
     }
 }

@@ -110,16 +110,16 @@ impl Store {
     #[inline]
     pub(super) fn touch(&mut self, addr: Addr) {
         match self.policy {
-            // Only noted: the queues are put right when eviction meets it.
+            // Only noted: it is ranked anew when eviction meets it.
             Policy::Worth => record::touch(self.arena.bytes_mut(addr)),
             Policy::Lru => self.renew(addr),
         }
     }
 
     fn renew(&mut self, addr: Addr) {
-        if !self.queues.is_newest(addr) {
-            self.queues.unlink(&mut self.arena, addr);
-            self.queues.push(&mut self.arena, addr, 0, 0);
+        if !self.recency.is_newest(addr) {
+            self.recency.unlink(&mut self.arena, addr);
+            self.recency.push(&mut self.arena, addr);
         }
     }
 }

@@ -4,9 +4,7 @@
 //! the other. A hit then reads its two places without asking first which segment they are in: 23 instructions of 212. Should
 //! the reservation be refused, there is one for each segment, which moves those before it.
 
-#[cfg(any(target_arch = "wasm32", feature = "pieces"))]
-use super::arena::MAX_ADDR;
-use super::arena::{Addr, UNIT};
+use super::arena::Addr;
 
 /// Equal segments, all of their bytes there from the start.
 pub(super) struct Memory {
@@ -34,7 +32,7 @@ impl Memory {
 
     /// Bits that an address takes.
     pub(super) fn addr_bits(&self) -> u32 {
-        usize::BITS - (self.max_segments * self.segment_len / UNIT).leading_zeros()
+        usize::BITS - (self.max_segments * self.segment_len).leading_zeros()
     }
 
     /// Adds a segment. Answers whether there was memory for it.
@@ -57,26 +55,26 @@ impl Memory {
     /// The bytes from `addr` on, at least to the end of its segment, if there are such.
     #[inline(always)]
     pub(super) fn at(&self, addr: Addr) -> Option<&[u8]> {
-        self.bytes.get(addr as usize * UNIT..)
+        self.bytes.get(addr as usize..)
     }
 
     #[inline(always)]
     pub(super) fn at_mut(&mut self, addr: Addr) -> Option<&mut [u8]> {
-        self.bytes.get_mut(addr as usize * UNIT..)
+        self.bytes.get_mut(addr as usize..)
     }
 
     pub(super) fn split(&self, addr: Addr) -> (usize, usize) {
-        let at = addr as usize * UNIT;
+        let at = addr as usize;
         (at / self.segment_len, at % self.segment_len)
     }
 
     pub(super) fn join(&self, segment: usize, offset: usize) -> Addr {
-        ((segment * self.segment_len + offset) / UNIT) as Addr
+        (segment * self.segment_len + offset) as Addr
     }
 
     /// Copies `len` bytes from one record to another.
     pub(super) fn copy(&mut self, from: Addr, to: Addr, len: usize) {
-        let (from, to) = (from as usize * UNIT, to as usize * UNIT);
+        let (from, to) = (from as usize, to as usize);
         if from.max(to) + len <= self.bytes.len() {
             self.bytes.copy_within(from..from + len, to);
         }
@@ -86,10 +84,10 @@ impl Memory {
 #[cfg(any(target_arch = "wasm32", feature = "pieces"))]
 impl Memory {
     pub(super) fn new(segment_len: usize, max_segments: usize) -> Memory {
-        let shift = usize::BITS - (segment_len / UNIT).leading_zeros();
+        let shift = usize::BITS - segment_len.leading_zeros();
         // Between segments lie addresses that nothing has. If entries of many megabytes make them many, not all of a budget of
         // gigabytes is reached.
-        let max_segments = max_segments.min(1 + ((MAX_ADDR as usize - segment_len / UNIT) >> shift));
+        let max_segments = max_segments.min(1 + ((Addr::MAX as usize - segment_len) >> shift));
         Memory { segments: Vec::new(), shift, segment_len, max_segments }
     }
 
@@ -127,11 +125,11 @@ impl Memory {
 
     #[inline(always)]
     pub(super) fn split(&self, addr: Addr) -> (usize, usize) {
-        ((addr >> self.shift) as usize, (addr & ((1 << self.shift) - 1)) as usize * UNIT)
+        ((addr >> self.shift) as usize, (addr & ((1 << self.shift) - 1)) as usize)
     }
 
     pub(super) fn join(&self, segment: usize, offset: usize) -> Addr {
-        ((segment as u32) << self.shift) | (offset / UNIT) as u32
+        ((segment as Addr) << self.shift) | offset as Addr
     }
 
     pub(super) fn copy(&mut self, from: Addr, to: Addr, len: usize) {
@@ -157,9 +155,9 @@ impl Memory {
 #[allow(clippy::indexing_slicing, clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::store::arena::MAX_ADDR;
+    use crate::store::recency::END;
 
-    /// However long segments are, and however many: addresses are told apart, and from a queue's ends.
+    /// However long segments are, and however many: addresses are told apart, and from a list's ends.
     #[test]
     fn every_place_has_an_address_and_back() {
         for (segment_len, segments) in
@@ -168,10 +166,10 @@ mod tests {
             let memory = Memory::new(segment_len, segments);
             let last = memory.max_segments() - 1;
             for segment in [0, last / 2, last] {
-                for offset in [0, UNIT, segment_len - UNIT] {
+                for offset in [0, 1, segment_len - 1] {
                     let addr = memory.join(segment, offset);
                     assert!(
-                        addr < MAX_ADDR && addr >> memory.addr_bits() == 0,
+                        addr < END && u64::from(addr) >> memory.addr_bits() == 0,
                         "{segment_len} {segments}: {addr}"
                     );
                     assert_eq!(memory.split(addr), (segment, offset));

@@ -6,42 +6,45 @@
 //!
 //! [`Policy::Lru`] drops what was used least recently, exactly. [`Policy::Worth`], the default, gives every entry a **rank** and drops
 //! the least: `rank = clock + uses^power / size^1.5`, where the clock stands at the rank of whatever went last. An entry that is not
-//! used is overtaken by the clock in time; how soon depends on what it is worth by the byte. Around this, four things:
+//! used is overtaken by the clock in time; how soon depends on what it is worth by the byte. Around this, five things:
 //!
-//! * Keys that went are **remembered** with their count of uses, two bytes each, so that one which comes back does not begin at one.
+//! * Keys that went are **remembered** with their count of uses, two bytes each, so that one which comes back does not begin at one. Of
+//!   the count a seventh is forgotten, so that coming back is not by itself a way up.
 //! * An entry worth less than what would have to go for it is **refused**, remembered, and moves the clock on by its worth, as though it
 //!   had been taken and dropped at once.
 //! * The power, 1.5 at first and from 0 to 2, is **learned**: if of the keys that went those used often come back more than those used
 //!   once, uses are made to count for more; if less, for less. So what was busy and is dead does not stay on old merit.
 //! * A use is only noted, a bit in the entry, and counted when eviction meets it: a **burst** is one use, and a hit writes at most a byte.
 //!
-//! Ranks are kept in 128 queues, a quarter of an octave of worth each: within one, who was queued first has the least rank, so the next
-//! to go is found among 128 oldest without a heap. `lru` is the same machine with one queue.
+//! A rank is one byte in the entry, a slot of a timing wheel, and nothing lists the entries of a slot: when something must go,
+//! a sweep through memory goes on from where the last one ended, until it meets an entry that is due. Some are always due, one of 128 or
+//! the next slot, so that is not far. `lru` keeps a list instead.
 //!
 //! It descends from GreedyDual-Size-Frequency (Cherkasova 1998); the memory of evicted keys is in the manner of ARC's and S3-FIFO's ghosts
-//! (Megiddo and Modha 2003, Yang and others 2023), the refusal in that of TinyLFU (Einziger and others 2017). The learning is our own.
+//! (Megiddo and Modha 2003, Yang and others 2023), the refusal in that of TinyLFU (Einziger and others 2017), the sweep in that of CLOCK
+//! (Corbató 1969). The learning is our own.
 //!
 //! What each part earns: mean hit ratio of objects over twelve points (a client's web log, a web server's, a container registry's, a
 //! database's, each at 0.1, 1 and 10 % of its footprint), the same with a part turned off, and of bytes against `lru` over the sized logs.
 //!
 //! | | objects | bytes, against `lru` |
 //! |---|--:|--:|
-//! | all of it | 51.6 | +1.2 |
-//! | without size | 48.3 | +3.1 |
-//! | without uses | 47.9 | -2.1 |
-//! | without the clock | 47.7 | -3.0 |
-//! | without remembering | 50.8 | -0.8 |
-//! | without learning | 51.5 | +1.0 |
-//! | without refusal | 50.0 | +1.5 |
-//! | counting every use | 51.4 | +1.4 |
+//! | all of it | 51.6 | +0.7 |
+//! | without size | 48.2 | +3.8 |
+//! | without uses | 47.3 | -2.8 |
+//! | without the clock | 49.6 | -2.1 |
+//! | without remembering | 50.6 | -1.1 |
+//! | without learning | 51.4 | +0.2 |
+//! | without refusal | 50.0 | +1.2 |
+//! | counting every use | 51.5 | +1.1 |
 //! | `lru` | 41.2 | 0 |
 //! | the best of fourteen published policies, chosen anew at each point | 50.9 | |
 //!
 //! (`cargo run --release --features ablation --example replay -- --without size ...`; that bursts count once makes a hit cheap.) What
 //! learning earns shows on other traces. On 57 points of nineteen others, 42 of them with fewer than 1,000 objects cached, the least
-//! lead over `lru` was -3.3 points with it and -7.3 without, the mean lead +3.6 and +3.3 (its constants were chosen with these in view,
+//! lead over `lru` was -2.2 points with it and -18.0 without, the mean lead +3.6 and +3.0 (its constants were chosen with these in view,
 //! but half or twice of each gives nearly the same). Where objects are busy for a while and then never again, and there are just as
-//! many places as busy objects, it loses 1 to 3.5 points to `lru` while it learns, and without learning 9 to 11.
+//! many places as busy objects, it loses 1 to 3.6 points to `lru` while it learns, and without learning 5 to 11.
 //!
 //! Where it is weak: a loop wider than the cache, which nothing here recognises (neither does `lru`), and a cache of some forty objects
 //! whose popularity changes within hundreds of requests. The `replay` example tells whether `lru` would be better for a load.
@@ -50,19 +53,19 @@
 //!
 //! | what | bytes an entry |
 //! |---|--:|
-//! | record: two links, above whose 29 bits rank and flags stand, 8; uses 1; lengths 2 or more | 11 |
+//! | record: rank 1; uses and flags 1; lengths 2 or more | 4 |
+//! | in an `lru` store, before the record: two links | 8 |
 //! | when it expires, in those that do | 6 |
-//! | padding of the record to four bytes | 0–3 |
 //! | index: a line of 64 bytes for 15 cells (12 in the largest budgets), 70–87 % of them in use | 4.9–6.1 |
-//! | remembered keys, once there are any | 1.2–2.4 |
+//! | remembered keys, in a store of the default policy once there are any | 1.2–2.4 |
 //!
-//! 300,000 entries of 29 + 100 bytes take 16.3 bytes each beyond these, or 24.3 if they expire. Records and the pages of the index
+//! 300,000 entries of 29 + 100 bytes take 9.6 bytes each beyond these, or 15.6 if they expire. Records and the pages of the index
 //! lie side by side in segments of half a mebibyte or a bit more (an eighth of a small budget, a mebibyte from 128 on, and always enough
 //! for the largest entry). They are appended to the open segment; what is freed is only marked; and when nothing has room, the emptiest
 //! segment is slid together, or, for an entry too large for that, some of its records are moved elsewhere first. Only when no segment
-//! is a forty-eighth empty must something go. So 95 to 98 % of a full budget of 16 MiB are in use, whatever the sizes, however they shift
-//! (the `churn` example prints it), and memory ends at the budget. Outside the segments lie this struct and the directory of the index,
-//! which the budget counts.
+//! is a fortieth empty must something go. As a sweep takes what goes from one segment after the other, 95 to 98 % of a full
+//! budget of 16 MiB are in use, whatever the sizes, however they shift (the `churn` example prints it), and memory ends at the budget.
+//! Outside the segments lie this struct and the directory of the index, which the budget counts.
 //!
 //! Costs: a hit is a hash, a bucket of the index, which is one line of the processor's cache, and the record from its count of uses to
 //! its key's end. It is written to be short: what waits for memory stays in the processor's window (320 instructions, in the one
@@ -85,7 +88,8 @@ mod options;
 mod page;
 mod pages;
 mod parts;
-mod queue;
+mod ranks;
+mod recency;
 mod record;
 mod room;
 #[cfg(test)]
@@ -105,7 +109,8 @@ pub use options::{
 use page::{Place, page_len};
 #[cfg(feature = "ablation")]
 use parts::Parts;
-use queue::Queues;
+use ranks::Ranks;
+use recency::{LINKS, Recency};
 use record::Shape;
 
 /// Where a value lies until the store is next changed.
@@ -124,14 +129,17 @@ pub struct Spot(Addr, Shape);
 pub struct Store {
     arena: Arena,
     index: Index,
-    queues: Queues,
+    /// Of the default policy: how many entries go when.
+    ranks: Ranks,
+    /// Of `lru`.
+    recency: Recency,
     policy: Policy,
     hasher: Hasher,
     max_bytes: usize,
     max_entry_bytes: usize,
     /// Buckets of the smallest page of the index.
     page_base: usize,
-    /// Where the ranks of the default policy begin: the rank of what was evicted last. It wraps.
+    /// Of the default policy: what the worth of an entry begins at. It moves on to when the last one went, and wraps.
     clock: u32,
     lesson: Lesson,
     len: usize,
@@ -165,7 +173,7 @@ impl Store {
         let outside = size_of::<Store>() + max_directory * size_of::<Place>();
         let widest = page_len(page_base * 2, page_base * pages::SETS)
             + record::MAX_OVERHEAD
-            + 2 * arena::UNIT
+            + 3 * LINKS
             + MAX_KEY_BYTES.min(max_bytes / 64);
         let segment_len =
             (max_bytes / 8).min(512 << 10).max(max_entry_bytes + widest).min(max_bytes - outside);
@@ -175,11 +183,13 @@ impl Store {
             _ => (max_bytes - outside) / segment_len,
         };
         // What the division leaves over goes to the segments.
-        let arena = Arena::new((max_bytes - outside) / segments, segments);
+        let prefix = if policy == Policy::Lru { LINKS } else { 0 };
+        let arena = Arena::new((max_bytes - outside) / segments, segments, prefix);
         Ok(Store {
             index: Index::new(arena.addr_bits(), max_directory),
             arena,
-            queues: Queues::new(),
+            ranks: Ranks::new(),
+            recency: Recency::new(),
             policy,
             hasher: Hasher::new(hash_seed),
             max_bytes,
@@ -213,7 +223,7 @@ impl Store {
         self.arena.clear();
         self.index.directory = Vec::new();
         self.index.depth = 0;
-        self.queues = Queues::new();
+        (self.ranks, self.recency) = (Ranks::new(), Recency::new());
         self.lesson = Lesson::new();
         (self.clock, self.len, self.payload, self.weight, self.remembers) = (0, 0, 0, 0, false);
     }

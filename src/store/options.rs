@@ -89,7 +89,7 @@ impl std::error::Error for StoreError {}
 pub struct Meta {
     /// In milliseconds of the caller's clock; `u64::MAX` is never. Exact up to 2^48 - 2, and clamped to that beyond.
     pub expires_at_ms: u64,
-    /// The caller's own marks: three bits. What is above them is not kept.
+    /// The caller's own marks: two bits. What is above them is not kept.
     pub flags: u8,
 }
 

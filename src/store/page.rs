@@ -2,11 +2,9 @@
 //!
 //! Its buckets begin where a line of the processor's cache does, wherever the page is: the slack before them makes up for it.
 
-use super::arena::{Addr, Arena, UNIT};
+use super::arena::{Addr, Arena};
 use super::bucket::{BUCKET, Line};
-
-/// First word of a page's record; the next is its length in units.
-pub(super) const PAGE: u32 = u32::MAX - 1;
+use super::record::{LEN_AT, PAGE};
 
 pub(super) const HEADER: usize = 32;
 pub(super) const BUCKETS_AT: usize = 8;
@@ -38,11 +36,11 @@ impl Place {
     /// One of them.
     #[inline(always)]
     pub(super) fn line(self, arena: &Arena, bucket: usize) -> Option<&Line> {
-        arena.at(self.cells + (bucket * BUCKET / UNIT) as Addr)?.first_chunk()
+        arena.at(self.cells + (bucket * BUCKET) as Addr)?.first_chunk()
     }
 
     pub(super) fn page(self) -> Addr {
-        self.cells - (HEADER as u32 + u32::from(self.skew)) / UNIT as u32
+        self.cells - HEADER as Addr - Addr::from(self.skew)
     }
 }
 
@@ -67,7 +65,7 @@ impl Page {
 
     pub(super) fn place(&self) -> Place {
         Place {
-            cells: self.addr + ((HEADER + self.skew) / UNIT) as Addr,
+            cells: self.addr + (HEADER + self.skew) as Addr,
             buckets: self.buckets as u16,
             skew: self.skew as u16,
         }
@@ -86,7 +84,7 @@ pub(super) fn page_len(buckets: usize, sets: usize) -> usize {
 /// Bytes to leave before the buckets of a page at `addr`, for the first to begin where a line does.
 pub(super) fn skew(arena: &Arena, addr: Addr) -> usize {
     let header_end = arena.bytes(addr).as_ptr().addr() + HEADER;
-    header_end.wrapping_neg() % SLACK / UNIT * UNIT
+    header_end.wrapping_neg() % SLACK
 }
 
 #[cfg_attr(target_arch = "wasm32", inline(never))]
@@ -120,7 +118,7 @@ pub(super) fn read_page(arena: &Arena, addr: Addr) -> Page {
 pub(super) fn write_page(arena: &mut Arena, page: Page) {
     let bytes = arena.bytes_mut(page.addr);
     put_word(bytes, 0, PAGE);
-    put_word(bytes, 4, (page.len() / UNIT) as u32);
+    put_word(bytes, LEN_AT, page.len() as u32);
     put_word(bytes, BUCKETS_AT, page.buckets as u32);
     put_word(bytes, USED_AT, page.used as u32);
     put_word(bytes, PREFIX_AT, page.prefix);

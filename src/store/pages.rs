@@ -1,6 +1,6 @@
 //! How the index grows and shrinks with the entries it holds.
 
-use super::arena::{Addr, UNIT};
+use super::arena::Addr;
 use super::page::{Page, skew};
 use super::{Refused, Store};
 
@@ -130,7 +130,7 @@ impl Store {
     fn add_page(&mut self, page: Page, evicted: &mut usize) -> Result<Page, Refused> {
         let len = page.len();
         self.make_room(len, 0, None, evicted)?;
-        let addr = self.arena.append([&[], &[], &[]], len);
+        let addr = self.arena.append(len, [&[]; 3]);
         let page = Page { addr, skew: skew(&self.arena, addr), ..page };
         self.index.blank(&mut self.arena, page);
         Ok(page)
@@ -143,7 +143,9 @@ impl Store {
         }
         self.index.blank(&mut self.arena, new);
         if new.len() < old.len() {
-            self.arena.free(new.addr + (new.len() / UNIT) as Addr, old.len() - new.len());
+            // What is left over begins with a prefix of its own.
+            let left = old.len() - new.len() - self.arena.prefix();
+            self.arena.free(self.arena.after(new.addr, new.len()), left);
         }
         self.index.point(&new);
     }

@@ -1,9 +1,9 @@
 //! Room for a record: append, grow, slide together, and only then evict.
 
-use super::arena::{Addr, DEAD, NoRoom, Step, UNIT};
-use super::page::PAGE;
-use super::record::{self, Shape};
-use super::{Refused, Store};
+use super::arena::{Addr, NoRoom, Step};
+use super::page;
+use super::record::{self, Kind, Shape};
+use super::{Policy, Refused, Store};
 
 impl Store {
     /// Makes room for `len` bytes of which `weight` count, evicting what is worth less than `bid` (anything, without a bid).
@@ -58,69 +58,106 @@ impl Store {
     }
 
     fn compact(&mut self, segment: usize) {
-        let (mut from, _) = self.arena.span(segment);
+        let (mut from, end) = self.arena.span(segment);
         let mut to = from;
-        while from < self.arena.span(segment).1 {
-            let (len, free) = self.extent(from);
-            if len == 0 {
-                break;
-            }
-            if !free {
+        while from < end {
+            let (kind, len) = self.extent(from);
+            self.arena.carry_sweep(segment, from, to);
+            if kind != Kind::Free {
                 if from != to {
                     self.arena.slide(from, to, len);
-                    self.moved(from, to);
+                    self.moved(from, to, kind);
                 }
-                to += (len / UNIT) as Addr;
+                to = self.arena.after(to, len);
             }
-            from += (len / UNIT) as Addr;
+            from = self.arena.after(from, len);
         }
+        self.arena.carry_sweep(segment, from, to);
         self.arena.truncate(to, segment);
     }
 
     /// Moves records out of a segment until `len` bytes of it are free, then slides the rest together. Answers whether that worked.
     fn evacuate(&mut self, segment: usize, len: usize) -> bool {
         let (mut at, _) = self.arena.span(segment);
-        while self.arena.free_in(segment) < len {
+        while self.arena.free_in(segment) < len + self.arena.prefix() {
             if at >= self.arena.span(segment).1 {
                 return false;
             }
-            let (record_len, free) = self.extent(at);
-            if record_len == 0 {
-                return false;
-            }
-            if !free {
+            let (kind, record_len) = self.extent(at);
+            if kind != Kind::Free {
                 match self.arena.plan(record_len, Some(segment)) {
                     Ok(Step::Append) => {}
                     Ok(Step::Compact(other)) => self.compact(other),
                     _ => return false,
                 }
                 let to = self.arena.append_copy(at, record_len);
-                self.moved(at, to);
+                self.moved(at, to, kind);
                 self.arena.free(at, record_len);
             }
-            at += (record_len / UNIT) as Addr;
+            at = self.arena.after(at, record_len);
         }
         self.compact(segment);
         true
     }
 
-    /// Length of whatever begins here, and whether it is free.
-    pub(super) fn extent(&self, addr: Addr) -> (usize, bool) {
-        match self.arena.u32_at(addr, 0) {
-            kind @ (DEAD | PAGE) => (self.arena.u32_at(addr, 4) as usize * UNIT, kind == DEAD),
-            _ => (Shape::read(self.arena.bytes(addr)).len(), false),
-        }
+    /// What begins here, and how long it is.
+    pub(super) fn extent(&self, addr: Addr) -> (Kind, usize) {
+        let bytes = self.arena.bytes(addr);
+        let kind = record::kind(bytes);
+        let len = match kind {
+            Kind::Entry => Shape::read(bytes).len(),
+            _ => page::word(bytes, record::LEN_AT) as usize,
+        };
+        (kind, len)
     }
 
-    /// Mends everything that pointed to a record at `from`, whose bytes are at `to` now.
-    fn moved(&mut self, from: Addr, to: Addr) {
-        if self.arena.u32_at(to, 0) == PAGE {
+    /// Mends everything that pointed to what was at `from`, whose bytes are at `to` now.
+    fn moved(&mut self, from: Addr, to: Addr, kind: Kind) {
+        if kind == Kind::Page {
             let page = self.index.settle(&mut self.arena, to);
             self.index.point(&page);
             return;
         }
-        self.queues.moved(&mut self.arena, to);
+        if self.policy == Policy::Lru {
+            self.recency.moved(&mut self.arena, to);
+        }
         let hash = self.hash_of(to);
         self.index.replace(&mut self.arena, hash, from, to);
+    }
+
+    /// The next entry that is due, in the order of memory, from where the last one was met. What came since the sweep began is met in
+    /// the next one, so that of a rank those go first that have been here longest.
+    fn sweep(&mut self) -> Option<Addr> {
+        for _ in 0..2 {
+            while let Some((mut at, end)) = self.arena.unswept() {
+                while at < end {
+                    let (kind, len) = self.extent(at);
+                    if kind == Kind::Entry && self.ranks.is_due(record::rank(self.arena.bytes(at))) {
+                        self.arena.swept(at);
+                        return Some(at);
+                    }
+                    at = self.arena.after(at, len);
+                }
+                self.arena.swept(end);
+            }
+            self.arena.sweep_anew();
+        }
+        None
+    }
+
+    /// Who goes next, and in how many ticks the clock is there.
+    fn victim(&mut self) -> Option<(Addr, u32)> {
+        if self.policy == Policy::Lru {
+            return self.recency.oldest().map(|oldest| (oldest, 0));
+        }
+        loop {
+            let ticks = self.ranks.make_due(self.clock, self.len)?;
+            let addr = self.sweep()?;
+            let bytes = self.arena.bytes_mut(addr);
+            if !record::take_touched(bytes) {
+                return Some((addr, ticks));
+            }
+            self.rank_anew(addr);
+        }
     }
 }

@@ -6,14 +6,14 @@ use super::*;
 use std::collections::HashMap;
 
 /// xorshift64*: small, seeded, the same everywhere.
-struct Dice(u64);
+pub(super) struct Dice(u64);
 
 impl Dice {
-    fn new(seed: u64) -> Dice {
+    pub(super) fn new(seed: u64) -> Dice {
         Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(super) fn roll(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -46,7 +46,7 @@ fn value(key: &[u8], version: u64, len: usize) -> Vec<u8> {
 fn meta(version: u64) -> Meta {
     Meta {
         expires_at_ms: if version.is_multiple_of(5) { u64::MAX } else { version * 1_000_003 },
-        flags: version as u8 & 7,
+        flags: version as u8 & 3,
     }
 }
 
@@ -302,9 +302,9 @@ fn options_are_checked_and_policies_have_names() {
 fn times_are_never_later_than_told() {
     let mut store = store(1 << 20, Policy::Lru);
     for at in [0, 1, 1_800_000_000_000, (1 << 48) - 2, (1 << 48) - 1, 1 << 50, u64::MAX - 1] {
-        store.insert(b"key", b"value", Meta { expires_at_ms: at, flags: 7 }).unwrap();
+        store.insert(b"key", b"value", Meta { expires_at_ms: at, flags: 3 }).unwrap();
         let told = store.peek(b"key").unwrap().meta;
-        assert_eq!(told, Meta { expires_at_ms: at.min((1 << 48) - 2), flags: 7 });
+        assert_eq!(told, Meta { expires_at_ms: at.min((1 << 48) - 2), flags: 3 });
     }
     store.insert(b"key", b"value", NEVER).unwrap();
     assert_eq!(store.peek(b"key").unwrap().meta, NEVER);

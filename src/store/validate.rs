@@ -1,34 +1,35 @@
 //! Walks everything and panics at the first thing that is not as it should be: for tests and fuzzing.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use super::arena::UNIT;
-use super::page::{PAGE, read_page};
-use super::queue::{QUEUES, link};
-use super::record::{NEWER, Shape};
+use super::page::read_page;
+use super::recency::{Side::Newer, link};
+use super::record::{self, Kind, Shape};
 use super::{Policy, Store};
 use std::collections::HashSet;
 
 impl Store {
-    /// Walks segments, index and queues and compares them with each other and with the counters. Slow; panics on a fault.
+    /// Walks segments, index, ranks and recency and compares them with each other and with the counters. Slow; panics on a fault.
     pub fn validate(&self) {
         let (mut entries, mut pages, mut payload) = (HashSet::new(), HashSet::new(), 0);
         let mut live_total = 0;
         let mut weight = 0;
+        let mut ranks: Vec<_> = (0..=u8::MAX).map(|rank| (rank, 0)).collect();
         for segment in 0..self.arena.segments() {
             let (mut at, end) = self.arena.span(segment);
-            let mut live = 0;
+            let (mut live, mut begin) = (0, HashSet::new());
             while at < end {
-                let (len, free) = self.extent(at);
-                assert!(len >= 8 && len % UNIT == 0, "a record at {at} of {len} bytes");
-                if !free {
-                    live += len;
-                    if self.arena.u32_at(at, 0) == PAGE {
+                let (kind, len) = self.extent(at);
+                begin.insert(at);
+                if kind != Kind::Free {
+                    live += len + self.arena.prefix();
+                    if kind == Kind::Page {
                         assert_eq!(len, read_page(&self.arena, at).len());
                         pages.insert(at);
                     } else {
                         let bytes = self.arena.bytes(at);
                         let shape = Shape::read(bytes);
                         payload += shape.payload();
+                        ranks[usize::from(record::rank(bytes))].1 += 1;
                         weight += u64::from(self.weight_of(at));
                         entries.insert(at);
                         let key = shape.key(bytes);
@@ -39,9 +40,12 @@ impl Store {
                         );
                     }
                 }
-                at += (len / UNIT) as u32;
+                at = self.arena.after(at, len);
             }
             assert_eq!(at, end, "records end where the segment does");
+            begin.insert(end);
+            let (from, to) = self.arena.swept_of(segment);
+            assert!(to == 0 || begin.contains(&from) && begin.contains(&to), "a sweep is of whole records");
             live_total += live;
         }
         assert_eq!(live_total, self.arena.live_bytes());
@@ -72,26 +76,16 @@ impl Store {
         assert_eq!(met, pages, "no page is lost");
         assert_eq!(indexed, entries);
 
-        let mut queued = HashSet::new();
-        for queue in 0..QUEUES {
-            let (newest, oldest, rank) = self.queues.ends(queue);
-            let walked: Vec<_> = self.queues.walk(&self.arena, queue).collect();
-            if let (Some(first), Some(last)) = (walked.first(), walked.last()) {
-                assert_eq!((*first, *last), (newest, oldest));
-                let rank_of = |at| self.queues.rank_after(&self.arena, queue as u32, at);
-                assert_eq!(rank_of(*last), rank);
-                for pair in walked.windows(2) {
-                    assert_eq!(link(&self.arena, pair[1], NEWER), pair[0], "links lead back");
-                    if self.policy == Policy::Worth {
-                        let beyond = |at| rank_of(at).wrapping_sub(self.clock);
-                        assert!(beyond(pair[0]) >= beyond(pair[1]), "a queue is ordered by rank");
-                    }
-                }
-            }
-            for addr in walked {
-                assert!(queued.insert(addr), "in one queue only");
-            }
+        if self.policy == Policy::Worth {
+            assert_eq!(ranks, self.ranks.entries().collect::<Vec<_>>().as_slice());
+            return;
         }
-        assert_eq!(queued, entries);
+        let listed: Vec<_> = self.recency.walk(&self.arena).collect();
+        assert_eq!(listed.last().copied(), self.recency.oldest());
+        assert!(
+            listed.windows(2).all(|pair| link(&self.arena, pair[1], Newer) == pair[0]),
+            "links lead back"
+        );
+        assert_eq!((listed.len(), listed.into_iter().collect::<HashSet<_>>()), (self.len, entries));
     }
 }

@@ -1,0 +1,54 @@
+// Go's store, groupcache's lru, on the hits of benches/store.rs. `make bench` runs it where Go is.
+package main
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/golang/groupcache/lru"
+)
+
+const (
+	asked    = 400_000
+	keyBytes = 29
+	rounds   = 15
+)
+
+func main() {
+	for _, count := range []int{1_000, 100_000} {
+		cache := lru.New(0)
+		keys := make([]string, count)
+		for number := range keys {
+			keys[number] = fmt.Sprintf("https://example.net/u/%07d", number)
+			cache.Add(keys[number], make([]byte, 100))
+		}
+		// The same order, and the keys in one piece in that order.
+		dice, order := uint64(0x9e3779b97f4a7c15), strings.Builder{}
+		for i := 0; i < asked; i++ {
+			dice = dice*6364136223846793005 + 1442695040888963407
+			order.WriteString(keys[int(dice>>33)%count])
+		}
+		inOrder, sum := order.String(), 0
+		pass := func() {
+			for at := 0; at < len(inOrder); at += keyBytes {
+				if value, ok := cache.Get(inOrder[at : at+keyBytes]); ok {
+					sum += len(value.([]byte))
+				}
+			}
+		}
+		times := make([]float64, rounds)
+		for round := range times {
+			pass()
+			began := time.Now()
+			pass()
+			times[round] = float64(time.Since(began).Nanoseconds()) / asked
+		}
+		if sum != rounds*2*asked*100 {
+			panic("not every look-up was a hit")
+		}
+		sort.Float64s(times)
+		fmt.Printf("  %7d entries: %.1f (%.1f)\n", count, times[rounds/2], times[0])
+	}
+}

@@ -1,0 +1,79 @@
+//! Who was used how recently: a list of all records of an `lru` store, linked through the eight bytes before each.
+
+use super::arena::{Addr, Arena};
+
+/// Bytes of the two links.
+pub(super) const LINKS: usize = 8;
+
+/// No record: the end of the list.
+pub(super) const END: Addr = Addr::MAX;
+
+/// How far before a record its links begin.
+#[derive(Clone, Copy)]
+pub(super) enum Side {
+    Newer = 8,
+    Older = 4,
+}
+use Side::{Newer, Older};
+
+pub(super) struct Recency {
+    newest: Addr,
+    oldest: Addr,
+}
+
+pub(super) fn link(arena: &Arena, addr: Addr, side: Side) -> Addr {
+    arena.u32_at(addr - side as Addr, 0)
+}
+
+impl Recency {
+    pub(super) fn new() -> Recency {
+        Recency { newest: END, oldest: END }
+    }
+
+    /// What leads from `addr` to this side, or from the end there, leads to `to` now.
+    fn put(&mut self, arena: &mut Arena, addr: Addr, side: Side, to: Addr) {
+        match (addr, side) {
+            (END, Newer) => self.oldest = to,
+            (END, Older) => self.newest = to,
+            _ => arena.put_u32(addr - side as Addr, 0, to),
+        }
+    }
+
+    /// Makes a record the newest.
+    pub(super) fn push(&mut self, arena: &mut Arena, addr: Addr) {
+        let second = self.newest;
+        self.put(arena, addr, Newer, END);
+        self.put(arena, addr, Older, second);
+        self.moved(arena, addr);
+    }
+
+    /// Takes a record out.
+    pub(super) fn unlink(&mut self, arena: &mut Arena, addr: Addr) {
+        let (newer, older) = (link(arena, addr, Newer), link(arena, addr, Older));
+        self.put(arena, older, Newer, newer);
+        self.put(arena, newer, Older, older);
+    }
+
+    /// A record was moved; its links are at the new place already.
+    pub(super) fn moved(&mut self, arena: &mut Arena, to: Addr) {
+        let (newer, older) = (link(arena, to, Newer), link(arena, to, Older));
+        self.put(arena, older, Newer, to);
+        self.put(arena, newer, Older, to);
+    }
+
+    #[inline(always)]
+    pub(super) fn is_newest(&self, addr: Addr) -> bool {
+        self.newest == addr
+    }
+
+    pub(super) fn oldest(&self) -> Option<Addr> {
+        (self.oldest != END).then_some(self.oldest)
+    }
+
+    /// Records from newest to oldest.
+    #[cfg(any(test, fuzzing, feature = "validate"))]
+    pub(super) fn walk<'a>(&self, arena: &'a Arena) -> impl Iterator<Item = Addr> + 'a {
+        let and_older = |&addr: &Addr| Some(link(arena, addr, Older)).filter(|&older| older != END);
+        std::iter::successors(Some(self.newest).filter(|&newest| newest != END), and_older)
+    }
+}

@@ -1,9 +1,9 @@
 //! When entries go, in a byte each: a timing wheel for every two octaves of worth, and how many entries stand in each of its slots.
 //!
 //! An entry goes when the clock reaches the sum of its worth and what the clock stood at when it was ranked. For a worth from 4^n on
-//! that sum is rounded to a quarter of 4^n, and of the outcome four bits are kept: a slot of sixteen, by which the wheel of these worths turns
-//! as the clock moves on. No entry stands more than fourteen slots ahead of the clock, and the clock passes no slot that has entries, so
-//! that four bits are enough.
+//! that sum is rounded to a quarter of 4^n, and of the outcome four bits are kept: a slot of sixteen, by which the wheel of these
+//! worths turns as the clock moves on. No entry stands more than fourteen slots ahead of the clock, and the clock passes no slot that
+//! has entries, so that four bits are enough.
 //!
 //! Wheels are those of Varghese and Lauck (1987). That the entries of a slot are nowhere listed, but met by whoever walks through memory,
 //! is what spares each of them two links.
@@ -87,7 +87,8 @@ impl Ranks {
         self.due.get(wheel).is_some_and(|due| due & slot != 0)
     }
 
-    /// The first slot that the clock reaches of those that have entries, or of those of them that are not due: its rank, and in how many ticks.
+    /// The first slot that the clock reaches of those that have entries, or of those of them that are not due: its rank, and in how
+    /// many ticks.
     fn first(&self, clock: u32, not_due: bool) -> Option<(u8, u32)> {
         let mut first = None;
         for (wheel, (filled, due)) in self.filled.iter().zip(&self.due).enumerate() {
@@ -103,13 +104,19 @@ impl Ranks {
         first
     }
 
+    /// The next slot is due, too, if there is one with entries.
+    pub(super) fn make_more_due(&mut self, clock: u32) -> Option<()> {
+        let (rank, _) = self.first(clock, true)?;
+        let (wheel, slot) = split(rank);
+        *self.due.get_mut(wheel)? |= slot;
+        self.due_entries += *self.entries.get(usize::from(rank))? as usize;
+        Some(())
+    }
+
     /// Sees to it that of so many entries some are due, and answers in how many ticks the clock reaches the first; none if there is none.
     pub(super) fn make_due(&mut self, clock: u32, entries: usize) -> Option<u32> {
         while self.due_entries < (entries / DUE).max(1) {
-            let (rank, _) = self.first(clock, true)?;
-            let (wheel, slot) = split(rank);
-            *self.due.get_mut(wheel)? |= slot;
-            self.due_entries += *self.entries.get(usize::from(rank))? as usize;
+            self.make_more_due(clock)?;
         }
         self.first(clock, false).map(|(_, ticks)| ticks)
     }

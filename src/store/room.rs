@@ -5,6 +5,10 @@ use super::page;
 use super::record::{self, Kind, Shape};
 use super::{Policy, Refused, Store};
 
+/// Records that a sweep passes before more of them become due. Most sweeps pass some hundred; in a budget of 256 MiB, where what is
+/// due can be two million records away, an insert took up to 19 ms without this, and 6 with it.
+const FAR: usize = if cfg!(test) { 1 << 6 } else { 1 << 15 };
+
 impl Store {
     /// Makes room for `len` bytes of which `weight` count, evicting what is worth less than `bid` (anything, without a bid).
     pub(super) fn make_room(
@@ -128,6 +132,7 @@ impl Store {
     /// The next entry that is due, in the order of memory, from where the last one was met. What came since the sweep began is met in
     /// the next one, so that of a rank those go first that have been here longest.
     fn sweep(&mut self) -> Option<Addr> {
+        let mut passed = 0;
         for _ in 0..2 {
             while let Some((mut at, end)) = self.arena.unswept() {
                 while at < end {
@@ -135,6 +140,10 @@ impl Store {
                     if kind == Kind::Entry && self.ranks.is_due(record::rank(self.arena.bytes(at))) {
                         self.arena.swept(at);
                         return Some(at);
+                    }
+                    passed += 1;
+                    if passed % FAR == 0 {
+                        self.ranks.make_more_due(self.clock);
                     }
                     at = self.arena.after(at, len);
                 }

@@ -54,7 +54,7 @@
 //! | what | bytes an entry |
 //! |---|--:|
 //! | record: rank 1; uses and flags 1; lengths 2 or more | 4 |
-//! | in an `lru` store, before the record: two links | 8 |
+//! | in an `lru` store two links, of which the rank's byte is a part | 7 |
 //! | when it expires, in those that do | 6 |
 //! | index: a line of 64 bytes for 15 cells (12 in the largest budgets), 70–87 % of them in use | 4.9–6.1 |
 //! | remembered keys, in a store of the default policy once there are any | 1.2–2.4 |

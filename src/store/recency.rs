@@ -1,9 +1,10 @@
-//! Who was used how recently: a list of all records of an `lru` store, linked through the eight bytes before each.
+//! Who was used how recently: a list of all records of an `lru` store, linked through eight bytes, the last of which is the byte that
+//! elsewhere is the rank.
 
 use super::arena::{Addr, Arena};
 
-/// Bytes of the two links.
-pub(super) const LINKS: usize = 8;
+/// Bytes of the two links before a record.
+pub(super) const LINKS: usize = 7;
 
 /// No record: the end of the list.
 pub(super) const END: Addr = Addr::MAX;
@@ -11,8 +12,8 @@ pub(super) const END: Addr = Addr::MAX;
 /// How far before a record its links begin.
 #[derive(Clone, Copy)]
 pub(super) enum Side {
-    Newer = 8,
-    Older = 4,
+    Newer = 7,
+    Older = 3,
 }
 use Side::{Newer, Older};
 

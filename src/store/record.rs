@@ -9,9 +9,10 @@
 //! | | 0 or 6 | when it expires, in milliseconds; nothing if never |
 //! | | | key, value |
 //!
-//! In an `lru` store eight bytes come before this: the [links](super::recency) to its neighbours. An entry has been used at least once.
-//! Where the second byte tells of no use lies a [page](super::page) of the index, or something free: its first word says which, the next
-//! its length, so nothing is shorter than two words.
+//! In an `lru` store seven bytes come before this, and with the first they are two [links](super::recency).
+//!
+//! An entry has been used at least once. Where the second byte tells of no use lies a [page](super::page) of the index, or something
+//! free: the first word says which, the next its length, so nothing is shorter than two words.
 //!
 //! What a hit reads and writes lies together: from the uses to the key's end.
 

@@ -5,6 +5,8 @@
 //! the reservation be refused, there is one for each segment, which moves those before it.
 
 use super::arena::Addr;
+#[cfg(any(target_arch = "wasm32", feature = "pieces"))]
+use super::recency::LINKS;
 
 /// Equal segments, all of their bytes there from the start.
 pub(super) struct Memory {
@@ -87,7 +89,7 @@ impl Memory {
         let shift = usize::BITS - segment_len.leading_zeros();
         // Between segments lie addresses that nothing has. If entries of many megabytes make them many, not all of a budget of
         // gigabytes is reached.
-        let max_segments = max_segments.min(1 + ((Addr::MAX as usize - segment_len) >> shift));
+        let max_segments = max_segments.min(1 + ((Addr::MAX as usize - segment_len - LINKS) >> shift));
         Memory { segments: Vec::new(), shift, segment_len, max_segments }
     }
 
@@ -129,7 +131,7 @@ impl Memory {
     }
 
     pub(super) fn join(&self, segment: usize, offset: usize) -> Addr {
-        ((segment as Addr) << self.shift) | offset as Addr
+        ((segment as Addr) << self.shift) + offset as Addr
     }
 
     pub(super) fn copy(&mut self, from: Addr, to: Addr, len: usize) {
@@ -155,13 +157,13 @@ impl Memory {
 #[allow(clippy::indexing_slicing, clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::store::recency::END;
+    use crate::store::recency::{END, LINKS};
 
     /// However long segments are, and however many: addresses are told apart, and from a list's ends.
     #[test]
     fn every_place_has_an_address_and_back() {
         for (segment_len, segments) in
-            [(1 << 10, 8), (1028, 300), ((2 << 30) - 4096, 1), (21 << 20, 97), (4100, 400_000)]
+            [(1 << 10, 8), (1023, 300), (1028, 300), ((2 << 30) - 4096, 1), (21 << 20, 97), (4100, 400_000)]
         {
             let memory = Memory::new(segment_len, segments);
             let last = memory.max_segments() - 1;
@@ -174,6 +176,9 @@ mod tests {
                     );
                     assert_eq!(memory.split(addr), (segment, offset));
                 }
+                // What would follow a full segment comes after all of it.
+                let behind = memory.join(segment, segment_len + LINKS);
+                assert_eq!(behind - memory.join(segment, 0), (segment_len + LINKS) as Addr);
             }
         }
     }

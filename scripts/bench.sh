@@ -5,7 +5,7 @@ set -eu
 cd "$root"
 say "== ring: a look-up, and building it ($(uptime | sed 's/.*load/load/'))"
 cargo bench --quiet --bench ring
-if have go && [ -d "$groupcache_source" ]; then
+if has_go; then
   say "        Go, groupcache's consistenthash"
   in_go go run benches/go/ring.go
 else
@@ -13,7 +13,7 @@ else
 fi
 say "== native: resident bytes an entry, nanoseconds a hit ($(uptime | sed 's/.*load/load/'))"
 cargo bench --quiet --bench store
-if have go && [ -d "$groupcache_source" ]; then
+if has_go; then
   say "hits of Go's, groupcache's lru, in the same way"
   in_go go run benches/go/lru.go
 fi

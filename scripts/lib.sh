@@ -39,5 +39,7 @@ bounded() {
 # Where Debian's golang-github-golang-groupcache-dev puts Go's packages.
 go_packages=/usr/share/gocode
 groupcache_source=$go_packages/src/github.com/golang/groupcache
+# Go serves the tests beside real Go peers, the benchmark and a demo alone: where it cannot be had they say so.
+has_go() { have go && [ -d "$groupcache_source" ]; }
 # in_go COMMAND...: with those packages and no others, and no network.
 in_go() { env GO111MODULE=off GOPATH="$go_packages" GOCACHE="$cache/go" GOPROXY=off GOFLAGS= "$@"; }

@@ -71,8 +71,6 @@ end_jobs() { for job in "${jobs[@]}"; do kill -TERM -- "-$job" 2>/dev/null || tr
 trap 'end_jobs; exit 130' INT TERM
 start() { "$@" & jobs+=("$!"); }
 compilers() { scripts/wasm-toolchain.sh && scripts/size-std.sh; }
-# Go serves the tests beside real Go peers, the benchmark and a demo alone: where it cannot be had they say so.
-has_go() { have go && [ -d "$groupcache_source" ]; }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -o DPkg::Lock::Timeout=300 "$@"; }
 install_go() {

@@ -22,8 +22,9 @@ fn is_of(cell: u64, hash: u64) -> bool {
 
 /// How often this key was used before it went; 0 if nobody remembers.
 pub(super) fn recall(set: u64, hash: u64) -> u8 {
-    let found = cells(set).find(|&(_, cell)| is_of(cell, hash) && cell & 31 != 0);
-    found.map_or(0, |(_, cell)| cell as u8 & MAX_USES)
+    let uses = |cell| cell as u8 & MAX_USES;
+    let found = cells(set).find(|&(_, cell)| is_of(cell, hash) && uses(cell) != 0);
+    found.map_or(0, |(_, cell)| uses(cell))
 }
 
 /// Whether no other key of the set went after this one.

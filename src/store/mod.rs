@@ -6,7 +6,7 @@
 //!
 //! [`Policy::Lru`] drops what was used least recently, exactly. [`Policy::Worth`], the default, gives every entry a **rank** and drops
 //! the least: `rank = clock + uses^power / size^1.5`, where the clock stands at the rank of whatever went last. An entry that is not
-//! used is overtaken by the clock in time; how soon depends on what it is worth by the byte. Around this, five things:
+//! used is overtaken by the clock in time; how soon depends on what it is worth by the byte. Around this, four things:
 //!
 //! * Keys that went are **remembered** with their count of uses, two bytes each, so that one which comes back does not begin at one. Of
 //!   the count a seventh is forgotten, so that coming back is not by itself a way up.

@@ -7,13 +7,23 @@ import { resolve } from "node:path";
 import { LRUCache } from "lru-cache";
 
 const target = resolve(process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, "wasm/target"));
-const module = await WebAssembly.compile(await readFile(`${target}/wasm32-unknown-unknown/release/store_wasm_probe.wasm`));
+const module = await WebAssembly.compile(
+  await readFile(`${target}/wasm32-unknown-unknown/release/store_wasm_probe.wasm`),
+);
 // The crate brings its bindings, which nothing calls here.
 const stubs = {};
-for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) if (kind === "function") (stubs[from] ??= {})[name] = () => {};
+for (const { module: from, name, kind } of WebAssembly.Module.imports(module))
+  if (kind === "function") (stubs[from] ??= {})[name] = () => {};
 const start = () => WebAssembly.instantiate(module, stubs).then((instance) => instance.exports);
 const median = (times) => times.sort((a, b) => a - b)[times.length >> 1];
-const full = () => median(Array.from({ length: 15 }, () => { const t = performance.now(); gc(); return performance.now() - t; }));
+const full = () =>
+  median(
+    Array.from({ length: 15 }, () => {
+      const t = performance.now();
+      gc();
+      return performance.now() - t;
+    }),
+  );
 const entries = 300_000;
 
 // A process of its own for each measurement of a collection, in turn with entries, without, and with a store that was filled and then
@@ -30,7 +40,8 @@ if (process.argv[2] === "collect") {
   console.log(full());
   process.exit(held.memory.buffer.byteLength > 0 ? 0 : 1);
 }
-const collect = (...how) => Number(execFileSync(process.execPath, ["--expose-gc", import.meta.filename, "collect", ...how.map(String)]));
+const collect = (...how) =>
+  Number(execFileSync(process.execPath, ["--expose-gc", import.meta.filename, "collect", ...how.map(String)]));
 const kinds = [[entries], [entries, "emptied"], [0]];
 // Who goes first takes turns, too.
 const collections = Array.from({ length: 15 }, (_, turn) => {
@@ -55,46 +66,81 @@ console.log(`300,000 entries of 29 + 100 bytes, bytes an entry beyond them
              full collection ${filled.toFixed(2)} ms; ${emptied.toFixed(2)} with a store that was filled and emptied, ${(filled / emptied).toFixed(2)} times; ${empty.toFixed(2)} with one never filled, ${(filled / empty).toFixed(2)} times (medians of 15 processes each)`);
 for (const keys of [1_000, 100_000]) {
   store.hits(100_000, BigInt(keys));
-  const times = Array.from({ length: 9 }, () => { const t = performance.now(); store.hits(500_000, BigInt(keys)); return (performance.now() - t) * 2; });
+  const times = Array.from({ length: 9 }, () => {
+    const t = performance.now();
+    store.hits(500_000, BigInt(keys));
+    return (performance.now() - t) * 2;
+  });
   console.log(`  hits inside wasm among ${keys}: ${median(times).toFixed(0)} ns, drawing and writing the key included`);
 }
 {
   const before = process.memoryUsage().rss;
   const rival = new LRUCache({ max: entries });
-  for (let n = 0; n < entries; n++) rival.set(`https://example.net/u/${String(n).padStart(7, "0")}`, new Uint8Array(100).fill(7));
+  for (let n = 0; n < entries; n++)
+    rival.set(`https://example.net/u/${String(n).padStart(7, "0")}`, new Uint8Array(100).fill(7));
   const collection = full();
-  console.log(`  lru-cache  resident ${((process.memoryUsage().rss - before) / rival.size - 129).toFixed(1)}, full collection ${collection.toFixed(2)} ms`);
+  console.log(
+    `  lru-cache  resident ${((process.memoryUsage().rss - before) / rival.size - 129).toFixed(1)}, full collection ${collection.toFixed(2)} ms`,
+  );
 }
 
 {
   const wasm = await start();
   for (const peers of [3, 100, 1_000]) {
-    const least = (turn) => Math.min(...Array.from({ length: 15 }, () => { const t = performance.now(); turn(); return performance.now() - t; }));
+    const least = (turn) =>
+      Math.min(
+        ...Array.from({ length: 15 }, () => {
+          const t = performance.now();
+          turn();
+          return performance.now() - t;
+        }),
+      );
     const building = least(() => wasm.ring(peers));
     const looking = (least(() => wasm.owners(256)) * 1e6) / (256 * 4096);
-    console.log(`  ring of ${peers} peers x 50 points: ${looking.toFixed(1)} ns a look-up of a 10-byte key inside wasm, ${building.toFixed(2)} ms to build, keys included`);
+    console.log(
+      `  ring of ${peers} peers x 50 points: ${looking.toFixed(1)} ns a look-up of a 10-byte key inside wasm, ${building.toFixed(2)} ms to build, keys included`,
+    );
   }
 }
 
 if (process.argv.includes("churn")) {
-  console.log("20,000,000 operations, sizes from 16 B to 64 KiB shifting every million; limit of linear memory: 1.05 x budget + 2 MiB");
+  console.log(
+    "20,000,000 operations, sizes from 16 B to 64 KiB shifting every million; limit of linear memory: 1.05 x budget + 2 MiB",
+  );
   // Least and number of octaves: all sizes, then mostly smaller, mostly larger, and so on; entries of some hundred bytes only in the last two.
-  const shifts = [[4, 12], [4, 9], [8, 8], [4, 12], [6, 7], [12, 4], [10, 2], [4, 10], [5, 3], [4, 4]];
-  for (const lru of [0, 1]) for (const megabytes of (process.argv[3] ?? "16").split(",").map(Number)) {
-    const store = await start();
-    const budget = megabytes << 20;
-    store.create(budget, lru);
-    let least = [];
-    const t = performance.now();
-    for (let shift = 0; shift < 20; shift++) {
-      const [octave, octaves] = shifts[shift % shifts.length];
-      const keys = BigInt(Math.ceil((budget * 3) / (1.5 * 2 ** (octave + octaves / 2))) + 1000);
-      store.churn(50_000, BigInt(octave), BigInt(octaves), keys * 100n);
-      const both = store.churn(950_000, BigInt(octave), BigInt(octaves), keys);
-      least.push([Math.floor(both / 10_000) / 10, (both % 10_000) / 10]);
+  const shifts = [
+    [4, 12],
+    [4, 9],
+    [8, 8],
+    [4, 12],
+    [6, 7],
+    [12, 4],
+    [10, 2],
+    [4, 10],
+    [5, 3],
+    [4, 4],
+  ];
+  for (const lru of [0, 1])
+    for (const megabytes of (process.argv[3] ?? "16").split(",").map(Number)) {
+      const store = await start();
+      const budget = megabytes << 20;
+      store.create(budget, lru);
+      let least = [];
+      const t = performance.now();
+      for (let shift = 0; shift < 20; shift++) {
+        const [octave, octaves] = shifts[shift % shifts.length];
+        const keys = BigInt(Math.ceil((budget * 3) / (1.5 * 2 ** (octave + octaves / 2))) + 1000);
+        store.churn(50_000, BigInt(octave), BigInt(octaves), keys * 100n);
+        const both = store.churn(950_000, BigInt(octave), BigInt(octaves), keys);
+        least.push([Math.floor(both / 10_000) / 10, (both % 10_000) / 10]);
+      }
+      const seconds = (performance.now() - t) / 1000;
+      const peak = store.memory.buffer.byteLength;
+      console.log(
+        `  ${lru ? "lru    " : "default"} ${megabytes} MiB: linear ${(peak / 2 ** 20).toFixed(2)} MiB of ${(1.05 * megabytes + 2).toFixed(2)}; least payload / in use by shift ${least
+          .slice(0, 10)
+          .map((both) => both.join("/"))
+          .join(" ")} %; ${store.figure(4)} evicted, ${store.figure(5)} refused; ${seconds.toFixed(0)} s`,
+      );
     }
-    const seconds = (performance.now() - t) / 1000;
-    const peak = store.memory.buffer.byteLength;
-    console.log(`  ${lru ? "lru    " : "default"} ${megabytes} MiB: linear ${(peak / 2 ** 20).toFixed(2)} MiB of ${(1.05 * megabytes + 2).toFixed(2)}; least payload / in use by shift ${least.slice(0, 10).map((both) => both.join("/")).join(" ")} %; ${store.figure(4)} evicted, ${store.figure(5)} refused; ${seconds.toFixed(0)} s`);
-  }
 }

@@ -15,10 +15,13 @@ const examples = readdirSync(here).filter((name) => existsSync(join(here, name, 
 
 function create(example, folder, isPublished) {
   if (!example || !folder) throw new Error("Usage: node examples/create.mjs EXAMPLE FOLDER [--published]");
-  if (!examples.includes(example)) throw new Error(`There is no example ${example}: take one of ${examples.join(", ")}.`);
+  if (!examples.includes(example))
+    throw new Error(`There is no example ${example}: take one of ${examples.join(", ")}.`);
   const target = resolve(folder);
-  if (existsSync(target) && readdirSync(target).length > 0) throw new Error(`${target} is not empty: name a new folder.`);
-  if (!isPublished && !existsSync(join(built, "package.json"))) throw new Error("There is no package to put beside it: run `make package` first, or give --published.");
+  if (existsSync(target) && readdirSync(target).length > 0)
+    throw new Error(`${target} is not empty: name a new folder.`);
+  if (!isPublished && !existsSync(join(built, "package.json")))
+    throw new Error("There is no package to put beside it: run `make package` first, or give --published.");
 
   const from = join(here, example);
   cpSync(from, target, { recursive: true, filter: (path) => !LEFTOVERS.has(relative(from, path)) });
@@ -38,7 +41,10 @@ function dependOnBuilt(target) {
 }
 
 try {
-  const { positionals, values } = parseArgs({ allowPositionals: true, options: { published: { type: "boolean", default: false } } });
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { published: { type: "boolean", default: false } },
+  });
   create(positionals[0], positionals[1], values.published);
 } catch (error) {
   console.error(`create: ${error.message}`);

@@ -4,7 +4,18 @@
 //   --types     check the types only
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
@@ -13,16 +24,27 @@ const WASM_GZIP_MAX_BYTES = 40 * 1024;
 const JS_GZIP_MAX_BYTES = 8 * 1024;
 const CRATE = "geecache_edge";
 // What decides the package's bytes. The compiler's identity stands in target/wasm/.toolchain.
-const INPUTS = ["Cargo.toml", "Cargo.lock", "src", "pkg-template", "scripts/package.mjs", "package-lock.json", "LICENSE", "target/wasm/.toolchain"];
+const INPUTS = [
+  "Cargo.toml",
+  "Cargo.lock",
+  "src",
+  "pkg-template",
+  "scripts/package.mjs",
+  "package-lock.json",
+  "LICENSE",
+  "target/wasm/.toolchain",
+];
 // Not copied from the template, since they only serve the build.
 const TEMPLATE_ONLY = ["src", "tsconfig.json", "node_modules"];
 const BINDGEN_FLAGS = [
-  "--target", "web",
+  "--target",
+  "web",
   // No new URL("x.wasm", import.meta.url) in the glue: it breaks workerd and makes bundlers emit a second copy of the wasm.
   "--omit-default-module-path",
   // Adds __wbg_reset_state(), which makes a fresh instance of the module: the way back after a trap.
   "--experimental-reset-state-function",
-  "--remove-name-section", "--remove-producers-section",
+  "--remove-name-section",
+  "--remove-producers-section",
 ];
 // With opt-level 2 smaller, and quicker, than opt-level "z": hardly anything is inlined that does not shrink by it.
 const RUSTFLAGS = ["-Cllvm-args=-inline-threshold=10"];
@@ -32,34 +54,62 @@ const WASM_OPT_FLAGS = [
   // Addresses below 1024 are the far end of the stack (rustc puts it first), so offsets may be folded into loads and stores: 230 bytes.
   "--low-memory-unused",
   // A function with one caller stays one unless it is tiny: 300 bytes of gzip, since like code stands together.
-  "--one-caller-inline-max-function-size", "50",
-  "--enable-bulk-memory", "--enable-bulk-memory-opt", "--enable-multivalue", "--enable-mutable-globals", "--enable-nontrapping-float-to-int",
-  "--enable-reference-types", "--enable-sign-ext", "--strip-debug", "--strip-producers", "--strip-target-features",
+  "--one-caller-inline-max-function-size",
+  "50",
+  "--enable-bulk-memory",
+  "--enable-bulk-memory-opt",
+  "--enable-multivalue",
+  "--enable-mutable-globals",
+  "--enable-nontrapping-float-to-int",
+  "--enable-reference-types",
+  "--enable-sign-ext",
+  "--strip-debug",
+  "--strip-producers",
+  "--strip-target-features",
   // Fifty names with a hash in each, which gzip cannot shorten: 1.5 KB of it. Prints which name became which.
   "--minify-imports-and-exports-and-modules",
 ];
-const ESBUILD = { bundle: true, splitting: true, minify: true, format: "esm", platform: "neutral", target: "es2022", legalComments: "none", chunkNames: "shared-[hash]" };
+const ESBUILD = {
+  bundle: true,
+  splitting: true,
+  minify: true,
+  format: "esm",
+  platform: "neutral",
+  target: "es2022",
+  legalComments: "none",
+  chunkNames: "shared-[hash]",
+};
 // Once more over what esbuild made: 230 bytes of gzip.
 const TERSER = { module: true, ecma: 2022 };
 
 const root = resolve(import.meta.dirname, "..");
-const { values: options } = parseArgs({ options: { out: { type: "string", default: "pkg" }, features: { type: "string", default: "" }, types: { type: "boolean", default: false } } });
+const { values: options } = parseArgs({
+  options: {
+    out: { type: "string", default: "pkg" },
+    features: { type: "string", default: "" },
+    types: { type: "boolean", default: false },
+  },
+});
 const out = resolve(root, options.out);
 const template = join(root, "pkg-template");
 const work = join(root, ".cache/package", options.features || "default");
 const glue = join(work, "glue");
-const run = (command, args, env = {}) => execFileSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...env } });
+const run = (command, args, env = {}) =>
+  execFileSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...env } });
 const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
 
 function filesUnder(path) {
   if (!existsSync(path)) return [];
   if (statSync(path).isFile()) return [path];
-  return readdirSync(path).sort().flatMap((name) => filesUnder(join(path, name)));
+  return readdirSync(path)
+    .sort()
+    .flatMap((name) => filesUnder(join(path, name)));
 }
 
 function hashOf(paths, ...more) {
   const hash = createHash("sha256").update(JSON.stringify(more));
-  for (const path of paths.flatMap((path) => filesUnder(resolve(root, path)))) hash.update(`\0${relative(root, path)}\0`).update(readFileSync(path));
+  for (const path of paths.flatMap((path) => filesUnder(resolve(root, path))))
+    hash.update(`\0${relative(root, path)}\0`).update(readFileSync(path));
   return hash.digest("hex");
 }
 
@@ -85,23 +135,43 @@ function rustEnv() {
 /** The crate as core.wasm and core.js with their types, in the work folder. */
 function buildGlue() {
   const features = options.features ? ["--features", options.features] : [];
-  run("cargo", ["build", "--quiet", "--release", "--lib", "--target", "wasm32-unknown-unknown", ...features], rustEnv());
-  const built = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "wasm32-unknown-unknown/release", `${CRATE}.wasm`);
+  run(
+    "cargo",
+    ["build", "--quiet", "--release", "--lib", "--target", "wasm32-unknown-unknown", ...features],
+    rustEnv(),
+  );
+  const built = join(
+    process.env.CARGO_TARGET_DIR ?? join(root, "target"),
+    "wasm32-unknown-unknown/release",
+    `${CRATE}.wasm`,
+  );
   rmSync(glue, { recursive: true, force: true });
   run("wasm-bindgen", [...BINDGEN_FLAGS, "--out-name", "core", "--out-dir", glue, built]);
-  const renamed = JSON.parse(execFileSync("wasm-opt", [...WASM_OPT_FLAGS, join(glue, "core_bg.wasm"), "-o", join(glue, "core.wasm")], { cwd: root, encoding: "utf8" }));
+  const renamed = JSON.parse(
+    execFileSync("wasm-opt", [...WASM_OPT_FLAGS, join(glue, "core_bg.wasm"), "-o", join(glue, "core.wasm")], {
+      cwd: root,
+      encoding: "utf8",
+    }),
+  );
   for (const name of ["core_bg.wasm", "core_bg.wasm.d.ts"]) rmSync(join(glue, name), { force: true });
   leaveOutGuards(join(glue, "core.js"));
   useShortNames(join(glue, "core.js"), renamed);
   writeFileSync(join(glue, "package.json"), '{ "type": "module" }\n');
   writeFileSync(join(glue, "core.d.wasm.ts"), "declare const module: WebAssembly.Module;\nexport default module;\n");
-  writeFileSync(join(glue, "core-inline.js"), `export default ${JSON.stringify(readFileSync(join(glue, "core.wasm")).toString("base64"))};\n`);
-  writeFileSync(join(glue, "core-inline.d.ts"), "/** core.wasm in base64. */\ndeclare const base64: string;\nexport default base64;\n");
+  writeFileSync(
+    join(glue, "core-inline.js"),
+    `export default ${JSON.stringify(readFileSync(join(glue, "core.wasm")).toString("base64"))};\n`,
+  );
+  writeFileSync(
+    join(glue, "core-inline.d.ts"),
+    "/** core.wasm in base64. */\ndeclare const base64: string;\nexport default base64;\n",
+  );
 }
 
 /** Each method asks whether its object's instance lives still, which `Core.call` in wasm.ts has asked before: 0.2 KB of gzip. */
 function leaveOutGuards(path) {
-  const guard = /if \(this\.__wbg_inst !== undefined && this\.__wbg_inst !== __wbg_instance_id\) \{\s+throw new Error\('Invalid stale object from previous Wasm instance'\);\s+\}/g;
+  const guard =
+    /if \(this\.__wbg_inst !== undefined && this\.__wbg_inst !== __wbg_instance_id\) \{\s+throw new Error\('Invalid stale object from previous Wasm instance'\);\s+\}/g;
   const js = readFileSync(path, "utf8");
   if (!guard.test(js)) throw new Error("wasm-bindgen's glue does not guard its objects: see leaveOutGuards");
   writeFileSync(path, js.replace(guard, ""));
@@ -110,7 +180,8 @@ function leaveOutGuards(path) {
 /** Calls what wasm-opt renamed by its new names. `memory` keeps its own for us. */
 function useShortNames(path, { imports, exports }) {
   const modules = new Set(imports.map(([module]) => module));
-  if (modules.size !== 1) throw new Error(`wasm-bindgen's glue imports from ${modules.size} modules instead of one: see useShortNames`);
+  if (modules.size !== 1)
+    throw new Error(`wasm-bindgen's glue imports from ${modules.size} modules instead of one: see useShortNames`);
   let js = readFileSync(path, "utf8");
   const replace = (from, to) => {
     if (!js.includes(from)) throw new Error(`wasm-bindgen's glue does not hold ${from}: see useShortNames`);
@@ -127,9 +198,18 @@ function useShortNames(path, { imports, exports }) {
 /** Checks the sources together with the generated types; writes declarations when told where. */
 function compileTypes(declarationDir) {
   const src = join(template, "src");
-  const emit = declarationDir ? { declaration: true, emitDeclarationOnly: true, outDir: declarationDir, noEmit: false } : { noEmit: true };
+  const emit = declarationDir
+    ? { declaration: true, emitDeclarationOnly: true, outDir: declarationDir, noEmit: false }
+    : { noEmit: true };
   // rootDirs makes the generated files stand beside the sources, as they do in the package.
-  const compilerOptions = { strict: true, allowArbitraryExtensions: true, rootDir: src, rootDirs: [src, glue], typeRoots: [join(root, "node_modules/@types")], ...emit };
+  const compilerOptions = {
+    strict: true,
+    allowArbitraryExtensions: true,
+    rootDir: src,
+    rootDirs: [src, glue],
+    typeRoots: [join(root, "node_modules/@types")],
+    ...emit,
+  };
   const config = join(work, "tsconfig.json");
   writeFileSync(config, JSON.stringify({ extends: join(template, "tsconfig.json"), compilerOptions, include: [src] }));
   run("tsc", ["-p", config]);
@@ -139,7 +219,9 @@ function compileTypes(declarationDir) {
 async function bundle(to) {
   const { build } = await import("esbuild");
   const src = join(template, "src");
-  const entryPoints = readdirSync(join(src, "entry")).filter((name) => name.endsWith(".ts")).map((name) => join(src, "entry", name));
+  const entryPoints = readdirSync(join(src, "entry"))
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => join(src, "entry", name));
   const generated = {
     name: "generated",
     setup({ onResolve }) {
@@ -148,9 +230,17 @@ async function bundle(to) {
       onResolve({ filter: /^\.\.\/core(-inline\.js|\.wasm)$/ }, ({ path }) => ({ path, external: true }));
     },
   };
-  await build({ ...ESBUILD, entryPoints, outbase: src, outdir: to, external: ["node:*", "cloudflare:*"], plugins: [generated] });
+  await build({
+    ...ESBUILD,
+    entryPoints,
+    outbase: src,
+    outdir: to,
+    external: ["node:*", "cloudflare:*"],
+    plugins: [generated],
+  });
   const { minify } = await import("terser");
-  for (const path of filesUnder(to).filter((path) => path.endsWith(".js"))) writeFileSync(path, (await minify(readFileSync(path, "utf8"), TERSER)).code);
+  for (const path of filesUnder(to).filter((path) => path.endsWith(".js")))
+    writeFileSync(path, (await minify(readFileSync(path, "utf8"), TERSER)).code);
 }
 
 async function buildPackage() {
@@ -159,20 +249,31 @@ async function buildPackage() {
   mkdirSync(next, { recursive: true });
   compileTypes(next);
   await bundle(next);
-  for (const name of readdirSync(template).filter((name) => !TEMPLATE_ONLY.includes(name))) cpSync(join(template, name), join(next, name), { recursive: true });
+  for (const name of readdirSync(template).filter((name) => !TEMPLATE_ONLY.includes(name)))
+    cpSync(join(template, name), join(next, name), { recursive: true });
   for (const name of ["core.wasm", "core.d.ts", "core-inline.js"]) cpSync(join(glue, name), join(next, name));
   if (existsSync(join(root, "LICENSE"))) cpSync(join(root, "LICENSE"), join(next, "LICENSE"));
 
   const crateVersion = /^version = "(.*)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))?.[1];
   const { version } = readJson(join(next, "package.json"));
-  if (version !== crateVersion) throw new Error(`pkg-template/package.json says version ${version}, Cargo.toml says ${crateVersion}: make them the same`);
+  if (version !== crateVersion)
+    throw new Error(
+      `pkg-template/package.json says version ${version}, Cargo.toml says ${crateVersion}: make them the same`,
+    );
 
   const gzipBytes = (path) => gzipSync(readFileSync(path), { level: 9 }).length;
   // What a worker loads: one entry and the chunks that all of them share. The inlined wasm counts as wasm; what tests and
   // dashboards import besides counts with them.
-  const inFolder = (folder) => filesUnder(folder).filter((path) => path.endsWith(".js") && !path.endsWith("core-inline.js")).map(gzipBytes);
-  const shared = inFolder(next).reduce((sum, bytes) => sum + bytes, 0) - inFolder(join(next, "entry")).reduce((sum, bytes) => sum + bytes, 0);
-  const entry = Math.max(...["inline", "node", "slim", "workerd"].map((name) => gzipBytes(join(next, "entry", `${name}.js`))));
+  const inFolder = (folder) =>
+    filesUnder(folder)
+      .filter((path) => path.endsWith(".js") && !path.endsWith("core-inline.js"))
+      .map(gzipBytes);
+  const shared =
+    inFolder(next).reduce((sum, bytes) => sum + bytes, 0) -
+    inFolder(join(next, "entry")).reduce((sum, bytes) => sum + bytes, 0);
+  const entry = Math.max(
+    ...["inline", "node", "slim", "workerd"].map((name) => gzipBytes(join(next, "entry", `${name}.js`))),
+  );
   const sizes = { wasm: gzipBytes(join(next, "core.wasm")), js: shared + entry };
   rmSync(out, { recursive: true, force: true });
   renameSync(next, out);
@@ -185,9 +286,12 @@ async function main() {
   await unlessUnchanged("glue", crateInputs, () => existsSync(join(glue, "core-inline.js")), buildGlue);
   if (options.types) return compileTypes();
   const sizes = await unlessUnchanged("package", INPUTS, () => existsSync(join(out, "package.json")), buildPackage);
-  const line = (what, bytes, max) => `  ${what.padEnd(11)} ${String(bytes).padStart(6)} bytes gzip, limit ${max}${bytes > max ? "  TOO LARGE" : ""}`;
+  const line = (what, bytes, max) =>
+    `  ${what.padEnd(11)} ${String(bytes).padStart(6)} bytes gzip, limit ${max}${bytes > max ? "  TOO LARGE" : ""}`;
   console.log(`package: ${relative(root, out)}/`);
-  const std = process.env.PACKAGE_RUSTC ? "" : ", with the prebuilt std: there is none built for size (rm .cache/setup.stamp; make setup says why)";
+  const std = process.env.PACKAGE_RUSTC
+    ? ""
+    : ", with the prebuilt std: there is none built for size (rm .cache/setup.stamp; make setup says why)";
   console.log(line("wasm", sizes.wasm, WASM_GZIP_MAX_BYTES) + std);
   console.log(line("JavaScript", sizes.js, JS_GZIP_MAX_BYTES));
   // With the prebuilt std it serves the tests of a machine that cannot have another, and is not the one to publish.

@@ -47,7 +47,7 @@ const JAVASCRIPT: (&str, &[&str]) =
 /// What wasm-bindgen generates.
 const GLUE: &str = "core.js";
 
-const MAX_LINES: usize = 350;
+const MAX_LINES: usize = 500;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -162,7 +162,8 @@ async function freePorts(count, wanted = []) {
     const port = first + Math.floor(Math.random() * (last - first));
     if (await isFree(port)) ports.add(port);
   }
-  if (ports.size < count) throw new Error(`Looked for ${count} free ports from ${first} to ${last} on 127.0.0.1 and found ${ports.size}.`);
+  if (ports.size < count)
+    throw new Error(`Looked for ${count} free ports from ${first} to ${last} on 127.0.0.1 and found ${ports.size}.`);
   return [...ports];
 }
 

@@ -24,9 +24,14 @@ if (withGo && whyNoGo()) {
 
 const begin = performance.now();
 const worker = workerdPeer();
-const cluster = await startCluster({ ports: FAIR_PORTS, peers: [worker, worker, withGo ? goPeer("geecache", "tiles") : worker] });
+const cluster = await startCluster({
+  ports: FAIR_PORTS,
+  peers: [worker, worker, withGo ? goPeer("geecache", "tiles") : worker],
+});
 const seconds = ((performance.now() - begin) / 1000).toFixed(1);
-console.log(`An origin and ${withGo ? "two peers in workerd and one in Go" : "three peers in workerd"} started in ${seconds} s.`);
+console.log(
+  `An origin and ${withGo ? "two peers in workerd and one in Go" : "three peers in workerd"} started in ${seconds} s.`,
+);
 
 if (process.env.ONCE) {
   process.exitCode = (await playRound(cluster, console.log)) ? 0 : 1;

@@ -64,12 +64,15 @@ export class Examiner {
 
   /** Asks all these peers for a tile at once. @param {string} tile @param {Peer[]} peers */
   async ask(tile, peers) {
-    await Promise.all(peers.map((peer) => this.#examine(peer, tile, (answer, body) => this.#faultOf(tile, answer, body))));
+    await Promise.all(
+      peers.map((peer) => this.#examine(peer, tile, (answer, body) => this.#faultOf(tile, answer, body))),
+    );
   }
 
   /** Asks all these peers at once for what does not exist. @param {string} tile @param {Peer[]} peers */
   async askInVain(tile, peers) {
-    const faultOf = (/** @type {Response} */ { status }) => (status === 404 ? undefined : `status ${status} instead of 404`);
+    const faultOf = (/** @type {Response} */ { status }) =>
+      status === 404 ? undefined : `status ${status} instead of 404`;
     await Promise.all(peers.map((peer) => this.#examine(peer, tile, faultOf)));
   }
 

@@ -26,13 +26,17 @@ export function listen(element, { panBy, zoomBy }) {
   };
 
   let wheeled = 0;
-  element.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    wheeled += event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : WHEEL_LINE_PX);
-    if (Math.abs(wheeled) < WHEEL_LEVEL_PX) return;
-    zoomAt(-Math.sign(wheeled), event);
-    wheeled = 0;
-  }, { passive: false });
+  element.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      wheeled += event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : WHEEL_LINE_PX);
+      if (Math.abs(wheeled) < WHEEL_LEVEL_PX) return;
+      zoomAt(-Math.sign(wheeled), event);
+      wheeled = 0;
+    },
+    { passive: false },
+  );
   element.addEventListener("dblclick", (event) => zoomAt(1, event));
 
   /** @type {Map<number, PointerEvent>} */
@@ -69,7 +73,8 @@ export function listen(element, { panBy, zoomBy }) {
 
   element.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const pan = PAN_KEYS[event.key], zoom = ZOOM_KEYS[event.key];
+    const pan = PAN_KEYS[event.key],
+      zoom = ZOOM_KEYS[event.key];
     if (pan) panBy(pan[0] * KEY_PAN_PX, pan[1] * KEY_PAN_PX);
     else if (zoom) zoomBy(zoom);
     else return;

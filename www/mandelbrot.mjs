@@ -38,14 +38,16 @@ export function tileExists(z, x, y) {
 export function renderTile(z, x, y) {
   const span = WORLD.size / 2 ** z;
   const pixel = span / TILE_PIXELS;
-  const left = WORLD.re + x * span, top = WORLD.im + y * span;
+  const left = WORLD.re + x * span,
+    top = WORLD.im + y * span;
   const limit = 280 + 40 * z;
   const rgb = new Uint8Array(TILE_PIXELS * TILE_PIXELS * 3);
   const sum = new Float64Array(3);
   let at = 0;
   for (let row = 0; row < TILE_PIXELS; row++) {
     for (let column = 0; column < TILE_PIXELS; column++) {
-      const re = left + column * pixel, im = top + row * pixel;
+      const re = left + column * pixel,
+        im = top + row * pixel;
       sum.fill(0);
       let points = 1;
       if (addLight(sum, re + pixel / 2, im + pixel / 2, pixel, limit) < CLOSE_PIXELS) {
@@ -70,8 +72,15 @@ export function renderTile(z, x, y) {
 function addLight(sum, re, im, pixel, limit) {
   if (inMainBody(re, im)) return addInterior(sum);
   const near = pixel * 1e-3;
-  let zr = 0, zi = 0, dr = 0, di = 0, square = 0, step = 0;
-  let oldR = 0, oldI = 0, oldUntil = 8;
+  let zr = 0,
+    zi = 0,
+    dr = 0,
+    di = 0,
+    square = 0,
+    step = 0;
+  let oldR = 0,
+    oldI = 0,
+    oldUntil = 8;
   for (; step < limit; step++) {
     const nextDr = 2 * (zr * dr - zi * di) + 1;
     di = 2 * (zr * di + zi * dr);
@@ -94,9 +103,10 @@ function addLight(sum, re, im, pixel, limit) {
   const smoothStep = step + 1 - Math.log2(Math.log(square) / Math.log(ESCAPED));
   const slopeSquare = dr * dr + di * di;
   const distance = (0.5 * Math.sqrt(square) * Math.log(square)) / Math.sqrt(slopeSquare) / pixel;
-  let slopeR = zr * dr + zi * di, slopeI = zi * dr - zr * di;
+  let slopeR = zr * dr + zi * di,
+    slopeI = zi * dr - zr * di;
   const slope = Math.hypot(slopeR, slopeI);
-  const lit = Math.max(0, (-0.6 * slopeR / slope - 0.8 * slopeI / slope + 1.4) / 2.4);
+  const lit = Math.max(0, ((-0.6 * slopeR) / slope - (0.8 * slopeI) / slope + 1.4) / 2.4);
   const light = (0.45 + 0.75 * lit) * Math.min(1, 0.15 + 0.55 * Math.sqrt(distance));
 
   const place = PALETTE_SIZE * (0.42 + 0.42 * Math.log(1 + Math.max(0, smoothStep)));
@@ -143,7 +153,8 @@ function palette() {
   for (let i = 0; i < PALETTE_SIZE; i++) {
     const place = i / PALETTE_SIZE;
     while (place >= STOPS[stop + 1][0]) stop++;
-    const from = STOPS[stop], to = STOPS[stop + 1];
+    const from = STOPS[stop],
+      to = STOPS[stop + 1];
     const part = (place - from[0]) / (to[0] - from[0]);
     const eased = part * part * (3 - 2 * part);
     for (let channel = 0; channel < 3; channel++) {

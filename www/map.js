@@ -51,6 +51,8 @@ performance.onresourcetimingbufferfull = () => performance.clearResourceTimings(
 
 /** How long the last fetch of this took outside the page: what the page draws meanwhile does not count. @param {string} url */
 function networkMs(url) {
-  const timing = /** @type {PerformanceResourceTiming | undefined} */ (performance.getEntriesByName(url, "resource").at(-1));
+  const timing = /** @type {PerformanceResourceTiming | undefined} */ (
+    performance.getEntriesByName(url, "resource").at(-1)
+  );
   return timing && timing.requestStart > 0 ? timing.responseEnd - timing.requestStart : undefined;
 }

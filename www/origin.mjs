@@ -46,7 +46,13 @@ export function createOrigin() {
   function stats() {
     let renders = 0;
     for (const times of timesRendered.values()) renders += times;
-    return { renders, distinct: timesRendered.size, waiting: waiting.length, dropped, tiles: Object.fromEntries(timesRendered) };
+    return {
+      renders,
+      distinct: timesRendered.size,
+      waiting: waiting.length,
+      dropped,
+      tiles: Object.fromEntries(timesRendered),
+    };
   }
 
   const server = createServer((request, response) => {

@@ -37,7 +37,8 @@ export async function servePage(cluster, port) {
       await (deed === "kill" ? peer.kill() : peer.revive());
       return sendCluster(response);
     }
-    if (request.method !== "GET") return send(response, 405, "text/plain", "GET the page, POST to /peers/A/kill or /peers/A/revive.\n");
+    if (request.method !== "GET")
+      return send(response, 405, "text/plain", "GET the page, POST to /peers/A/kill or /peers/A/revive.\n");
     if (path === "/cluster") return sendCluster(response);
     if (!Object.hasOwn(FILES, path)) return send(response, 404, "text/plain", "There is no such file.\n");
     const [file, type] = FILES[path];
@@ -71,5 +72,7 @@ function fromThisPage({ headers: { host = "", origin } }) {
  * @param {string} type @param {string | Buffer} body
  */
 function send(response, status, type, body) {
-  response.writeHead(status, { "content-type": type, "cache-control": "no-store", "x-content-type-options": "nosniff" }).end(body);
+  response
+    .writeHead(status, { "content-type": type, "cache-control": "no-store", "x-content-type-options": "nosniff" })
+    .end(body);
 }

@@ -55,8 +55,11 @@ export class Panel {
     for (const peer of peers) this.#cards.get(peer.letter)?.showAlive(peer.alive);
     const again = origin.renders - origin.distinct;
     element("origin").replaceChildren(
-      "The origin rendered ", make("b", "", String(origin.distinct)), ` tile${origin.distinct === 1 ? "" : "s"}, `,
-      make("b", "", String(again)), " of them again.",
+      "The origin rendered ",
+      make("b", "", String(origin.distinct)),
+      ` tile${origin.distinct === 1 ? "" : "s"}, `,
+      make("b", "", String(again)),
+      " of them again.",
     );
   }
 
@@ -96,7 +99,10 @@ export class Panel {
    * @returns {Peer[]}
    */
   peersToAsk(turn) {
-    const first = this.#asked === "turn" ? turn % this.#peers.length : this.#peers.findIndex(({ letter }) => letter === this.#asked);
+    const first =
+      this.#asked === "turn"
+        ? turn % this.#peers.length
+        : this.#peers.findIndex(({ letter }) => letter === this.#asked);
     return this.#peers.map((_, i) => this.#peers[(first + i) % this.#peers.length]).filter(({ alive }) => alive);
   }
 
@@ -124,7 +130,12 @@ export class Panel {
     const times = had.map(({ ms }) => ms).sort((a, b) => a - b);
     const median = times.length > 0 ? `, median ${Math.round(times[times.length >> 1])} ms` : "";
     const parts = Object.entries(counts).map(([way, count]) => `${count} ${way}`);
-    element("view").replaceChildren(make("b", "", `${had.length + waiting + failed} tiles in view`), median, make("br", ""), parts.join(" · "));
+    element("view").replaceChildren(
+      make("b", "", `${had.length + waiting + failed} tiles in view`),
+      median,
+      make("br", ""),
+      parts.join(" · "),
+    );
   }
 }
 
@@ -141,11 +152,24 @@ class PeerCard {
     this.#button = /** @type {HTMLButtonElement} */ (make("button", "deed"));
     this.#button.addEventListener("click", async () => {
       this.#button.disabled = true;
-      await act(this.root.classList.contains("dead") ? "revive" : "kill").finally(() => (this.#button.disabled = false));
+      await act(this.root.classList.contains("dead") ? "revive" : "kill").finally(
+        () => (this.#button.disabled = false),
+      );
     });
     this.#numbers = COUNTERS.map(() => make("dd", "zero", "0"));
-    const counters = make("dl", "", ...COUNTERS.map(([, heading], i) => make("div", "", make("dt", "", heading), this.#numbers[i])));
-    const head = make("div", "head", make("b", "chip", letter), make("span", "port", `port ${new URL(url).port}`), this.#state, this.#button);
+    const counters = make(
+      "dl",
+      "",
+      ...COUNTERS.map(([, heading], i) => make("div", "", make("dt", "", heading), this.#numbers[i])),
+    );
+    const head = make(
+      "div",
+      "head",
+      make("b", "chip", letter),
+      make("span", "port", `port ${new URL(url).port}`),
+      this.#state,
+      this.#button,
+    );
     this.root = make("li", "peer", head, counters);
     this.root.dataset.owner = letter;
   }

@@ -22,14 +22,20 @@ export function encodePng(rgb, width, height) {
   const rowBytes = width * 3;
   const rows = Buffer.alloc(height * (1 + rowBytes));
   for (let row = 0; row < height; row++) {
-    const out = row * (1 + rowBytes), from = row * rowBytes;
+    const out = row * (1 + rowBytes),
+      from = row * rowBytes;
     rows[out] = FILTER_UP;
     for (let i = 0; i < rowBytes; i++) {
       const above = row === 0 ? 0 : rgb[from - rowBytes + i];
       rows[out + 1 + i] = rgb[from + i] - above;
     }
   }
-  return Buffer.concat([SIGNATURE, chunk("IHDR", header), chunk("IDAT", deflateSync(rows)), chunk("IEND", Buffer.alloc(0))]);
+  return Buffer.concat([
+    SIGNATURE,
+    chunk("IHDR", header),
+    chunk("IDAT", deflateSync(rows)),
+    chunk("IEND", Buffer.alloc(0)),
+  ]);
 }
 
 /** @param {string} type @param {Uint8Array} data */

@@ -30,25 +30,32 @@ export async function playRound(cluster, print) {
     for (const tile of tiles) examiner.expected(tile);
   });
 
-  const first = await timed(print, `All peers up: ${FIRST_TILES.length} tiles, each asked of all at once, and then all again.`, () =>
-    examiner.spell("all up", async () => {
-      await inFlight(FIRST_TILES, (tile) => examiner.ask(tile, peers));
-      await inFlight(FIRST_TILES.toReversed(), (tile) => examiner.ask(tile, peers));
-      await inFlight(NO_TILES, (tile) => examiner.askInVain(tile, peers));
-    }),
+  const first = await timed(
+    print,
+    `All peers up: ${FIRST_TILES.length} tiles, each asked of all at once, and then all again.`,
+    () =>
+      examiner.spell("all up", async () => {
+        await inFlight(FIRST_TILES, (tile) => examiner.ask(tile, peers));
+        await inFlight(FIRST_TILES.toReversed(), (tile) => examiner.ask(tile, peers));
+        await inFlight(NO_TILES, (tile) => examiner.askInVain(tile, peers));
+      }),
   );
 
-  const down = await timed(print, `Peer ${victim.letter} is killed while ${TILES_WHILE_DOWN.length} new tiles are asked of the others; then all again.`, async () => {
-    await examiner.keepCounters(victim);
-    return examiner.spell("one down", async () => {
-      let answered = 0;
-      await inFlight(TILES_WHILE_DOWN, async (tile) => {
-        await examiner.ask(tile, others);
-        if (++answered === Math.ceil(TILES_WHILE_DOWN.length / 4)) await victim.kill();
+  const down = await timed(
+    print,
+    `Peer ${victim.letter} is killed while ${TILES_WHILE_DOWN.length} new tiles are asked of the others; then all again.`,
+    async () => {
+      await examiner.keepCounters(victim);
+      return examiner.spell("one down", async () => {
+        let answered = 0;
+        await inFlight(TILES_WHILE_DOWN, async (tile) => {
+          await examiner.ask(tile, others);
+          if (++answered === Math.ceil(TILES_WHILE_DOWN.length / 4)) await victim.kill();
+        });
+        await inFlight([...FIRST_TILES, ...TILES_WHILE_DOWN], (tile) => examiner.ask(tile, others));
       });
-      await inFlight([...FIRST_TILES, ...TILES_WHILE_DOWN], (tile) => examiner.ask(tile, others));
-    });
-  });
+    },
+  );
 
   let askedAgain = true;
   await timed(print, `Peer ${victim.letter} comes back, empty, and the others begin to ask it again.`, () =>
@@ -58,28 +65,51 @@ export async function playRound(cluster, print) {
     }),
   );
 
-  const last = await timed(print, `All peers up: ${TILES_AFTER.length} new tiles and the first ones, each asked of all at once.`, () =>
-    examiner.spell("all up again", async () => {
-      await inFlight(TILES_AFTER, (tile) => examiner.ask(tile, peers));
-      await inFlight(FIRST_TILES.toReversed(), (tile) => examiner.ask(tile, peers));
-    }),
+  const last = await timed(
+    print,
+    `All peers up: ${TILES_AFTER.length} new tiles and the first ones, each asked of all at once.`,
+    () =>
+      examiner.spell("all up again", async () => {
+        await inFlight(TILES_AFTER, (tile) => examiner.ask(tile, peers));
+        await inFlight(FIRST_TILES.toReversed(), (tile) => examiner.ask(tile, peers));
+      }),
   );
 
-  print("\n" + table(["peer", ...COUNTERS.map(([, heading]) => heading)], await Promise.all(
-    peers.map(async (peer) => [`${peer.letter}  ${peer.url}`, ...(await examiner.counters(peer)).map(String)]),
-  )));
+  print(
+    "\n" +
+      table(
+        ["peer", ...COUNTERS.map(([, heading]) => heading)],
+        await Promise.all(
+          peers.map(async (peer) => [`${peer.letter}  ${peer.url}`, ...(await examiner.counters(peer)).map(String)]),
+        ),
+      ),
+  );
   const origin = await cluster.originStats();
-  print(`\nOrigin: ${origin.renders} renders, ${origin.distinct} distinct tiles. What ${victim.letter} had kept died with it and was rendered again;`);
+  print(
+    `\nOrigin: ${origin.renders} renders, ${origin.distinct} distinct tiles. What ${victim.letter} had kept died with it and was rendered again;`,
+  );
   print(`its counters were read before it was killed, and those of its second life are added.\n`);
 
   const answers = examiner.spells.reduce((sum, spell) => sum + spell.answers, 0);
   const faults = examiner.spells.flatMap((spell) => spell.faults);
   const twice = [...first.renderedTwice, ...last.renderedTwice];
   const verdicts = [
-    { ok: faults.length === 0, text: `${answers - faults.length} of ${answers} answers right, byte for byte`, details: faults },
+    {
+      ok: faults.length === 0,
+      text: `${answers - faults.length} of ${answers} answers right, byte for byte`,
+      details: faults,
+    },
     { ok: twice.length === 0, text: `${twice.length} tiles rendered twice while all peers were up`, details: twice },
-    { ok: down.faults.length === 0, text: `${down.faults.length} of ${down.answers} answers failed while one peer was down`, details: [] },
-    { ok: askedAgain, text: `the others ${askedAgain ? "asked" : "did not ask"} peer ${victim.letter} again when it was back`, details: [] },
+    {
+      ok: down.faults.length === 0,
+      text: `${down.faults.length} of ${down.answers} answers failed while one peer was down`,
+      details: [],
+    },
+    {
+      ok: askedAgain,
+      text: `the others ${askedAgain ? "asked" : "did not ask"} peer ${victim.letter} again when it was back`,
+      details: [],
+    },
   ];
   for (const { ok, text, details } of verdicts) {
     print(`${ok ? "  ok    " : "  FAILED"}  ${text}`);
@@ -92,7 +122,10 @@ export async function playRound(cluster, print) {
 
 /** @param {number} z @param {number} left @param {number} top @param {number} columns @param {number} rows */
 function rectangle(z, left, top, columns, rows) {
-  return Array.from({ length: columns * rows }, (_, i) => `${z}/${left + (i % columns)}/${top + Math.floor(i / columns)}`);
+  return Array.from(
+    { length: columns * rows },
+    (_, i) => `${z}/${left + (i % columns)}/${top + Math.floor(i / columns)}`,
+  );
 }
 
 /** Does the work for every item, for IN_FLIGHT of them at a time. @param {string[]} items @param {(item: string) => Promise<unknown>} work */
@@ -118,5 +151,7 @@ function table(headings, rows) {
   const widths = headings.map((_, column) => Math.max(...[headings, ...rows].map((row) => row[column].length)));
   const line = (/** @type {string[]} */ row) =>
     row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join("   ");
-  return ["", ...[headings, widths.map((width) => "-".repeat(width)), ...rows].map((row) => `  ${line(row)}`)].slice(1).join("\n");
+  return ["", ...[headings, widths.map((width) => "-".repeat(width)), ...rows].map((row) => `  ${line(row)}`)]
+    .slice(1)
+    .join("\n");
 }

@@ -91,7 +91,14 @@ export class TileMap {
     this.#level = level;
     const { x: middleX, y: middleY, zoom } = this.#view;
     const world = worldPx(zoom);
-    this.#zooming = { from: zoom, begin: performance.now(), x, y, worldX: middleX + x / world, worldY: middleY + y / world };
+    this.#zooming = {
+      from: zoom,
+      begin: performance.now(),
+      x,
+      y,
+      worldX: middleX + x / world,
+      worldY: middleY + y / world,
+    };
     this.#draw();
   }
 
@@ -120,7 +127,12 @@ export class TileMap {
       const failed = now.filter(({ state }) => state === "failed").length;
       this.#onChange({ had, failed, waiting: now.length - had.length - failed });
       if (this.#zooming) this.#draw();
-      else history.replaceState(null, "", `#${this.#level}/${this.#view.x.toPrecision(12)}/${this.#view.y.toPrecision(12)}`);
+      else
+        history.replaceState(
+          null,
+          "",
+          `#${this.#level}/${this.#view.x.toPrecision(12)}/${this.#view.y.toPrecision(12)}`,
+        );
     });
   }
 
@@ -139,7 +151,8 @@ export class TileMap {
     const { left, right, top, bottom } = this.#inView(this.#level);
     let covered = !this.#zooming;
     for (let y = top; y <= bottom; y++) {
-      for (let x = left; x <= right; x++) covered = this.#tileAt({ z: this.#level, x, y }).fetched !== undefined && covered;
+      for (let x = left; x <= right; x++)
+        covered = this.#tileAt({ z: this.#level, x, y }).fetched !== undefined && covered;
     }
     for (const [name, tile] of this.#tiles) {
       const { z, x, y } = tile.place;
@@ -154,8 +167,10 @@ export class TileMap {
 
   /** The columns and rows of a level that are in view, first and last. @param {number} level */
   #inView(level) {
-    const world = worldPx(this.#view.zoom), count = 2 ** level;
-    const halfWidth = this.#root.clientWidth / 2 / world, halfHeight = this.#root.clientHeight / 2 / world;
+    const world = worldPx(this.#view.zoom),
+      count = 2 ** level;
+    const halfWidth = this.#root.clientWidth / 2 / world,
+      halfHeight = this.#root.clientHeight / 2 / world;
     return {
       left: Math.max(0, Math.floor((this.#view.x - halfWidth) * count)),
       right: Math.min(count, Math.ceil((this.#view.x + halfWidth) * count)) - 1,
@@ -181,7 +196,8 @@ export class TileMap {
 
   /** @param {Tile} tile */
   #place({ place: { z, x, y }, root, state }) {
-    const world = worldPx(this.#view.zoom), size = world / 2 ** z;
+    const world = worldPx(this.#view.zoom),
+      size = world / 2 ** z;
     // Edges are rounded, not sizes: neighbours share them, and no gap shows between.
     const left = (/** @type {number} */ x) => Math.round(this.#root.clientWidth / 2 - this.#view.x * world + x * size);
     const top = (/** @type {number} */ y) => Math.round(this.#root.clientHeight / 2 - this.#view.y * world + y * size);
@@ -198,7 +214,8 @@ export class TileMap {
   #ask() {
     const tiles = [...this.#tiles.values()];
     const free = IN_FLIGHT - tiles.filter(({ state }) => state === "asked").length;
-    const far = (/** @type {Tile} */ { place: { z, x, y } }) => Math.hypot((x + 0.5) / 2 ** z - this.#view.x, (y + 0.5) / 2 ** z - this.#view.y);
+    const far = (/** @type {Tile} */ { place: { z, x, y } }) =>
+      Math.hypot((x + 0.5) / 2 ** z - this.#view.x, (y + 0.5) / 2 ** z - this.#view.y);
     const waiting = tiles.filter(({ state, place }) => state === "waiting" && place.z === this.#level);
     for (const tile of waiting.sort((a, b) => far(a) - far(b)).slice(0, Math.max(0, free))) this.#fetch(tile);
   }
@@ -242,7 +259,8 @@ async function show(root, { image, ms, way, asked, owner }) {
   await picture.decode().finally(() => URL.revokeObjectURL(url));
   root.dataset.owner = owner;
   root.dataset.way = way;
-  const part = (/** @type {string} */ tag, /** @type {string} */ text) => Object.assign(document.createElement(tag), { textContent: text });
+  const part = (/** @type {string} */ tag, /** @type {string} */ text) =>
+    Object.assign(document.createElement(tag), { textContent: text });
   const chip = Object.assign(part("b", owner), { className: "chip" });
   const time = ms < 10 ? ms.toFixed(1) : ms.toFixed(0);
   const parts = [chip, part("strong", way), part("span", `${time} ms`)];

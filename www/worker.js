@@ -44,7 +44,11 @@ async function tile(key, env, ctx) {
   try {
     const owner = pool.owner(key) ?? env.SELF;
     const { value, source } = await tiles.getEntry(key, { env, ctx });
-    const headers = { ...HEADERS, "x-owner": owner, "x-cache": source === "loader" && owner !== env.SELF ? "fallback" : WAYS[source] };
+    const headers = {
+      ...HEADERS,
+      "x-owner": owner,
+      "x-cache": source === "loader" && owner !== env.SELF ? "fallback" : WAYS[source],
+    };
     if (!value) return new Response("There is no such tile.\n", { status: 404, headers });
     return new Response(value, { headers: { ...headers, "content-type": "image/png" } });
   } catch (error) {

@@ -73,7 +73,9 @@ export async function startWorkerd(processes, title, services) {
   /** @param {string} output */
   const portsIn = (output) => {
     const events = [...output.matchAll(/^{"event":"listen".*}$/gm)].map(([line]) => JSON.parse(line));
-    return events.length < listening.length ? undefined : Object.fromEntries(events.map(({ socket, port }) => [socket, port]));
+    return events.length < listening.length
+      ? undefined
+      : Object.fromEntries(events.map(({ socket, port }) => [socket, port]));
   };
   const ports = await child.until(`it to listen for ${listening.join(", ")}`, portsIn);
   return { child, ports };
@@ -101,7 +103,9 @@ export async function bundle(worker, packageFolder, scratch) {
     nodePaths: [join(folder, "node_modules")],
     logLevel: "silent",
   }).catch((cause) => {
-    throw new Error(`Could not bundle ${worker} with the package in ${packageFolder}; is it built ("make package")?`, { cause });
+    throw new Error(`Could not bundle ${worker} with the package in ${packageFolder}; is it built ("make package")?`, {
+      cause,
+    });
   });
   return folder;
 }
@@ -130,16 +134,22 @@ const config :Workerd.Config = (
 }
 
 /** @param {string} folder @param {Service} service @returns {Promise<string>} */
-async function workerIn(folder, { folder: from, bindings = {}, services = {}, compatibilityDate = COMPATIBILITY_DATE, compatibilityFlags = [] }) {
+async function workerIn(
+  folder,
+  { folder: from, bindings = {}, services = {}, compatibilityDate = COMPATIBILITY_DATE, compatibilityFlags = [] },
+) {
   const files = (await readdir(join(from, "modules"))).filter((name) => name !== "worker.js");
   const modules = ["worker.js", ...files].map((name) => {
     const kind = name.endsWith(".wasm") ? "wasm" : "esModule";
     return `(name = ${quote(name)}, ${kind} = embed ${quote(relative(folder, join(from, "modules", name)))})`;
   });
   const env = Object.entries(bindings).map(([name, value]) =>
-    typeof value === "string" ? `(name = ${quote(name)}, text = ${quote(value)})` : `(name = ${quote(name)}, json = ${quote(quote(value))})`,
+    typeof value === "string"
+      ? `(name = ${quote(name)}, text = ${quote(value)})`
+      : `(name = ${quote(name)}, json = ${quote(quote(value))})`,
   );
-  for (const [name, service] of Object.entries(services)) env.push(`(name = ${quote(name)}, service = ${quote(service)})`);
+  for (const [name, service] of Object.entries(services))
+    env.push(`(name = ${quote(name)}, service = ${quote(service)})`);
   return `(
       modules = [
         ${modules.join(",\n        ")}

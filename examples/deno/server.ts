@@ -6,7 +6,11 @@ interface User {
   name: string;
 }
 
-const { API = "https://jsonplaceholder.typicode.com", PEERS = "http://127.0.0.1:8001,http://127.0.0.1:8002,http://127.0.0.1:8003", SECRET } = Deno.env.toObject();
+const {
+  API = "https://jsonplaceholder.typicode.com",
+  PEERS = "http://127.0.0.1:8001,http://127.0.0.1:8002,http://127.0.0.1:8003",
+  SECRET,
+} = Deno.env.toObject();
 const peers = PEERS.split(",");
 const self = peers[Number(Deno.args[0]) - 1];
 if (!self || !SECRET) throw new Error(`Usage: SECRET=... deno run -NE server.ts N, with N from 1 to ${peers.length}`);
@@ -35,6 +39,13 @@ async function answer(request: Request): Promise<Response> {
 }
 
 const { hostname, port } = new URL(self);
-Deno.serve({ hostname, port: Number(port), onListen: () => console.log(`Peer ${Deno.args[0]} is process ${Deno.pid} and answers at ${self}/1`) }, answer);
+Deno.serve(
+  {
+    hostname,
+    port: Number(port),
+    onListen: () => console.log(`Peer ${Deno.args[0]} is process ${Deno.pid} and answers at ${self}/1`),
+  },
+  answer,
+);
 // A peer that is stopped ends well: `deno task` would stop the other two otherwise.
 Deno.addSignalListener("SIGTERM", () => Deno.exit());

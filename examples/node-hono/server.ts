@@ -9,7 +9,11 @@ interface User {
   name: string;
 }
 
-const { API = "https://jsonplaceholder.typicode.com", PEERS = "http://127.0.0.1:8001,http://127.0.0.1:8002,http://127.0.0.1:8003", SECRET } = process.env;
+const {
+  API = "https://jsonplaceholder.typicode.com",
+  PEERS = "http://127.0.0.1:8001,http://127.0.0.1:8002,http://127.0.0.1:8003",
+  SECRET,
+} = process.env;
 const peers = PEERS.split(",");
 const self = peers[Number(process.argv[2]) - 1];
 if (!self || !SECRET) throw new Error(`Usage: SECRET=... node server.ts N, with N from 1 to ${peers.length}`);
@@ -37,4 +41,6 @@ app.get("/:id", async (c) => {
 });
 
 const { hostname, port } = new URL(self);
-serve({ fetch: app.fetch, hostname, port: Number(port) }, () => console.log(`Peer ${process.argv[2]} is process ${process.pid} and answers at ${self}/1`));
+serve({ fetch: app.fetch, hostname, port: Number(port) }, () =>
+  console.log(`Peer ${process.argv[2]} is process ${process.pid} and answers at ${self}/1`),
+);

@@ -12,19 +12,25 @@ const GAUGES = new Set(["entries", "usedBytes", "maxBytes", "flights"]);
 export function observe<Env>(pool: Pool<Env>, meter: Meter): void {
   const { groups, ...own } = pool.stats();
   const names = Object.keys(Object.assign(own, ...Object.values(groups)));
-  const observable = (name: string) => (GAUGES.has(name) ? meter.createObservableGauge(`geecache.${name}`) : meter.createObservableCounter(`geecache.${name}`));
+  const observable = (name: string) =>
+    GAUGES.has(name)
+      ? meter.createObservableGauge(`geecache.${name}`)
+      : meter.createObservableCounter(`geecache.${name}`);
   const instruments = new Map(names.map((name) => [name, observable(name)]));
 
   // One callback for all, so that what is exported together was counted together.
-  meter.addBatchObservableCallback((result) => {
-    const tell = (counts: object, attributes: Attributes) => {
-      for (const [name, instrument] of instruments) {
-        const count: unknown = counts[name as keyof typeof counts];
-        if (typeof count === "number") result.observe(instrument, count, attributes);
-      }
-    };
-    const { groups, ...own } = pool.stats();
-    tell(own, {});
-    for (const [group, counts] of Object.entries(groups)) tell(counts, { "geecache.group": group });
-  }, [...instruments.values()]);
+  meter.addBatchObservableCallback(
+    (result) => {
+      const tell = (counts: object, attributes: Attributes) => {
+        for (const [name, instrument] of instruments) {
+          const count: unknown = counts[name as keyof typeof counts];
+          if (typeof count === "number") result.observe(instrument, count, attributes);
+        }
+      };
+      const { groups, ...own } = pool.stats();
+      tell(own, {});
+      for (const [group, counts] of Object.entries(groups)) tell(counts, { "geecache.group": group });
+    },
+    [...instruments.values()],
+  );
 }

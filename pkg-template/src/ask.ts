@@ -11,7 +11,13 @@ export type Asked =
   | [kind: typeof PEER_FAILED | typeof UNFIT, message: string];
 
 /** Asks for `key`. The signal ends the request and the reading of its body alike. Rejects where nothing usable came. */
-export async function ask(core: Core, group: number, key: string, { fetcher, origin, secrets }: Reach, withinMs: number): Promise<Asked> {
+export async function ask(
+  core: Core,
+  group: number,
+  key: string,
+  { fetcher, origin, secrets }: Reach,
+  withinMs: number,
+): Promise<Asked> {
   const question = core.ask(group, key, secrets);
   if (question === undefined) return [UNFIT, "no URL can carry the key"];
   const [path, seal, mostBytes] = question;

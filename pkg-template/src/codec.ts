@@ -40,7 +40,9 @@ export const bytes: Codec<Uint8Array> = {
   encode(value) {
     if (value instanceof Uint8Array) return value;
     if ((value as unknown) instanceof ArrayBuffer) return new Uint8Array(value);
-    throw new TypeError(`expected a Uint8Array, got ${value === null ? "null" : typeof value}: name a codec for other values`);
+    throw new TypeError(
+      `expected a Uint8Array, got ${value === null ? "null" : typeof value}: name a codec for other values`,
+    );
   },
   decode: (value) => value,
 };

@@ -7,7 +7,14 @@ export type CacheEvent =
   /** A look-up was answered with a fresh copy, or one past its freshness, or by neither. */
   | { type: "hit" | "stale" | "miss"; group: string; key: string; fromPeer: boolean }
   /** A peer was asked. */
-  | { type: "peer"; group: string; key: string; peer: string; outcome: "value" | "absent" | "failed" | "unfit" | "peer failed"; ms: number }
+  | {
+      type: "peer";
+      group: string;
+      key: string;
+      peer: string;
+      outcome: "value" | "absent" | "failed" | "unfit" | "peer failed";
+      ms: number;
+    }
   /** A peer failed, and our own loader runs. */
   | { type: "fallback"; group: string; key: string }
   /** Our own loader has run. */

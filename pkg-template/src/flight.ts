@@ -5,7 +5,21 @@
  * bytes; the leader hands it to `waitUntil` before its first await and beats while it lives; and every follower has a
  * timer of its own, which keeps its request alive and notices when the beats stop.
  */
-import { AGAIN, ASK, CAME_LOAD_FAILED, CAME_NO_SUCH_KEY, CAME_PEER_FAILED, CAME_UNFIT, CAME_UNHANDED, CAME_VALUE, type Core, type Flight, LOAD, STALE, TOO_LATE } from "./wasm.js";
+import {
+  AGAIN,
+  ASK,
+  CAME_LOAD_FAILED,
+  CAME_NO_SUCH_KEY,
+  CAME_PEER_FAILED,
+  CAME_UNFIT,
+  CAME_UNHANDED,
+  CAME_VALUE,
+  type Core,
+  type Flight,
+  LOAD,
+  STALE,
+  TOO_LATE,
+} from "./wasm.js";
 import { GeecacheError } from "./errors.js";
 import { type Context } from "./options.js";
 
@@ -36,7 +50,13 @@ export class Flights {
   }
 
   /** Leads a flight down the ladder, from its first task on. Resolves to undefined where it was lost to another leader. Never rejects. */
-  lead(flight: Flight, task: number, context: Context | undefined, carryOut: (task: number) => Promise<Came>, late: () => Outcome): Promise<Outcome | undefined> {
+  lead(
+    flight: Flight,
+    task: number,
+    context: Context | undefined,
+    carryOut: (task: number) => Promise<Came>,
+    late: () => Outcome,
+  ): Promise<Outcome | undefined> {
     let land!: (outcome: Outcome | undefined) => void;
     const outcome = new Promise<Outcome | undefined>((resolve) => (land = resolve));
     this.#sweep();
@@ -47,9 +67,13 @@ export class Flights {
       // A context whose request has ended can keep nothing alive; the followers' watch covers that.
     }
     let leave = (_: Came) => {};
-    const beat = setInterval(() => this.#core.note(this.#group, flight, false) || leave({ kind: "peer failed" }), BEAT_MS);
+    const beat = setInterval(
+      () => this.#core.note(this.#group, flight, false) || leave({ kind: "peer failed" }),
+      BEAT_MS,
+    );
     // Nobody waits for a peer that has left the ring; of the next one that is asked, that says nothing.
-    const race = (task: number) => (task === ASK ? Promise.race([carryOut(task), new Promise<Came>((resolve) => (leave = resolve))]) : carryOut(task));
+    const race = (task: number) =>
+      task === ASK ? Promise.race([carryOut(task), new Promise<Came>((resolve) => (leave = resolve))]) : carryOut(task);
     void this.#descend(flight, task, race, late)
       .catch((thrown): Outcome => ({ kind: "failed", error: asError(thrown) }))
       .then((landed) => {
@@ -70,11 +94,14 @@ export class Flights {
       };
       const look = () => this.#core.watch(this.#group, flight);
       const ticks = setInterval(() => look() || settle(undefined), BEAT_MS);
-      const deadline = setTimeout(() => {
-        // For whoever follows next: callers in a hurry look as well. This one has no time left to lead.
-        look();
-        settle(late());
-      }, Math.max(0, withinMs));
+      const deadline = setTimeout(
+        () => {
+          // For whoever follows next: callers in a hurry look as well. This one has no time left to lead.
+          look();
+          settle(late());
+        },
+        Math.max(0, withinMs),
+      );
       this.#led.get(flight.id)?.then(settle, () => {
         // The runtime says that the leader's request has ended and its promise can never settle.
         this.#core.note(this.#group, flight, true);
@@ -84,7 +111,12 @@ export class Flights {
   }
 
   /** One task after the other, as the core says, to the end of the flight. */
-  async #descend(flight: Flight, task: number, carryOut: (task: number) => Promise<Came>, late: () => Outcome): Promise<Outcome | undefined> {
+  async #descend(
+    flight: Flight,
+    task: number,
+    carryOut: (task: number) => Promise<Came>,
+    late: () => Outcome,
+  ): Promise<Outcome | undefined> {
     let came = await carryOut(task);
     let why: unknown;
     for (;;) {

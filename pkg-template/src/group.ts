@@ -1,7 +1,19 @@
 /** A group: a named space of keys with one loader. `#lookUp` follows a key's life as `src/group.rs` decides it. */
 import { bytes as asTheyAre, type Codec } from "./codec.js";
 import { ask, type Asked } from "./ask.js";
-import { ambientContext, ASK, type Core, HIT, JOIN, LOAD_FAILED, NO_SUCH_KEY, PEER_FAILED, STALE, UNFIT, VALUE } from "./wasm.js";
+import {
+  ambientContext,
+  ASK,
+  type Core,
+  HIT,
+  JOIN,
+  LOAD_FAILED,
+  NO_SUCH_KEY,
+  PEER_FAILED,
+  STALE,
+  UNFIT,
+  VALUE,
+} from "./wasm.js";
 import { GeecacheError } from "./errors.js";
 import type { Teller } from "./events.js";
 import { asError, type Came, Flights, type Outcome } from "./flight.js";
@@ -36,7 +48,9 @@ export interface Entry<T> {
 export type Connect = (peer: string, env: unknown) => Reach;
 
 /** Bytes on their way to a caller or a peer. */
-export type Answer = { kind: "value"; bytes: Uint8Array<ArrayBuffer>; freshMs: number; source: Source } | { kind: "absent"; source: Source };
+export type Answer =
+  | { kind: "value"; bytes: Uint8Array<ArrayBuffer>; freshMs: number; source: Source }
+  | { kind: "absent"; source: Source };
 
 /** A named space of keys with one loader, made by `pool.group`. */
 export class Group<T = Uint8Array, Env = unknown> {
@@ -54,9 +68,11 @@ export class Group<T = Uint8Array, Env = unknown> {
 
   /** @internal Use `pool.group`. */
   constructor(core: Core, connect: Connect, name: string, options: GroupOptions<T, Env>, teller?: Teller) {
-    if (options === null || typeof options !== "object") throw new GeecacheError("ERR_OPTION", "the group's options must be an object with maxBytes and load");
+    if (options === null || typeof options !== "object")
+      throw new GeecacheError("ERR_OPTION", "the group's options must be an object with maxBytes and load");
     const { load, codec, ...plain } = options;
-    if (typeof load !== "function") throw new GeecacheError("ERR_OPTION", "the option load must be a function: it loads what no peer has");
+    if (typeof load !== "function")
+      throw new GeecacheError("ERR_OPTION", "the option load must be a function: it loads what no peer has");
     if (codec !== undefined && (typeof codec?.encode !== "function" || typeof codec.decode !== "function")) {
       throw new GeecacheError("ERR_OPTION", "the option codec must have encode and decode: use json() or text()");
     }
@@ -136,7 +152,8 @@ export class Group<T = Uint8Array, Env = unknown> {
     // Plain JavaScript may say null.
     scope ??= {};
     const { deadlineMs = Infinity } = scope;
-    if (typeof deadlineMs !== "number" || !(deadlineMs > 0)) throw new GeecacheError("ERR_OPTION", "the option deadlineMs of a call must be a number above 0");
+    if (typeof deadlineMs !== "number" || !(deadlineMs > 0))
+      throw new GeecacheError("ERR_OPTION", "the option deadlineMs of a call must be a number above 0");
     const endsAt = Date.now() + Math.min(deadlineMs, this.#deadlineMs);
     let [again, trapped] = [false, false];
     for (;;) {
@@ -150,7 +167,13 @@ export class Group<T = Uint8Array, Env = unknown> {
         continue;
       }
       const { flight, freshMs } = core;
-      if (!again) this.#teller?.tell({ type: step === HIT ? "hit" : step === STALE ? "stale" : "miss", group: this.name, key, fromPeer });
+      if (!again)
+        this.#teller?.tell({
+          type: step === HIT ? "hit" : step === STALE ? "stale" : "miss",
+          group: this.name,
+          key,
+          fromPeer,
+        });
       // 1. A fresh copy.
       if (step === HIT) return { kind: "value", bytes: core.value(), freshMs, source: "memory" };
       // 2. A stale copy; whoever is told to, renews it behind.
@@ -174,11 +197,21 @@ export class Group<T = Uint8Array, Env = unknown> {
       if (outcome.kind === "absent") return outcome;
       // The bytes are everybody's; a caller's own are a copy.
       const source = step === JOIN ? "flight" : outcome.source;
-      return { kind: "value", bytes: outcome.bytes.slice() as Uint8Array<ArrayBuffer>, freshMs: outcome.freshMs, source };
+      return {
+        kind: "value",
+        bytes: outcome.bytes.slice() as Uint8Array<ArrayBuffer>,
+        freshMs: outcome.freshMs,
+        source,
+      };
     }
   }
 
-  #lead(flight: NonNullable<Core["flight"]>, task: number, key: string, scope: Scope<Env>): Promise<Outcome | undefined> {
+  #lead(
+    flight: NonNullable<Core["flight"]>,
+    task: number,
+    key: string,
+    scope: Scope<Env>,
+  ): Promise<Outcome | undefined> {
     // The core says the same of a load, but one whose instance has failed says nothing any more.
     const endsAt = Date.now() + this.#deadlineMs;
     const [group, teller] = [this.name, this.#teller];
@@ -190,7 +223,9 @@ export class Group<T = Uint8Array, Env = unknown> {
         if (peer !== "") teller?.look(this.#id, group, peer);
         peer = this.#core.call((wasm) => wasm.peer()) ?? "";
       } else if (peer !== "") teller?.tell({ type: "fallback", group, key });
-      const came = await (task === ASK ? this.#ask(peer, key, this.#core.withinMs, scope) : this.#loadHere(key, endsAt - began, scope));
+      const came = await (task === ASK
+        ? this.#ask(peer, key, this.#core.withinMs, scope)
+        : this.#loadHere(key, endsAt - began, scope));
       const ms = Date.now() - began;
       if (task === ASK) teller?.tell({ type: "peer", group, key, peer, outcome: came.kind, ms });
       else teller?.tell({ type: "load", group, key, outcome: came.kind as Outcome["kind"], ms });
@@ -208,10 +243,18 @@ export class Group<T = Uint8Array, Env = unknown> {
     });
     try {
       const asked = ask(this.#core, this.#id, key, this.#connect(peer, scope.env), withinMs);
-      const [kind, said, more] = await within(withinMs, asked, (): Asked => [PEER_FAILED, `no answer within ${withinMs} ms`]);
+      const [kind, said, more] = await within(
+        withinMs,
+        asked,
+        (): Asked => [PEER_FAILED, `no answer within ${withinMs} ms`],
+      );
       if (kind === VALUE) return { kind: "value", bytes: said, freshMs: more, source: "peer" };
       if (kind === NO_SUCH_KEY) return { kind: "absent", source: "peer" };
-      if (kind === LOAD_FAILED) return { kind: "failed", error: new GeecacheError(more, `the owner ${peer} could not load ${shown(key)}: ${said}`) };
+      if (kind === LOAD_FAILED)
+        return {
+          kind: "failed",
+          error: new GeecacheError(more, `the owner ${peer} could not load ${shown(key)}: ${said}`),
+        };
       return failed(kind === UNFIT ? "unfit" : "peer failed", said);
     } catch (thrown) {
       return failed("peer failed", thrown instanceof Error ? thrown.message : String(thrown), thrown);
@@ -238,7 +281,9 @@ export class Group<T = Uint8Array, Env = unknown> {
 
   /** 5. Out of time: the stale copy if it may be served, else the error. */
   #outOfTime(key: string): Outcome {
-    return this.#core.late(this.#id, key) ? { kind: "value", bytes: this.#core.value(), freshMs: 0, source: "stale" } : this.#late(key);
+    return this.#core.late(this.#id, key)
+      ? { kind: "value", bytes: this.#core.value(), freshMs: 0, source: "stale" }
+      : this.#late(key);
   }
 
   #late(key: string): { kind: "failed"; error: GeecacheError } {
@@ -253,7 +298,11 @@ export class Group<T = Uint8Array, Env = unknown> {
       // A copy, since the loader may go on writing into its own.
       return new Uint8Array(bytes);
     } catch (thrown) {
-      throw new GeecacheError("ERR_LOAD_TYPE", `the value cannot be kept in ${this.name}: ${(thrown as Error)?.message}`, thrown);
+      throw new GeecacheError(
+        "ERR_LOAD_TYPE",
+        `the value cannot be kept in ${this.name}: ${(thrown as Error)?.message}`,
+        thrown,
+      );
     }
   }
 
@@ -261,7 +310,11 @@ export class Group<T = Uint8Array, Env = unknown> {
     try {
       return this.#codec.decode(bytes);
     } catch (thrown) {
-      throw new GeecacheError("ERR_LOAD_TYPE", `the bytes in ${this.name} cannot be decoded: do all peers use one codec?`, thrown);
+      throw new GeecacheError(
+        "ERR_LOAD_TYPE",
+        `the bytes in ${this.name} cannot be decoded: do all peers use one codec?`,
+        thrown,
+      );
     }
   }
 }

@@ -16,7 +16,10 @@ export class TestNetwork<Env = unknown> {
     for (const name of names) {
       this.asked.set(name, 0);
       this.start(name);
-      this.pools.set(name, createPool<Env>({ ...options, self: name, peers: names, connect: (peer, env) => this.connect(peer, env) }));
+      this.pools.set(
+        name,
+        createPool<Env>({ ...options, self: name, peers: names, connect: (peer, env) => this.connect(peer, env) }),
+      );
     }
   }
 

@@ -28,6 +28,12 @@ export function prometheus(stats: PoolStats): string {
 
 /** `Cache-Status` (RFC 9211) of what `group.getEntry` gave: `geecache-edge; hit; ttl=59`. Peers' answers carry it already. */
 export function cacheStatus(entry: Pick<Entry<unknown>, "source" | "freshMs">): string {
-  const did = { memory: "hit", stale: "hit; detail=stale", flight: "fwd=miss; collapsed", peer: "fwd=miss", loader: "fwd=miss" }[entry.source];
+  const did = {
+    memory: "hit",
+    stale: "hit; detail=stale",
+    flight: "fwd=miss; collapsed",
+    peer: "fwd=miss",
+    loader: "fwd=miss",
+  }[entry.source];
   return `geecache-edge; ${did}${entry.freshMs === undefined ? "" : `; ttl=${Math.floor(entry.freshMs / 1_000)}`}`;
 }

@@ -134,14 +134,27 @@ export const POOL_KINDS = {
 /** The same for a group's. */
 export const GROUP_KINDS = {
   policy: "string",
-  ...{ maxBytes: "number", maxEntryBytes: "number", hashSeed: "number", ttlMs: "number", staleWhileRevalidateMs: "number" },
-  ...{ staleIfErrorMs: "number", hotTtlMs: "number", deadlineMs: "number", peerTimeoutMs: "number", failover: "number" },
+  ...{
+    maxBytes: "number",
+    maxEntryBytes: "number",
+    hashSeed: "number",
+    ttlMs: "number",
+    staleWhileRevalidateMs: "number",
+  },
+  ...{
+    staleIfErrorMs: "number",
+    hotTtlMs: "number",
+    deadlineMs: "number",
+    peerTimeoutMs: "number",
+    failover: "number",
+  },
 };
 
 /** @internal The values of options in the order of their kinds; `ERR_OPTION` for an unknown one, or one of another kind. */
 export function listed(options: object, kinds: Record<string, string | string[]>): unknown[] {
   for (const name in options) {
-    if (!Object.hasOwn(kinds, name)) refuse(JSON.stringify(name), `is unknown: the options here are ${Object.keys(kinds).join(", ")}`);
+    if (!Object.hasOwn(kinds, name))
+      refuse(JSON.stringify(name), `is unknown: the options here are ${Object.keys(kinds).join(", ")}`);
   }
   return Object.entries(kinds).map(([name, kind]) => {
     const value: unknown = (options as Record<string, unknown>)[name] ?? undefined;

@@ -1,5 +1,13 @@
 /** A pool: this node among its peers, and its groups. A value: two in one isolate do not know of each other. */
-import { Core, type Head, REPLY_BROKEN, REPLY_LOAD_FAILED, REPLY_NO_SUCH_KEY, REPLY_UNFIT, REPLY_VALUE } from "./wasm.js";
+import {
+  Core,
+  type Head,
+  REPLY_BROKEN,
+  REPLY_LOAD_FAILED,
+  REPLY_NO_SUCH_KEY,
+  REPLY_UNFIT,
+  REPLY_VALUE,
+} from "./wasm.js";
 import { GeecacheError } from "./errors.js";
 import { Teller } from "./events.js";
 import { asError } from "./flight.js";
@@ -35,10 +43,13 @@ export class Pool<Env = unknown> {
 
   /** @internal Use `createPool`. */
   constructor(options: PoolOptions<Env>) {
-    if (options === null || typeof options !== "object") throw new GeecacheError("ERR_OPTION", "the pool's options must be an object");
+    if (options === null || typeof options !== "object")
+      throw new GeecacheError("ERR_OPTION", "the pool's options must be an object");
     const { connect, secret, peerTimeoutMs, peers, onEvent, ...plain } = options;
-    if (connect !== undefined && typeof connect !== "function") throw new GeecacheError("ERR_OPTION", "the option connect must be a function");
-    if (onEvent !== undefined && typeof onEvent !== "function") throw new GeecacheError("ERR_OPTION", "the option onEvent must be a function");
+    if (connect !== undefined && typeof connect !== "function")
+      throw new GeecacheError("ERR_OPTION", "the option connect must be a function");
+    if (onEvent !== undefined && typeof onEvent !== "function")
+      throw new GeecacheError("ERR_OPTION", "the option onEvent must be a function");
     this.#connect = connect;
     this.#secret = secret;
     this.#self = options.self;
@@ -61,7 +72,13 @@ export class Pool<Env = unknown> {
   group<T = Uint8Array>(name: string, options: GroupOptions<T, Env>): Group<T, Env> {
     const timeout = this.#peerTimeoutMs === undefined ? {} : { peerTimeoutMs: this.#peerTimeoutMs };
     const given = typeof options === "object" && options !== null ? { ...timeout, ...options } : options;
-    const group = new Group<T, Env>(this.#core, (peer, env) => this.#reach(peer, env as Env), name, given, this.#teller);
+    const group = new Group<T, Env>(
+      this.#core,
+      (peer, env) => this.#reach(peer, env as Env),
+      name,
+      given,
+      this.#teller,
+    );
     this.#groups.push(group);
     this.#changeBytes = Math.max(this.#changeBytes, (options.maxEntryBytes ?? DEFAULT_MAX_ENTRY_BYTES) + CHANGE_BYTES);
     return group;
@@ -91,13 +108,19 @@ export class Pool<Env = unknown> {
     const isHead = request.method === "HEAD";
     const seal = request.headers.get("geecache-seal") ?? undefined;
     const [now, secrets] = [Date.now(), this.#secrets(env as Env)];
-    const question = this.#core.call((wasm) => wasm.question(request.method, path, seal, now, secrets)) as Head | [group: number, key: string, signer: number] | undefined;
+    const question = this.#core.call((wasm) => wasm.question(request.method, path, seal, now, secrets)) as
+      | Head
+      | [group: number, key: string, signer: number]
+      | undefined;
     if (question === undefined) return undefined;
     if (typeof question[1] !== "string") return this.#respond(question as Head, isHead);
     const [id, key, signer] = question as [number, string, number];
-    if (request.method !== "GET" && !isHead) return new Response(null, { status: await this.#change(request, id, key, now), headers: NO_STORE });
+    if (request.method !== "GET" && !isHead)
+      return new Response(null, { status: await this.#change(request, id, key, now), headers: NO_STORE });
     const reply = (kind: number, freshMs = -1, code = "", message = "") => {
-      const head = this.#core.withKey(key, (wasm, keyBytes) => wasm.answer(id, keyBytes, seal, signer, now, secrets, kind, freshMs, code, message));
+      const head = this.#core.withKey(key, (wasm, keyBytes) =>
+        wasm.answer(id, keyBytes, seal, signer, now, secrets, kind, freshMs, code, message),
+      );
       return this.#respond(head as unknown as Head, isHead);
     };
     try {
@@ -114,7 +137,7 @@ export class Pool<Env = unknown> {
   /** Makes the change to this node's copies that a peer of groupcache-v3 tells; the status that says how it went. */
   async #change(request: Request, id: number, key: string, now: number): Promise<number> {
     const group = this.#groups[id]!;
-    if (request.method === "DELETE") return group.remove(key), 200;
+    if (request.method === "DELETE") return (group.remove(key), 200);
     // Whoever does not say how long a body is may send one without end.
     if (!(Number(request.headers.get("content-length") ?? NaN) <= this.#changeBytes)) return 413;
     const body = new Uint8Array(await request.arrayBuffer());
@@ -131,7 +154,11 @@ export class Pool<Env = unknown> {
   /** What the pool and its groups have counted. */
   stats(): PoolStats {
     const counted = named(this.#core.counts(-1), -POOL_COUNTERS) as Omit<PoolStats, "traps" | "groups">;
-    return { traps: this.#core.traps, ...counted, groups: Object.fromEntries(this.#groups.map((group) => [group.name, group.stats()])) };
+    return {
+      traps: this.#core.traps,
+      ...counted,
+      groups: Object.fromEntries(this.#groups.map((group) => [group.name, group.stats()])),
+    };
   }
 
   /** @internal Makes wasm trap, in builds with the crate's feature `faults` alone: see `fault` in `src/wasm.rs`. */
@@ -159,9 +186,14 @@ export class Pool<Env = unknown> {
 
   #refuseUnreachable(peers: readonly string[]): void {
     if (this.#connect !== undefined || !Array.isArray(peers)) return;
-    const odd = peers.find((peer) => typeof peer === "string" && peer !== this.#self && this.#urlOf(peer) === undefined);
+    const odd = peers.find(
+      (peer) => typeof peer === "string" && peer !== this.#self && this.#urlOf(peer) === undefined,
+    );
     if (odd === undefined) return;
-    throw new GeecacheError("ERR_OPTION", `the peer ${JSON.stringify(odd)} is not a URL: name it by one, or say with connect how to reach it`);
+    throw new GeecacheError(
+      "ERR_OPTION",
+      `the peer ${JSON.stringify(odd)} is not a URL: name it by one, or say with connect how to reach it`,
+    );
   }
 }
 

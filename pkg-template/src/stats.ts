@@ -62,7 +62,20 @@ export interface PoolStats {
 
 /** The counters in the order in which the core tells them: a group's, then the pool's. */
 const COUNTERS = [
-  ...["requests", "peerRequests", "hits", "staleHits", "joins", "peerHits", "peerFailures", "passedOver", "loads", "fallbacks", "absent", "errors"],
+  ...[
+    "requests",
+    "peerRequests",
+    "hits",
+    "staleHits",
+    "joins",
+    "peerHits",
+    "peerFailures",
+    "passedOver",
+    "loads",
+    "fallbacks",
+    "absent",
+    "errors",
+  ],
   ...["timeouts", "lostFlights", "refused", "overtaken", "evictions", "entries", "usedBytes", "maxBytes", "flights"],
   ...["unauthorized", "otherRings", "peersDown"],
 ];

@@ -65,7 +65,10 @@ export let ambientContext: Context | undefined;
 
 function instantiate(): WebAssembly.Memory {
   if (module === undefined) {
-    throw new GeecacheError("ERR_OPTION", "the wasm module is not there yet: call init(module) before createPool, or import another entry");
+    throw new GeecacheError(
+      "ERR_OPTION",
+      "the wasm module is not there yet: call init(module) before createPool, or import another entry",
+    );
   }
   // The glue answers the living instance when there is one.
   initSync({ module: module() });
@@ -201,17 +204,23 @@ export class Core {
 
   /** What a leader's task came to; what it does next. A flight of a failed instance ends with what it has. */
   told(group: number, flight: Flight, came: number, freshMs: number): number {
-    return flight.instance === instance ? this.#calm((wasm) => wasm.told(group, flight.id, Date.now(), came, freshMs), DONE) : DONE;
+    return flight.instance === instance
+      ? this.#calm((wasm) => wasm.told(group, flight.id, Date.now(), came, freshMs), DONE)
+      : DONE;
   }
 
   /** What asks a peer for a key, and how large its answer may be; undefined where no URL can carry the key. */
   ask(group: number, key: string, secrets: unknown): [path: string, seal: string, mostBytes: number] | undefined {
-    return this.withKey(key, (wasm, keyBytes) => wasm.ask(group, keyBytes, Date.now(), secrets)) as [string, string, number] | undefined;
+    return this.withKey(key, (wasm, keyBytes) => wasm.ask(group, keyBytes, Date.now(), secrets)) as
+      | [string, string, number]
+      | undefined;
   }
 
   /** What came of it, once its body is handed over. */
   heard(group: number, key: string, seal: string, secrets: unknown, status: number, headers: Headers): unknown[] {
-    return this.withKey(key, (wasm, keyBytes) => wasm.heard(group, keyBytes, seal, Date.now(), secrets, status, headers));
+    return this.withKey(key, (wasm, keyBytes) =>
+      wasm.heard(group, keyBytes, seal, Date.now(), secrets, status, headers),
+    );
   }
 
   #live(): void {
@@ -237,7 +246,8 @@ export class Core {
   }
 
   #write(key: string): number {
-    if (typeof key !== "string") throw new GeecacheError("ERR_KEY", `the key must be a string, not ${key === null ? "null" : typeof key}`);
+    if (typeof key !== "string")
+      throw new GeecacheError("ERR_KEY", `the key must be a string, not ${key === null ? "null" : typeof key}`);
     if (this.#key.length === 0) this.#view();
     const { read, written } = encoder.encodeInto(key, this.#key);
     if (read < key.length) return MAX_KEY_BYTES + 1;

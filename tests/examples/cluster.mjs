@@ -13,7 +13,8 @@ export class Users {
   #server = createServer((request, response) => {
     const id = decodeURIComponent(request.url?.replace("/users/", "") ?? "");
     this.#asked.set(id, this.loads(id) + 1);
-    const answer = () => (id.startsWith("user-") ? response.end(JSON.stringify(userOf(id))) : response.writeHead(404).end());
+    const answer = () =>
+      id.startsWith("user-") ? response.end(JSON.stringify(userOf(id))) : response.writeHead(404).end();
     this.#held ? this.#held.push(answer) : answer();
   });
   url = "";
@@ -75,7 +76,8 @@ export async function counters(url) {
 }
 
 const sum = (/** @type {number[]} */ counts) => counts.reduce((total, count) => total + count, 0);
-const total = async (/** @type {string[]} */ urls, /** @type {string} */ counter) => sum((await Promise.all(urls.map(counters))).map((counted) => counted[counter]));
+const total = async (/** @type {string[]} */ urls, /** @type {string} */ counter) =>
+  sum((await Promise.all(urls.map(counters))).map((counted) => counted[counter]));
 
 /** Everybody asks for a user at once while it is not loaded yet: one load each. @param {Users} users @param {string[]} urls @param {string[]} ids */
 export async function loadedOnce(users, urls, ids) {
@@ -84,7 +86,10 @@ export async function loadedOnce(users, urls, ids) {
     const before = await total(urls, "requests");
     const asked = Promise.all(urls.map((url) => source(url, id)));
     try {
-      await eventually(`a load of ${id} and every request for it`, async () => (await total(urls, "requests")) === before + urls.length && users.loads(id) > 0);
+      await eventually(
+        `a load of ${id} and every request for it`,
+        async () => (await total(urls, "requests")) === before + urls.length && users.loads(id) > 0,
+      );
     } finally {
       users.release();
     }
@@ -95,7 +100,13 @@ export async function loadedOnce(users, urls, ids) {
 
 /** Asked again, everybody answers from memory, and nobody asks or loads anything. @param {Users} users @param {string[]} urls @param {string[]} ids */
 export async function keptHot(users, urls, ids) {
-  const asked = async () => sum([await total(urls, "peerHits"), await total(urls, "peerFailures"), await total(urls, "peerRequests"), await total(urls, "loads")]);
+  const asked = async () =>
+    sum([
+      await total(urls, "peerHits"),
+      await total(urls, "peerFailures"),
+      await total(urls, "peerRequests"),
+      await total(urls, "loads"),
+    ]);
   const before = await asked();
   for (const id of ids) for (const url of urls) assert.equal(await source(url, id), "memory", `${id} at ${url}`);
   assert.equal(await asked(), before);

@@ -20,7 +20,10 @@ after(async () => {
 });
 
 for (const { example, skip } of CLUSTERS) {
-  test(`${example}: its README's commands make a cluster that loads once, keeps hot copies and does without a peer`, { ...TIMEOUT, skip }, async () => {
+  test(`${example}: its README's commands make a cluster that loads once, keeps hot copies and does without a peer`, {
+    ...TIMEOUT,
+    skip,
+  }, async () => {
     const project = new Project(example);
     const [install, start, ...more] = project.commands;
     assert.deepEqual(more, []);
@@ -41,7 +44,12 @@ for (const { example, skip } of CLUSTERS) {
 
     const [gone, ...others] = peers;
     process.kill(pids.get(gone), "SIGTERM");
-    await eventually(`${gone} to be gone`, () => fetch(`${gone}/stats`).then(() => false, () => true));
+    await eventually(`${gone} to be gone`, () =>
+      fetch(`${gone}/stats`).then(
+        () => false,
+        () => true,
+      ),
+    );
     await doneWithout(users, others, freshUsers(peers, gone, 4));
     await cluster.kill();
     for (const url of others) await assert.rejects(fetch(url), `${url} is gone as well`);

@@ -6,9 +6,13 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Project, root, scratch } from "./support.mjs";
 
-const EXAMPLES = readdirSync(join(root, "examples"), { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name !== "replay").map(({ name }) => name);
-const create = (/** @type {string[]} */ ...args) => spawnSync(process.execPath, [join(root, "examples/create.mjs"), ...args], { encoding: "utf8" });
-const dependency = (/** @type {string} */ folder) => JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).dependencies["geecache-edge"];
+const EXAMPLES = readdirSync(join(root, "examples"), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && entry.name !== "replay")
+  .map(({ name }) => name);
+const create = (/** @type {string[]} */ ...args) =>
+  spawnSync(process.execPath, [join(root, "examples/create.mjs"), ...args], { encoding: "utf8" });
+const dependency = (/** @type {string} */ folder) =>
+  JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).dependencies["geecache-edge"];
 
 test("every example is copied with the package beside it, and README.md names it", () => {
   assert.ok(EXAMPLES.length >= 6);

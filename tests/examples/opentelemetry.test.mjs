@@ -5,20 +5,31 @@ import { createPool, killAll, nodeTooOld, Project, TIMEOUT } from "./support.mjs
 
 after(killAll);
 
-test("opentelemetry: its README's commands print every counter of the pool, with its value and as the right kind", { ...TIMEOUT, skip: nodeTooOld }, async () => {
+test("opentelemetry: its README's commands print every counter of the pool, with its value and as the right kind", {
+  ...TIMEOUT,
+  skip: nodeTooOld,
+}, async () => {
   const project = new Project("opentelemetry");
   const [install, start, ...more] = project.commands;
   assert.deepEqual(more, []);
   await project.run(install);
-  const printed = (await project.run(start)).matchAll(/name: 'geecache\.(\w+)',\s+type: '(\w+)'[^]*?attributes: (\{.*\}),[^]*?value: (\d+)/g);
-  const metrics = new Map([...printed].map(([, name, type, attributes, value]) => [name, { type, attributes, value: Number(value) }]));
+  const printed = (await project.run(start)).matchAll(
+    /name: 'geecache\.(\w+)',\s+type: '(\w+)'[^]*?attributes: (\{.*\}),[^]*?value: (\d+)/g,
+  );
+  const metrics = new Map(
+    [...printed].map(([, name, type, attributes, value]) => [name, { type, attributes, value: Number(value) }]),
+  );
 
   const pool = createPool();
   pool.group("users", { maxBytes: 1024 * 1024, load: () => undefined });
   const { groups, ...own } = pool.stats();
   assert.deepEqual([...metrics.keys()].sort(), Object.keys({ ...own, ...groups.users }).sort());
 
-  const counter = (/** @type {number} */ value) => ({ type: "OBSERVABLE_COUNTER", attributes: "{ 'geecache.group': 'users' }", value });
+  const counter = (/** @type {number} */ value) => ({
+    type: "OBSERVABLE_COUNTER",
+    attributes: "{ 'geecache.group': 'users' }",
+    value,
+  });
   assert.deepEqual(metrics.get("requests"), counter(10));
   assert.deepEqual(metrics.get("loads"), counter(3));
   assert.deepEqual(metrics.get("hits"), counter(7));

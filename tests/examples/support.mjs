@@ -25,7 +25,13 @@ const env = {
   PATH: [bin, dirname(process.execPath), process.env.PATH].join(delimiter),
   ...{ CI: "1", NO_COLOR: "1", DO_NOT_TRACK: "1" },
   // What was downloaded for the clone is taken from npm's cache.
-  ...{ npm_config_ignore_scripts: "true", npm_config_prefer_offline: "true", npm_config_audit: "false", npm_config_fund: "false", npm_config_loglevel: "error" },
+  ...{
+    npm_config_ignore_scripts: "true",
+    npm_config_prefer_offline: "true",
+    npm_config_audit: "false",
+    npm_config_fund: "false",
+    npm_config_loglevel: "error",
+  },
   // Wrangler: no telemetry, no look-up of this machine's place, and a registry of running Workers for this test alone.
   ...{ WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true", CLOUDFLARE_CF_FETCH_ENABLED: "false" },
   ...{ WRANGLER_REGISTRY_PATH: join(scratch, ".registry"), XDG_CONFIG_HOME: join(scratch, ".config") },
@@ -34,10 +40,19 @@ const env = {
 
 // Its input ends when we do, whatever ended us, and then it ends what is still running and removes the folder. (`kill -9 -- -ID` is no
 // command that every sh knows.)
-const guard = spawn("sh", ["-c", 'ids=; while read -r line; do ids=$line; done; [ -z "$ids" ] || kill -s KILL -- $ids; rm -rf -- "$1"', "guard", scratch], {
-  detached: true,
-  stdio: ["pipe", "ignore", "ignore"],
-});
+const guard = spawn(
+  "sh",
+  [
+    "-c",
+    'ids=; while read -r line; do ids=$line; done; [ -z "$ids" ] || kill -s KILL -- $ids; rm -rf -- "$1"',
+    "guard",
+    scratch,
+  ],
+  {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  },
+);
 guard.unref();
 guard.stdin.unref();
 /** @type {Set<Program>} */
@@ -54,8 +69,14 @@ export class Program {
   /** @param {string} command @param {string} folder @param {Record<string, string>} [more] environment */
   constructor(command, folder, more) {
     this.#what = command;
-    this.#child = spawn("sh", ["-c", command], { cwd: folder, env: { ...env, ...more }, detached: true, stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) stream.setEncoding("utf8").on("data", (text) => (this.output += text));
+    this.#child = spawn("sh", ["-c", command], {
+      cwd: folder,
+      env: { ...env, ...more },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream.setEncoding("utf8").on("data", (text) => (this.output += text));
     this.#gone = once(this.#child, "close");
     running.add(this);
     tellGuard();
@@ -76,7 +97,10 @@ export class Program {
 
   /** Waits until what it wrote says so. @template T @param {string} what @param {(output: string) => T | undefined | false} look @returns {Promise<T>} */
   async until(what, look) {
-    const found = await eventually(`${this.#what}: ${what}`, () => look(this.output) || ((this.#child.exitCode ?? this.#child.signalCode) !== null && "ended")).catch((error) => {
+    const found = await eventually(
+      `${this.#what}: ${what}`,
+      () => look(this.output) || ((this.#child.exitCode ?? this.#child.signalCode) !== null && "ended"),
+    ).catch((error) => {
       throw new Error(`${error.message}\n${this.output}`);
     });
     if (found === "ended") assert.fail(`${this.#what} ended before ${what}:\n${this.output}`);
@@ -104,9 +128,14 @@ export class Project {
   /** @param {string} example @param {string} name its folder */
   constructor(example, name = example) {
     this.folder = join(scratch, name);
-    const [command, documented, folder] = /^node examples\/create\.mjs (\S+) (\S+)/m.exec(readFileSync(join(root, "README.md"), "utf8")) ?? [];
+    const [command, documented, folder] =
+      /^node examples\/create\.mjs (\S+) (\S+)/m.exec(readFileSync(join(root, "README.md"), "utf8")) ?? [];
     assert.ok(command && documented && folder, "README.md documents how an example is copied");
-    execFileSync("sh", ["-c", command.replace(documented, example).replace(folder, this.folder)], { cwd: root, env, stdio: ["ignore", "pipe", "inherit"] });
+    execFileSync("sh", ["-c", command.replace(documented, example).replace(folder, this.folder)], {
+      cwd: root,
+      env,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
   }
 
   /** The commands of its README, a line each. */
@@ -131,7 +160,12 @@ export class Project {
 
 /** What `wrangler dev` has in place of the configuration's `vars`. @param {Project} project @param {Record<string, string>} vars */
 export function localVars(project, vars) {
-  writeFileSync(join(project.folder, ".dev.vars"), Object.entries(vars).map(([name, value]) => `${name}=${value}\n`).join(""));
+  writeFileSync(
+    join(project.folder, ".dev.vars"),
+    Object.entries(vars)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(""),
+  );
 }
 
 /** Where a dev server of wrangler's listens. @param {Program} server @returns {Promise<string>} */
@@ -156,7 +190,10 @@ export function missing(name, path) {
 
 const [major, minor] = process.versions.node.split(".").map(Number);
 /** Why the examples that want a newer Node than this one are skipped: wrangler does, and so does TypeScript without a build. */
-export const nodeTooOld = major > 22 || (major === 22 && minor >= 18) ? false : `this is Node ${process.versions.node}, and the example wants 22.18`;
+export const nodeTooOld =
+  major > 22 || (major === 22 && minor >= 18)
+    ? false
+    : `this is Node ${process.versions.node}, and the example wants 22.18`;
 
 /** Asks until the answer is truthy; fails after a while. @template T @param {string} what @param {() => T | Promise<T>} ask @returns {Promise<T>} */
 export async function eventually(what, ask) {

@@ -36,7 +36,10 @@ after(async () => {
   users.stop();
 });
 
-test("workers-durable-objects: its README's commands start one, whose keys are loaded once and kept hot", { ...TIMEOUT, skip: nodeTooOld }, async () => {
+test("workers-durable-objects: its README's commands start one, whose keys are loaded once and kept hot", {
+  ...TIMEOUT,
+  skip: nodeTooOld,
+}, async () => {
   project = new Project("workers-durable-objects");
   const [install, start, dryRun, ...more] = project.commands;
   assert.deepEqual(more, []);
@@ -47,11 +50,18 @@ test("workers-durable-objects: its README's commands start one, whose keys are l
   const urls = [await readyAt(project.start(start))];
   // Locally a Worker has one isolate. Another Worker with its own cache, and the objects of the first, does for a second one.
   const config = readFileSync(join(project.folder, "wrangler.jsonc"), "utf8");
-  const elsewhere = config.replace('"name": "geecache-durable-objects"', '"name": "elsewhere"').replace('"class_name": "Shard"', '"class_name": "Shard", "script_name": "geecache-durable-objects"');
+  const elsewhere = config
+    .replace('"name": "geecache-durable-objects"', '"name": "elsewhere"')
+    .replace('"class_name": "Shard"', '"class_name": "Shard", "script_name": "geecache-durable-objects"');
   writeFileSync(join(project.folder, "elsewhere.jsonc"), elsewhere.replace(/,\s*\/\/.*\s*"migrations".*/, ""));
   const second = project.start("npx wrangler dev --config elsewhere.jsonc");
   urls.push(await readyAt(second));
-  await second.until("the objects are connected", (output) => output.match(/env\.SHARD .*\[(not )?connected\]/g)?.at(-1)?.includes("[connected]"));
+  await second.until("the objects are connected", (output) =>
+    output
+      .match(/env\.SHARD .*\[(not )?connected\]/g)
+      ?.at(-1)
+      ?.includes("[connected]"),
+  );
 
   const ids = SHARDS.flatMap((shard) => freshUsers(SHARDS, shard, 2));
   await loadedOnce(users, urls, ids);
@@ -60,7 +70,10 @@ test("workers-durable-objects: its README's commands start one, whose keys are l
   assert.equal((await fetch(`${urls[0]}/_geecache/users/${ids[0]}`)).status, 404, "no URL leads to the peers' path");
 });
 
-test("workers-durable-objects: an object that breaks off is done without", { ...TIMEOUT, skip: nodeTooOld }, async () => {
+test("workers-durable-objects: an object that breaks off is done without", {
+  ...TIMEOUT,
+  skip: nodeTooOld,
+}, async () => {
   writeFileSync(join(project.folder, "src/breakable.ts"), BREAKABLE);
   await project.run("npx tsc");
   await killAll();

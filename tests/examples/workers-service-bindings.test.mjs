@@ -13,13 +13,17 @@ after(async () => {
   users.stop();
 });
 
-test("workers-service-bindings: its README's commands make a cluster that loads once, keeps hot copies and does without a peer", { ...TIMEOUT, skip: nodeTooOld }, async () => {
+test("workers-service-bindings: its README's commands make a cluster that loads once, keeps hot copies and does without a peer", {
+  ...TIMEOUT,
+  skip: nodeTooOld,
+}, async () => {
   const project = new Project("workers-service-bindings");
   const [install, ...starts] = project.commands;
   assert.equal(starts.length, 3);
   const [, dryRun] = /&& (npm run deploy one -- --dry-run)$/.exec(install) ?? [];
   assert.match(await project.run(install), /--dry-run: exiting now/);
-  for (const name of ["two", "three"]) assert.match(await project.run(/** @type {string} */ (dryRun).replace("one", name)), /--dry-run: exiting now/);
+  for (const name of ["two", "three"])
+    assert.match(await project.run(/** @type {string} */ (dryRun).replace("one", name)), /--dry-run: exiting now/);
 
   localVars(project, { API: users.url });
   const servers = [];
@@ -32,7 +36,14 @@ test("workers-service-bindings: its README's commands make a cluster that loads 
   for (const [i, server] of servers.entries()) {
     const others = PEERS.filter((_, peer) => peer !== i);
     // Each change of a binding's state prints them all again: the last word counts.
-    await server.until("the others are connected", (output) => others.every((peer) => output.match(new RegExp(`env\\.${peer} .*\\[(not )?connected\\]`, "g"))?.at(-1)?.includes("[connected]")));
+    await server.until("the others are connected", (output) =>
+      others.every((peer) =>
+        output
+          .match(new RegExp(`env\\.${peer} .*\\[(not )?connected\\]`, "g"))
+          ?.at(-1)
+          ?.includes("[connected]"),
+      ),
+    );
   }
 
   const ids = PEERS.flatMap((peer) => freshUsers(PEERS, peer, 4));

@@ -14,7 +14,34 @@ const IN_FLIGHT = 24;
 const WIRES = ["groupcache", "geecache", "geecache-proto"];
 
 /** Keys that a path can carry only escaped, or not at all. */
-const AWKWARD = ["a+b", "+", "a/b", "/", "//", "a//b", "/x", "../x", "a/../b", ".", "..", "...", "%", "%zz", "%2F", "%2e%2e", "?x=1#y", "a&b=c", "ключ", "🚀", "\u0001\u007f\r\n", "\\", "é", "e\u0301", "a;b", "k".repeat(3_000)];
+const AWKWARD = [
+  "a+b",
+  "+",
+  "a/b",
+  "/",
+  "//",
+  "a//b",
+  "/x",
+  "../x",
+  "a/../b",
+  ".",
+  "..",
+  "...",
+  "%",
+  "%zz",
+  "%2F",
+  "%2e%2e",
+  "?x=1#y",
+  "a&b=c",
+  "ключ",
+  "🚀",
+  "\u0001\u007f\r\n",
+  "\\",
+  "é",
+  "e\u0301",
+  "a;b",
+  "k".repeat(3_000),
+];
 /** Go asking Go gets another key's value for these, so a Go node is asked for one only where the owner is ours. */
 const SPACED = ["a b", " ", "a b+c", "  x"];
 
@@ -51,7 +78,12 @@ function testCluster(wire) {
       const answers = await Promise.all(cluster.peers.map(({ url }) => get(url, key)));
       for (const answer of answers) assertValue(answer, key);
     });
-    for (const key of keys) assert.deepEqual(origin.loads(key).map(({ by }) => by), [ring(key)], key);
+    for (const key of keys)
+      assert.deepEqual(
+        origin.loads(key).map(({ by }) => by),
+        [ring(key)],
+        key,
+      );
   });
 
   test("awkward keys come back right from whoever is asked, and ours fall for no fault of Go's", TIMEOUT, async () => {
@@ -63,7 +95,8 @@ function testCluster(wire) {
       // GeeCache's client follows a redirect to another key's value, so it is asked for what no server redirects.
       const isRedirected = /(^|\/)\.{0,2}(\/|$)/.test(key);
       for (const { url } of go()) {
-        if (isOurs || !(SPACED.includes(key) || (wire !== "groupcache" && isRedirected))) assertValue(await get(url, key), key);
+        if (isOurs || !(SPACED.includes(key) || (wire !== "groupcache" && isRedirected)))
+          assertValue(await get(url, key), key);
       }
     }
   });
@@ -75,11 +108,19 @@ function testCluster(wire) {
       const key = keyOf(owner.url, `failing/${i}`);
       origin.answer(key, 500);
       assert.equal((await get(asker.url, key)).status, 502);
-      assert.deepEqual(origin.loads(key).map(({ by }) => by), [owner.url, asker.url], "the owner's loader, and then ours");
+      assert.deepEqual(
+        origin.loads(key).map(({ by }) => by),
+        [owner.url, asker.url],
+        "the owner's loader, and then ours",
+      );
     }
     const key = keyOf(owner.url, `after`);
     assertValue(await get(asker.url, key), key);
-    assert.deepEqual(origin.loads(key).map(({ by }) => by), [owner.url], "it is asked still");
+    assert.deepEqual(
+      origin.loads(key).map(({ by }) => by),
+      [owner.url],
+      "it is asked still",
+    );
   });
 
   for (const which of ["go", "node", "workerd"]) {
@@ -87,9 +128,10 @@ function testCluster(wire) {
       const victim = which === "go" ? go()[1] : our()[which === "node" ? 0 : 1];
       const others = cluster.peers.filter((peer) => peer !== victim);
       const keys = Array.from({ length: 80 }, (_, i) => `${which}/${i}`);
-      const askAll = (/** @type {typeof others} */ peers) => inFlight(keys, async (key) => {
-        for (const answer of await Promise.all(peers.map(({ url }) => get(url, key)))) assertValue(answer, key);
-      });
+      const askAll = (/** @type {typeof others} */ peers) =>
+        inFlight(keys, async (key) => {
+          for (const answer of await Promise.all(peers.map(({ url }) => get(url, key)))) assertValue(answer, key);
+        });
       await askAll(cluster.peers);
       const meanwhile = askAll(others);
       await victim.kill();
@@ -116,16 +158,25 @@ describe("lists of peers that disagree", () => {
       const origin = await Origin.start();
       const theirs = goPeer(wire);
       // A Go node thinks that all keys are the other's, and so does the other: they wait for each other, or bounce the key.
-      const alone = (/** @type {import("../../www/cluster.mjs").PeerPlace} */ place, /** @type {number} */ other) => ({ ...place, peers: [place.peers[other]] });
+      const alone = (/** @type {import("../../www/cluster.mjs").PeerPlace} */ place, /** @type {number} */ other) => ({
+        ...place,
+        peers: [place.peers[other]],
+      });
       const cluster = await startCluster({
         origin: origin.url,
-        peers: [(place) => theirs(alone(place, 1)), (place) => theirs(alone(place, 0)), nodePeer(wire), ourWorkerdPeer(wire)],
+        peers: [
+          (place) => theirs(alone(place, 1)),
+          (place) => theirs(alone(place, 0)),
+          nodePeer(wire),
+          ourWorkerdPeer(wire),
+        ],
       });
       try {
         const keys = Array.from({ length: 8 }, (_, i) => `${wire}/loop/${i}`);
         const begun = Date.now();
         await inFlight(keys, async (key) => {
-          for (const answer of await Promise.all(cluster.peers.slice(2).map(({ url }) => get(url, key)))) assertValue(answer, key);
+          for (const answer of await Promise.all(cluster.peers.slice(2).map(({ url }) => get(url, key))))
+            assertValue(answer, key);
         });
         assert.ok(Date.now() - begun < 60_000, "no call outlived its deadline of 15 s by far");
       } finally {

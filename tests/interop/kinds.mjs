@@ -24,7 +24,9 @@ export function whyNoGo() {
   } catch {
     return "there is no Go here: install Debian's golang-go and golang-github-golang-groupcache-dev";
   }
-  return existsSync(`${GO_PACKAGES}/src/github.com/golang/groupcache`) ? undefined : "Go has no groupcache: install Debian's golang-github-golang-groupcache-dev";
+  return existsSync(`${GO_PACKAGES}/src/github.com/golang/groupcache`)
+    ? undefined
+    : "Go has no groupcache: install Debian's golang-github-golang-groupcache-dev";
 }
 
 /**
@@ -35,12 +37,32 @@ export function whyNoGo() {
 export function goPeer(wire, group = "main") {
   const program = `${PROGRAMS}/${wire}`;
   mkdirSync(PROGRAMS, { recursive: true });
-  const env = { ...process.env, GO111MODULE: "off", GOPATH: GO_PACKAGES, GOCACHE: `${ROOT}.cache/go`, GOPROXY: "off", GOFLAGS: "" };
+  const env = {
+    ...process.env,
+    GO111MODULE: "off",
+    GOPATH: GO_PACKAGES,
+    GOCACHE: `${ROOT}.cache/go`,
+    GOPROXY: "off",
+    GOFLAGS: "",
+  };
   const [last] = BUILDS[wire].slice(-1);
   const flags = BUILDS[wire].slice(0, -2);
-  execFileSync("go", ["build", "-o", program, ...flags, "node.go", last], { cwd: SOURCES, env, stdio: ["ignore", "inherit", "inherit"] });
+  execFileSync("go", ["build", "-o", program, ...flags, "node.go", last], {
+    cwd: SOURCES,
+    env,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   return async ({ letter, self, peers, origin, processes }) => {
-    const child = processes.start(`peer ${letter} (Go, ${wire})`, program, ["-self", self, "-peers", peers.join(","), "-origin", origin, "-group", group]);
+    const child = processes.start(`peer ${letter} (Go, ${wire})`, program, [
+      "-self",
+      self,
+      "-peers",
+      peers.join(","),
+      "-origin",
+      origin,
+      "-group",
+      group,
+    ]);
     await child.until("it to answer", () => fetch(`${self}/stats`).then(({ ok }) => ok || undefined));
     return child;
   };

@@ -20,7 +20,9 @@ function program(t) {
   symlinkSync(pkg.pathname.replace(/\/$/, ""), join(folder, "node_modules/geecache-edge"));
   const node = async (name, code, ...flags) => {
     writeFileSync(join(folder, name), code);
-    return (await run(process.execPath, ["--disable-warning=ExperimentalWarning", ...flags, name], { cwd: folder })).stdout.trim();
+    return (
+      await run(process.execPath, ["--disable-warning=ExperimentalWarning", ...flags, name], { cwd: folder })
+    ).stdout.trim();
   };
   return { folder, node };
 }
@@ -32,7 +34,8 @@ test("by name: import in Node, and under the conditions of the other runtimes", 
   const { node } = program(t);
   const code = `import { createPool, text } from "geecache-edge";\n${USE}`;
   assert.equal(await node("a.mjs", code), "k! k!");
-  for (const condition of ["browser", "deno", "bun"]) assert.equal(await node("b.mjs", code, "-C", condition), "k! k!", condition);
+  for (const condition of ["browser", "deno", "bun"])
+    assert.equal(await node("b.mjs", code, "-C", condition), "k! k!", condition);
 });
 
 test("by name: require of an ES module", async (t) => {
@@ -65,7 +68,9 @@ ${USE}`;
 });
 
 test("two entries in one program share one wasm and one class of errors", async () => {
-  const [node, inline, slim] = await Promise.all(["node", "inline", "slim"].map((name) => import(new URL(`entry/${name}.js`, pkg))));
+  const [node, inline, slim] = await Promise.all(
+    ["node", "inline", "slim"].map((name) => import(new URL(`entry/${name}.js`, pkg))),
+  );
   assert.equal(node.GeecacheError, inline.GeecacheError);
   assert.equal(node.createPool, slim.createPool);
 });
@@ -91,7 +96,9 @@ test("every entry exports the same names, and those that are typed", async () =>
 
 test("the manifest's files are there, and the inlined wasm is the wasm", async () => {
   const manifest = JSON.parse(readFileSync(new URL("package.json", pkg), "utf8"));
-  const paths = Object.values(manifest.exports).flatMap((target) => (typeof target === "string" ? [target] : Object.values(target)));
+  const paths = Object.values(manifest.exports).flatMap((target) =>
+    typeof target === "string" ? [target] : Object.values(target),
+  );
   for (const path of [manifest.types, ...paths]) assert.ok(readFileSync(new URL(path, pkg)).length > 0, path);
   const { default: base64 } = await import(new URL("core-inline.js", pkg));
   assert.equal(Buffer.compare(Buffer.from(base64, "base64"), readFileSync(new URL("core.wasm", pkg))), 0);

@@ -169,7 +169,11 @@ test("codecs: bytes as they are, JSON, text, and one of the caller's own", async
   assert.equal(await lines.get("k"), "");
   lines.set("k", "\ufeffa mark of byte order");
   assert.equal(await lines.get("k"), "\ufeffa mark of byte order", "nothing is taken away");
-  const numbers = pool.group("n", { ...MAX, codec: { encode: (n) => new Uint8Array([n]), decode: ([n]) => n }, load: () => 7 });
+  const numbers = pool.group("n", {
+    ...MAX,
+    codec: { encode: (n) => new Uint8Array([n]), decode: ([n]) => n },
+    load: () => 7,
+  });
   assert.equal(await numbers.get("k"), 7);
   const nothing = pool.group("null", { ...MAX, codec: json(), load: () => null });
   assert.equal(await nothing.get("k"), null, "null is a value of JSON's");
@@ -181,44 +185,54 @@ test("codecs: bytes as they are, JSON, text, and one of the caller's own", async
 
 test("a decoder that throws is ERR_LOAD_TYPE, with its cause", async () => {
   const cause = new Error("no");
-  const codec = { encode: () => new Uint8Array(1), decode: () => { throw cause; } };
+  const codec = {
+    encode: () => new Uint8Array(1),
+    decode: () => {
+      throw cause;
+    },
+  };
   const group = createPool().group("g", { ...MAX, codec, load: () => "x" });
   assert.equal((await refused("ERR_LOAD_TYPE", () => group.get("k"))).cause, cause);
   await refused("ERR_LOAD_TYPE", async () => group.peek("k"));
 });
 
-for (const policy of ["default", "lru"]) test(`${policy}: the budget holds over many values, and what left or was refused is counted`, async () => {
-  const seed = 7;
-  const below = random(seed);
-  const maxBytes = 32 * 1024;
-  const group = createPool().group("g", { maxBytes, policy, load: () => undefined });
-  const model = new Map();
-  let refusals = 0;
-  for (let i = 0; i < 3_000; i++) {
-    const key = `k${below(200)}`;
-    const value = new Uint8Array(below(1_500)).fill(below(256));
-    if (group.set(key, value)) model.set(key, value);
-    else {
-      refusals += 1;
-      model.delete(key);
-      assert.equal(group.peek(key), undefined, "what is refused leaves no older value");
+for (const policy of ["default", "lru"])
+  test(`${policy}: the budget holds over many values, and what left or was refused is counted`, async () => {
+    const seed = 7;
+    const below = random(seed);
+    const maxBytes = 32 * 1024;
+    const group = createPool().group("g", { maxBytes, policy, load: () => undefined });
+    const model = new Map();
+    let refusals = 0;
+    for (let i = 0; i < 3_000; i++) {
+      const key = `k${below(200)}`;
+      const value = new Uint8Array(below(1_500)).fill(below(256));
+      if (group.set(key, value)) model.set(key, value);
+      else {
+        refusals += 1;
+        model.delete(key);
+        assert.equal(group.peek(key), undefined, "what is refused leaves no older value");
+      }
+      const other = `k${below(200)}`;
+      const here = group.peek(other);
+      if (here !== undefined) assert.deepEqual(here, model.get(other), `seed ${seed}, step ${i}`);
+      const { usedBytes, evictions, refused, entries } = group.stats();
+      assert.equal(refused, refusals);
+      assert.ok(usedBytes <= maxBytes, `${usedBytes} bytes`);
+      assert.ok(entries <= i + 1 - evictions);
     }
-    const other = `k${below(200)}`;
-    const here = group.peek(other);
-    if (here !== undefined) assert.deepEqual(here, model.get(other), `seed ${seed}, step ${i}`);
-    const { usedBytes, evictions, refused, entries } = group.stats();
-    assert.equal(refused, refusals);
-    assert.ok(usedBytes <= maxBytes, `${usedBytes} bytes`);
-    assert.ok(entries <= i + 1 - evictions);
-  }
-  const { evictions, entries } = group.stats();
-  assert.ok(evictions + refusals > 1_000 && evictions > 100 && entries > 10, `${evictions} ${refusals} ${entries}`);
-  assert.ok(policy === "default" || refusals === 0, "lru refuses nothing that fits");
-});
+    const { evictions, entries } = group.stats();
+    assert.ok(evictions + refusals > 1_000 && evictions > 100 && entries > 10, `${evictions} ${refusals} ${entries}`);
+    assert.ok(policy === "default" || refusals === 0, "lru refuses nothing that fits");
+  });
 
 test("a long life in one pool: values up to the budget, memory that grows under the views", async () => {
   const maxBytes = 24 * 1024 * 1024;
-  const group = createPool().group("g", { maxBytes, maxEntryBytes: 21_000_000, load: (key) => new Uint8Array(Number(key)).fill(Number(key) % 251) });
+  const group = createPool().group("g", {
+    maxBytes,
+    maxEntryBytes: 21_000_000,
+    load: (key) => new Uint8Array(Number(key)).fill(Number(key) % 251),
+  });
   for (const size of [1, 70_000, 1_000_000, 5_000_000, 12_000_000, 20_000_000, 3]) {
     const value = await group.get(String(size));
     assert.equal(value.length, size);

@@ -56,7 +56,13 @@ test("a trap while the value is kept: it is answered all the same", async () => 
 
 test("a trap while a failure, or nothing, is told", async () => {
   const pool = createPool();
-  const group = pool.group("g", { ...MAX, load: (key) => { if (key === "broken") throw new Error("away"); return key === "gone" ? undefined : bytes(key); } });
+  const group = pool.group("g", {
+    ...MAX,
+    load: (key) => {
+      if (key === "broken") throw new Error("away");
+      return key === "gone" ? undefined : bytes(key);
+    },
+  });
   pool.fault(TOLD);
   await assert.rejects(group.get("broken"), { code: "ERR_LOAD" });
   pool.fault(TOLD);
@@ -104,7 +110,11 @@ test("a load in flight when the instance is replaced still answers its callers",
 test("who follows a flight of a replaced instance does not wait for a leader that hangs", async () => {
   const pool = createPool();
   let runs = 0;
-  const group = pool.group("g", { ...MAX, deadlineMs: 2_000, load: (key) => (runs++ === 0 ? new Promise(() => {}) : bytes(key)) });
+  const group = pool.group("g", {
+    ...MAX,
+    deadlineMs: 2_000,
+    load: (key) => (runs++ === 0 ? new Promise(() => {}) : bytes(key)),
+  });
   const leader = group.get("k");
   const follower = group.get("k");
   trap(pool);
@@ -133,8 +143,15 @@ function asker(answers, options = {}) {
   const asked = [];
   const fetch = (url, init) => (asked.push({ url, init }), answers[asked.length - 1] ?? new Response("theirs"));
   const pool = createPool({ peers: ["b"], connect: () => ({ fetch }) });
-  const { load, total } = counting((key) => new Promise((resolve) => setTimeout(() => resolve(bytes(`own ${key}`)), 30)));
-  return { pool, asked, total, group: pool.group("g", { ...MAX, failover: 0, peerTimeoutMs: 2_000, deadlineMs: 30_000, load, ...options }) };
+  const { load, total } = counting(
+    (key) => new Promise((resolve) => setTimeout(() => resolve(bytes(`own ${key}`)), 30)),
+  );
+  return {
+    pool,
+    asked,
+    total,
+    group: pool.group("g", { ...MAX, failover: 0, peerTimeoutMs: 2_000, deadlineMs: 30_000, load, ...options }),
+  };
 }
 
 test("a trap while a peer's answer is read: our own loader answers, with all the time that is left", async () => {
@@ -147,7 +164,11 @@ test("a trap while a peer's answer is read: our own loader answers, with all the
 });
 
 test("an ask in flight to a slow peer when the trap comes: no wait beyond the peer timeout, nothing uncaught", async () => {
-  for (const settle of [(gate) => gate.resolve(new Response("late")), (gate) => gate.reject(new TypeError("late")), () => {}]) {
+  for (const settle of [
+    (gate) => gate.resolve(new Response("late")),
+    (gate) => gate.reject(new TypeError("late")),
+    () => {},
+  ]) {
     const gate = deferred();
     const { pool, group, asked } = asker([gate.promise]);
     const caller = group.get("k");
@@ -245,7 +266,11 @@ test("a trap in a timer escapes nowhere: a leader's beat, a follower's look, a d
 
 test("a trap while the listener's events are counted is nobody's answer", async () => {
   const events = [];
-  const pool = createPool({ peers: ["b"], connect: () => ({ fetch: () => new Response("theirs") }), onEvent: (event) => events.push(event.type) });
+  const pool = createPool({
+    peers: ["b"],
+    connect: () => ({ fetch: () => new Response("theirs") }),
+    onEvent: (event) => events.push(event.type),
+  });
   const group = pool.group("g", { ...MAX, load: counting().load });
   pool.fault(STATS);
   assert.equal(text(await group.get("k")), "theirs");

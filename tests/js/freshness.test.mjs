@@ -16,7 +16,11 @@ function clock(t) {
 /** A group whose loader answers "v1", "v2" and so on, unless it is told to do something else. */
 function group(options) {
   const it = { runs: 0, next: undefined };
-  it.group = createPool().group("g", { ...MAX, ...options, load: () => (it.runs++, it.next ? it.next() : bytes(`v${it.runs}`)) });
+  it.group = createPool().group("g", {
+    ...MAX,
+    ...options,
+    load: () => (it.runs++, it.next ? it.next() : bytes(`v${it.runs}`)),
+  });
   it.get = async () => {
     const { value, source, freshMs } = await it.group.getEntry("k");
     return [text(value), source, freshMs];
@@ -73,7 +77,9 @@ test("a refresh behind is handed to waitUntil, and its failure is nobody's unhan
   const it = group({ ttlMs: 1_000, staleWhileRevalidateMs: 500 });
   await it.get();
   pass(1_000);
-  it.next = () => { throw new Error("away"); };
+  it.next = () => {
+    throw new Error("away");
+  };
   const kept = [];
   assert.equal(text(await it.group.get("k", { ctx: { waitUntil: (promise) => kept.push(promise) } })), "v1");
   assert.equal(kept.length, 1);
@@ -88,7 +94,9 @@ test("staleIfErrorMs: a failed load falls back on the old copy, as long as that 
   const pass = clock(t);
   const it = group({ ttlMs: 1_000, staleIfErrorMs: 500 });
   await it.get();
-  it.next = () => { throw new Error("away"); };
+  it.next = () => {
+    throw new Error("away");
+  };
   pass(1_499);
   const [one, other] = await Promise.all([it.get(), it.get()]);
   assert.deepEqual(one, ["v1", "stale", 0]);
@@ -120,7 +128,9 @@ test("no such key is no failure: the old copy goes", async (t) => {
   pass(1_000);
   it.next = () => undefined;
   assert.equal(await it.group.get("k"), undefined);
-  it.next = () => { throw new Error("away"); };
+  it.next = () => {
+    throw new Error("away");
+  };
   await refused("ERR_LOAD", () => it.group.get("k"));
 });
 
@@ -132,7 +142,14 @@ function pair(optionsOfA, optionsOfB) {
   const groupOfA = a.group("g", { ...MAX, ...optionsOfA, load: () => bytes("a's own") });
   b.group("g", { ...MAX, ...optionsOfB, load: () => bytes(`v${++runs}`) });
   const key = keyOf(a, "b");
-  return { network, get: async () => { const entry = await groupOfA.getEntry(key); return [text(entry.value), entry.source, entry.freshMs]; }, stats: () => groupOfA.stats() };
+  return {
+    network,
+    get: async () => {
+      const entry = await groupOfA.getEntry(key);
+      return [text(entry.value), entry.source, entry.freshMs];
+    },
+    stats: () => groupOfA.stats(),
+  };
 }
 
 test("a hot copy is fresh as long as the owner's own is, however late it was fetched", async (t) => {

@@ -25,7 +25,12 @@ test("every owner is Go's", async () => {
     const { text, hex = [] } = golden.keys[ring.keys];
     for (const [k, key] of text.entries()) {
       const expected = ring.owners[k] < 0 ? undefined : names[ring.owners[k]];
-      if (pool.owner(key) !== expected) assert.equal(pool.owner(key), expected, `${ring.peers} x ${ring.replicas}, ${JSON.stringify(key.slice(0, 64))}`);
+      if (pool.owner(key) !== expected)
+        assert.equal(
+          pool.owner(key),
+          expected,
+          `${ring.peers} x ${ring.replicas}, ${JSON.stringify(key.slice(0, 64))}`,
+        );
       owners += 1;
     }
     notText += hex.length;

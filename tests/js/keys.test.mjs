@@ -9,10 +9,62 @@ const MAX = { maxBytes: 1024 * 1024 };
 const LONGEST = 65_535;
 
 const ODD_KEYS = [
-  ".", "..", "...", "/", "//", "a/b", "../x", "./x", "a/../b", "%", "%zz", "%2e%2e", "%2F", "%00", "a b", "a+b", "+", "?", "#", "a?b#c", "&=",
-  "\u0000", "a\u0000b", "\u0001\u001f\u007f", "\t", "\r\n", "\u0085", "\u2028", "\\", "\"", "'", "<script>", ":", "://", "http://a/b", "@", "~", "*",
-  "ключ", "キー", "🐎", "e\u0301", "\u00e9", "\ufeff", "\ufffd", "\uffff", "\u{10ffff}", "\u202e", "constructor", "__proto__", "undefined", "null", " ", "0",
-  "x".repeat(8_000), "🐎".repeat(2_000),
+  ".",
+  "..",
+  "...",
+  "/",
+  "//",
+  "a/b",
+  "../x",
+  "./x",
+  "a/../b",
+  "%",
+  "%zz",
+  "%2e%2e",
+  "%2F",
+  "%00",
+  "a b",
+  "a+b",
+  "+",
+  "?",
+  "#",
+  "a?b#c",
+  "&=",
+  "\u0000",
+  "a\u0000b",
+  "\u0001\u001f\u007f",
+  "\t",
+  "\r\n",
+  "\u0085",
+  "\u2028",
+  "\\",
+  '"',
+  "'",
+  "<script>",
+  ":",
+  "://",
+  "http://a/b",
+  "@",
+  "~",
+  "*",
+  "ключ",
+  "キー",
+  "🐎",
+  "e\u0301",
+  "\u00e9",
+  "\ufeff",
+  "\ufffd",
+  "\uffff",
+  "\u{10ffff}",
+  "\u202e",
+  "constructor",
+  "__proto__",
+  "undefined",
+  "null",
+  " ",
+  "0",
+  "x".repeat(8_000),
+  "🐎".repeat(2_000),
 ];
 
 /** What no store can tell from another key, or what is no key at all. */
@@ -22,8 +74,17 @@ const NOT_KEYS = [
   ["x".repeat(1_000_000), /65535/],
   ["é".repeat(LONGEST / 2 + 1), /65535/],
   ["🐎".repeat(LONGEST / 4 + 1), /65535/],
-  ["\ud800", /surrogate/], ["a\udc00", /surrogate/], ["\udc00\ud800", /surrogate/], ["\ud83d x", /surrogate/],
-  [undefined, /string/], [null, /null/], [7, /number/], [{}, /object/], [Symbol("k"), /symbol/], [["k"], /object/], [bytes("k"), /object/],
+  ["\ud800", /surrogate/],
+  ["a\udc00", /surrogate/],
+  ["\udc00\ud800", /surrogate/],
+  ["\ud83d x", /surrogate/],
+  [undefined, /string/],
+  [null, /null/],
+  [7, /number/],
+  [{}, /object/],
+  [Symbol("k"), /symbol/],
+  [["k"], /object/],
+  [bytes("k"), /object/],
 ];
 
 test("keys of every kind are told apart, loaded once each, and come back byte for byte", async () => {
@@ -46,7 +107,9 @@ test("keys of every kind are told apart, loaded once each, and come back byte fo
 
 test("keys of every kind through a peer: those that no path can carry are loaded where they are asked", async () => {
   const network = new TestNetwork(["a", "b"], { peerTimeoutMs: 5_000 });
-  const [group] = [...network.pools].map(([name, pool]) => pool.group("группа %", { ...MAX, load: (key) => bytes(`${name}:${key}`) }));
+  const [group] = [...network.pools].map(([name, pool]) =>
+    pool.group("группа %", { ...MAX, load: (key) => bytes(`${name}:${key}`) }),
+  );
   for (const key of ODD_KEYS) {
     // Dots are taken for a step up however they are written; 8,000 bytes are too long for a request line.
     const carried = key !== "." && key !== ".." && bytes(key).length < 1_000;
@@ -90,7 +153,12 @@ test("peek, remove and owner of what is no key trap nothing", async () => {
 test("the longest key there may be", async () => {
   const { load, total } = counting((key) => bytes(String(key.length)));
   const group = createPool().group("g", { ...MAX, load });
-  const keys = ["x".repeat(LONGEST), "y".repeat(LONGEST), `${"é".repeat((LONGEST - 1) / 2)}x`, `${"🐎".repeat((LONGEST - 3) / 4)}xyz`];
+  const keys = [
+    "x".repeat(LONGEST),
+    "y".repeat(LONGEST),
+    `${"é".repeat((LONGEST - 1) / 2)}x`,
+    `${"🐎".repeat((LONGEST - 3) / 4)}xyz`,
+  ];
   for (const key of keys) {
     assert.equal(bytes(key).length, LONGEST);
     assert.equal(text(await group.get(key)), String(key.length));

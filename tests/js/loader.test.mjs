@@ -11,7 +11,11 @@ const SOON_MS = 40;
 /** A group whose loader does what the test sets. */
 function group(options = {}, pool = createPool()) {
   const loader = { load: undefined };
-  return { loader, pool, group: pool.group("g", { ...MAX, ...options, load: (key, scope) => loader.load(key, scope) }) };
+  return {
+    loader,
+    pool,
+    group: pool.group("g", { ...MAX, ...options, load: (key, scope) => loader.load(key, scope) }),
+  };
 }
 
 /** That the group still answers, the key included, and that nothing hangs in the air. */
@@ -25,18 +29,67 @@ async function works({ group, loader, pool }) {
 
 const cause = new RangeError("the database is away");
 const unspeakable = Object.create(null);
-const furious = Object.defineProperty(new Error(), "message", { get: () => { throw unspeakable; } });
+const furious = Object.defineProperty(new Error(), "message", {
+  get: () => {
+    throw unspeakable;
+  },
+});
 for (const [what, load, thrown] of [
-  ["throws", () => { throw cause; }, cause],
+  [
+    "throws",
+    () => {
+      throw cause;
+    },
+    cause,
+  ],
   ["rejects", () => Promise.reject(cause), cause],
-  ["rejects later", async () => { await null; throw cause; }, cause],
-  ["throws a string", () => { throw "away"; }, "away"],
+  [
+    "rejects later",
+    async () => {
+      await null;
+      throw cause;
+    },
+    cause,
+  ],
+  [
+    "throws a string",
+    () => {
+      throw "away";
+    },
+    "away",
+  ],
   ["rejects with a number", () => Promise.reject(0), 0],
   ["rejects with null", () => Promise.reject(null), null],
-  ["throws a symbol", () => { throw Symbol.iterator; }, Symbol.iterator],
-  ["throws what has no text", () => { throw unspeakable; }, unspeakable],
-  ["throws an error that throws", () => { throw furious; }, furious],
-  ["returns a thenable that throws", () => ({ then() { throw cause; } }), cause],
+  [
+    "throws a symbol",
+    () => {
+      throw Symbol.iterator;
+    },
+    Symbol.iterator,
+  ],
+  [
+    "throws what has no text",
+    () => {
+      throw unspeakable;
+    },
+    unspeakable,
+  ],
+  [
+    "throws an error that throws",
+    () => {
+      throw furious;
+    },
+    furious,
+  ],
+  [
+    "returns a thenable that throws",
+    () => ({
+      then() {
+        throw cause;
+      },
+    }),
+    cause,
+  ],
 ]) {
   test(`a loader that ${what} is ERR_LOAD with its cause, for all who wait`, async () => {
     const it = group();
@@ -58,7 +111,17 @@ test("a loader that rejects with undefined is ERR_LOAD", async () => {
 
 test("what a loader cannot give is ERR_LOAD_TYPE, said with the type", async () => {
   const it = group();
-  for (const [value, said] of [[null, /null/], ["text", /string/], [7, /number/], [true, /boolean/], [{}, /object/], [[1], /object/], [() => {}, /function/], [new Uint16Array(2), /object/], [new Response("x"), /object/]]) {
+  for (const [value, said] of [
+    [null, /null/],
+    ["text", /string/],
+    [7, /number/],
+    [true, /boolean/],
+    [{}, /object/],
+    [[1], /object/],
+    [() => {}, /function/],
+    [new Uint16Array(2), /object/],
+    [new Response("x"), /object/],
+  ]) {
     it.loader.load = () => value;
     const error = await refused("ERR_LOAD_TYPE", () => it.group.get("k"), said);
     assert.ok(error.cause instanceof TypeError);
@@ -167,7 +230,8 @@ test("a loader that fails after its deadline is nobody's unhandled rejection", a
 
 test("a loader that asks its own group for another key gets it", async () => {
   const it = group();
-  it.loader.load = async (key) => (key === "0" ? bytes("end") : bytes(`${key} ${text(await it.group.get(String(key - 1)))}`));
+  it.loader.load = async (key) =>
+    key === "0" ? bytes("end") : bytes(`${key} ${text(await it.group.get(String(key - 1)))}`);
   assert.equal(text(await it.group.get("20")), "20 19 18 17 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1 end");
   assert.equal(it.group.stats().loads, 21);
 });
@@ -219,5 +283,16 @@ test("the loader is given its key, the request's env and ctx, and a signal", asy
 test("a ctx whose waitUntil throws stops nobody", async () => {
   const it = group();
   it.loader.load = () => bytes("v");
-  assert.equal(text(await it.group.get("k", { ctx: { waitUntil() { throw new Error("the request has ended"); } } })), "v");
+  assert.equal(
+    text(
+      await it.group.get("k", {
+        ctx: {
+          waitUntil() {
+            throw new Error("the request has ended");
+          },
+        },
+      }),
+    ),
+    "v",
+  );
 });

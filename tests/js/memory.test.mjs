@@ -32,7 +32,11 @@ function bounded(wasm, more) {
       assert.deepEqual([...wasm.subarray(begins, begins + 2)], [1, 0], "one memory, without a bound");
       const [pages] = read(wasm, begins + 2);
       const section = [1, 1, ...leb(pages), ...leb(pages + more)];
-      return Buffer.concat([wasm.subarray(0, at), Buffer.from([5, ...leb(section.length), ...section]), wasm.subarray(begins + size)]);
+      return Buffer.concat([
+        wasm.subarray(0, at),
+        Buffer.from([5, ...leb(section.length), ...section]),
+        wasm.subarray(begins + size),
+      ]);
     }
     at = begins + size;
   }
@@ -55,14 +59,30 @@ test("a budget far above what memory there is: all is answered, what found no ro
 });
 
 test("values, keys and peers' answers larger than what is left cost nobody anything", async () => {
-  const pool = createPool({ peers: ["b"], connect: () => ({ fetch: async () => new Response(new Uint8Array(6_000_000)) }) });
-  const asking = pool.group("peers", { maxBytes: 64 * 1024 * 1024, maxEntryBytes: 8_000_000, load: () => bytes("own") });
-  for (let i = 0; i < 20; i++) assert.equal(text(await asking.get(`k${i}`)), "own", "there is no room for the peer's answer");
+  const pool = createPool({
+    peers: ["b"],
+    connect: () => ({ fetch: async () => new Response(new Uint8Array(6_000_000)) }),
+  });
+  const asking = pool.group("peers", {
+    maxBytes: 64 * 1024 * 1024,
+    maxEntryBytes: 8_000_000,
+    load: () => bytes("own"),
+  });
+  for (let i = 0; i < 20; i++)
+    assert.equal(text(await asking.get(`k${i}`)), "own", "there is no room for the peer's answer");
   pool.setPeers([]);
-  const large = pool.group("large", { maxBytes: 64 * 1024 * 1024, maxEntryBytes: 8_000_000, load: () => new Uint8Array(6_000_000) });
+  const large = pool.group("large", {
+    maxBytes: 64 * 1024 * 1024,
+    maxEntryBytes: 8_000_000,
+    load: () => new Uint8Array(6_000_000),
+  });
   for (let i = 0; i < 20; i++) {
     assert.equal((await large.get("x".repeat(60_000) + i)).length, 6_000_000);
-    assert.equal((await pool.handle(new Request(`http://h/_geecache/large/k${i}`))).status, 500, "too large to be handed on");
+    assert.equal(
+      (await pool.handle(new Request(`http://h/_geecache/large/k${i}`))).status,
+      500,
+      "too large to be handed on",
+    );
   }
   assert.ok(large.stats().refused > 0);
 });

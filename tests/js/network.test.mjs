@@ -12,10 +12,12 @@ const PATIENT = { peerTimeoutMs: 30_000, deadlineMs: 60_000 };
 /** Nodes with a group each, whose loaders answer "<node>:<key>". */
 function cluster(names = ["a", "b", "c"], options = PATIENT, give = (name) => (key) => bytes(`${name}:${key}`)) {
   const network = new TestNetwork(names);
-  const nodes = Object.fromEntries([...network.pools].map(([name, pool]) => {
-    const loader = counting(give(name));
-    return [name, { pool, loader, group: pool.group("g", { ...MAX, ...options, load: loader.load }) }];
-  }));
+  const nodes = Object.fromEntries(
+    [...network.pools].map(([name, pool]) => {
+      const loader = counting(give(name));
+      return [name, { pool, loader, group: pool.group("g", { ...MAX, ...options, load: loader.load }) }];
+    }),
+  );
   return { network, nodes, loads: () => Object.values(nodes).reduce((sum, { loader }) => sum + loader.total(), 0) };
 }
 
@@ -34,7 +36,11 @@ test("whoever is asked, the owner answers, and loads once", async () => {
 
 test("a hundred first requests over three nodes cost one load", async () => {
   const gate = deferred();
-  const { nodes, loads, network } = cluster(["a", "b", "c"], PATIENT, (name) => async (key) => (await gate.promise, bytes(`${name}:${key}`)));
+  const { nodes, loads, network } = cluster(
+    ["a", "b", "c"],
+    PATIENT,
+    (name) => async (key) => (await gate.promise, bytes(`${name}:${key}`)),
+  );
   const owner = nodes.a.pool.owner("k");
   const all = Object.values(nodes);
   const callers = Array.from({ length: 100 }, (_, i) => all[i % 3].group.get("k"));
@@ -42,7 +48,11 @@ test("a hundred first requests over three nodes cost one load", async () => {
   gate.resolve();
   for (const value of await Promise.all(callers)) assert.equal(text(value), `${owner}:k`);
   assert.equal(loads(), 1);
-  assert.equal([...network.asked.values()].reduce((sum, count) => sum + count), 2, "each of the others asked once");
+  assert.equal(
+    [...network.asked.values()].reduce((sum, count) => sum + count),
+    2,
+    "each of the others asked once",
+  );
 });
 
 test("whenever the owner dies in a stampede, there are two loads at most and every answer is right", async () => {
@@ -63,7 +73,10 @@ test("whenever the owner dies in a stampede, there are two loads at most and eve
       await turn();
     }
     const values = new Set((await Promise.all(callers)).map(({ value }) => text(value)));
-    assert.ok(loads() <= 2 && [...values].every((value) => value.endsWith(":k")), `dies at ${dies}: ${loads()} loads, ${[...values]}`);
+    assert.ok(
+      loads() <= 2 && [...values].every((value) => value.endsWith(":k")),
+      `dies at ${dies}: ${loads()} loads, ${[...values]}`,
+    );
     for (const name of living) assert.equal(nodes[name].group.stats().flights, 0);
   }
 });
@@ -71,7 +84,8 @@ test("whenever the owner dies in a stampede, there are two loads at most and eve
 test("a call may have a shorter deadline, and only a sensible one", async () => {
   const { nodes } = cluster(["a"], PATIENT, () => () => new Promise(() => {}));
   await refused("ERR_TIMEOUT", () => nodes.a.group.get("k", { deadlineMs: 5 }));
-  for (const deadlineMs of [0, -1, NaN, "5x", null]) await refused("ERR_OPTION", () => nodes.a.group.get("k", { deadlineMs }), /deadlineMs/);
+  for (const deadlineMs of [0, -1, NaN, "5x", null])
+    await refused("ERR_OPTION", () => nodes.a.group.get("k", { deadlineMs }), /deadlineMs/);
 });
 
 test("a hot copy spares the next question, and can be forgotten here alone", async () => {
@@ -104,12 +118,19 @@ test("the ladder: the owner, then the ring's next peers as failover allows, then
     const { nodes, network } = cluster(names, { ...PATIENT, failover });
     const key = keyOf(nodes.a.pool, "b");
     for (const name of ["b", "c", "d"]) network.stop(name);
-    assert.deepEqual(await nodes.a.group.getEntry(key), { value: bytes(`a:${key}`), source: "loader", freshMs: undefined });
+    assert.deepEqual(await nodes.a.group.getEntry(key), {
+      value: bytes(`a:${key}`),
+      source: "loader",
+      freshMs: undefined,
+    });
     const { peerFailures, fallbacks, loads } = nodes.a.group.stats();
     assert.equal(fallbacks, 1);
     assert.equal(loads, 1);
     // The ladder ends where it meets this node itself.
-    assert.ok(peerFailures >= 1 && peerFailures <= 1 + failover && peerFailures <= 3, `failover ${failover}: ${peerFailures} failures`);
+    assert.ok(
+      peerFailures >= 1 && peerFailures <= 1 + failover && peerFailures <= 3,
+      `failover ${failover}: ${peerFailures} failures`,
+    );
     if (failover === 0) assert.equal(peerFailures, 1);
   }
 });
@@ -144,7 +165,13 @@ test("what came from a peer is never forwarded, even with lists that disagree", 
   const asked = [];
   const pools = {};
   const node = (self, peers) => {
-    pools[self] = createPool({ self, peers, connect: (peer) => ({ fetch: (url, init) => (asked.push(`${self}>${peer}`), pools[peer].handle(new Request(url, init))) }) });
+    pools[self] = createPool({
+      self,
+      peers,
+      connect: (peer) => ({
+        fetch: (url, init) => (asked.push(`${self}>${peer}`), pools[peer].handle(new Request(url, init))),
+      }),
+    });
     return pools[self].group("g", { ...MAX, ...PATIENT, load: (key) => bytes(`${self}:${key}`) });
   };
   // Each believes that the other owns everything.
@@ -154,7 +181,10 @@ test("what came from a peer is never forwarded, even with lists that disagree", 
   assert.deepEqual(asked, ["a>b", "b>a"]);
   // Both at once, for the same key: neither may wait for the other.
   const both = await Promise.all([a.get("both"), b.get("both")]);
-  assert.ok(both.map(text).every((value) => /^[ab]:both$/.test(value)), both.map(text).join());
+  assert.ok(
+    both.map(text).every((value) => /^[ab]:both$/.test(value)),
+    both.map(text).join(),
+  );
   assert.deepEqual([a.stats().timeouts, b.stats().timeouts], [0, 0]);
 });
 
@@ -183,21 +213,50 @@ test("connect is given the peer and the request's env, for each question", async
   assert.equal(text(await group.get("k", { env })), "v");
   await group.get("other");
   assert.equal(given[0][1], env);
-  assert.deepEqual(given, [["shard", env], ["shard", undefined]]);
+  assert.deepEqual(given, [
+    ["shard", env],
+    ["shard", undefined],
+  ]);
 });
 
 const used = new Response("used");
 await used.text();
 const once = new Response("once");
 for (const [what, connect] of [
-  ["connect throws", () => { throw new Error("no binding"); }],
+  [
+    "connect throws",
+    () => {
+      throw new Error("no binding");
+    },
+  ],
   ["connect gives nothing", () => undefined],
   ["connect gives null", () => null],
   ["connect gives what cannot fetch", () => ({})],
   ["connect gives a text", () => "http://127.0.0.1:1"],
-  ["fetch throws", () => ({ fetch() { throw new TypeError("no"); } })],
-  ["fetch throws no error", () => ({ fetch() { throw undefined; } })],
-  ["fetch rejects", () => ({ fetch: async () => { throw new TypeError("no"); } })],
+  [
+    "fetch throws",
+    () => ({
+      fetch() {
+        throw new TypeError("no");
+      },
+    }),
+  ],
+  [
+    "fetch throws no error",
+    () => ({
+      fetch() {
+        throw undefined;
+      },
+    }),
+  ],
+  [
+    "fetch rejects",
+    () => ({
+      fetch: async () => {
+        throw new TypeError("no");
+      },
+    }),
+  ],
   ["fetch rejects with nothing", () => ({ fetch: () => Promise.reject() })],
   ["fetch never answers", () => ({ fetch: () => new Promise(() => {}) })],
   ["fetch gives nothing", () => ({ fetch() {} })],
@@ -205,15 +264,47 @@ for (const [what, connect] of [
   ["fetch resolves to null", () => ({ fetch: async () => null })],
   ["fetch resolves to a text", () => ({ fetch: async () => "text" })],
   ["fetch resolves to half an answer", () => ({ fetch: async () => ({ status: 200 }) })],
-  ["fetch resolves to an answer without a status", () => ({ fetch: async () => ({ headers: new Headers(), body: null }) })],
+  [
+    "fetch resolves to an answer without a status",
+    () => ({ fetch: async () => ({ headers: new Headers(), body: null }) }),
+  ],
   ["fetch resolves to an answer that was read already", () => ({ fetch: async () => used })],
-  ["fetch resolves to one answer twice", () => ({ fetch: async () => (once.body?.locked || once.body?.getReader(), once) })],
+  [
+    "fetch resolves to one answer twice",
+    () => ({ fetch: async () => (once.body?.locked || once.body?.getReader(), once) }),
+  ],
   ["the body is a text", () => ({ fetch: async () => ({ status: 200, headers: new Headers(), body: "text" }) })],
-  ["the body breaks off", () => ({ fetch: async () => new Response(new ReadableStream({ start: (c) => (c.enqueue(bytes("half")), c.error(new Error("cut"))) })) })],
-  ["the body gives texts instead of bytes", () => ({ fetch: async () => new Response(new ReadableStream({ start: (c) => (c.enqueue("text"), c.close()) })) })],
-  ["the body never ends", () => ({ fetch: async () => new Response(new ReadableStream({ pull: (c) => c.enqueue(new Uint8Array(16_384)) })) })],
-  ["the body never ends and cannot be cancelled", () => ({ fetch: async () => new Response(new ReadableStream({ pull: (c) => c.enqueue(new Uint8Array(16_384)), cancel: () => Promise.reject(new Error("no")) })) })],
-  ["the body never begins", () => ({ fetch: async () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })) })],
+  [
+    "the body breaks off",
+    () => ({
+      fetch: async () =>
+        new Response(new ReadableStream({ start: (c) => (c.enqueue(bytes("half")), c.error(new Error("cut"))) })),
+    }),
+  ],
+  [
+    "the body gives texts instead of bytes",
+    () => ({ fetch: async () => new Response(new ReadableStream({ start: (c) => (c.enqueue("text"), c.close()) })) }),
+  ],
+  [
+    "the body never ends",
+    () => ({ fetch: async () => new Response(new ReadableStream({ pull: (c) => c.enqueue(new Uint8Array(16_384)) })) }),
+  ],
+  [
+    "the body never ends and cannot be cancelled",
+    () => ({
+      fetch: async () =>
+        new Response(
+          new ReadableStream({
+            pull: (c) => c.enqueue(new Uint8Array(16_384)),
+            cancel: () => Promise.reject(new Error("no")),
+          }),
+        ),
+    }),
+  ],
+  [
+    "the body never begins",
+    () => ({ fetch: async () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })) }),
+  ],
 ]) {
   test(`a peer that cannot be asked is done without: ${what}`, async () => {
     const pool = createPool({ peers: ["b"], connect });

@@ -21,7 +21,10 @@ test("a look-up tells where it went", async () => {
   const { group, take } = watched(() => new Response("theirs"));
   await group.get("k");
   const at = { group: "g", key: "k" };
-  assert.deepEqual(await take(), [{ type: "miss", ...at, fromPeer: false }, { type: "peer", ...at, peer: "b", outcome: "value" }]);
+  assert.deepEqual(await take(), [
+    { type: "miss", ...at, fromPeer: false },
+    { type: "peer", ...at, peer: "b", outcome: "value" },
+  ]);
   await group.get("k");
   assert.deepEqual(await take(), [{ type: "hit", ...at, fromPeer: false }]);
 });
@@ -30,31 +33,62 @@ test("a peer that fails tells of the fallback, and of its breaker", async (t) =>
   t.mock.timers.enable({ apis: ["Date"], now: 1_700_000_000_000 });
   let answer = () => new Response("no", { status: 503 });
   const { pool, group, take } = watched(() => answer(), { hotTtlMs: 0 });
-  const of = async (key) => (await group.get(key), (await take()).map(({ type, outcome, isOpen, peer }) => [type, outcome ?? isOpen ?? peer]));
-  assert.deepEqual(await of("k0"), [["miss", undefined], ["peer", "peer failed"], ["fallback", undefined], ["load", "value"]]);
+  const of = async (key) => (
+    await group.get(key), (await take()).map(({ type, outcome, isOpen, peer }) => [type, outcome ?? isOpen ?? peer])
+  );
+  assert.deepEqual(await of("k0"), [
+    ["miss", undefined],
+    ["peer", "peer failed"],
+    ["fallback", undefined],
+    ["load", "value"],
+  ]);
   for (const key of ["k1", "k2", "k3"]) await of(key);
   assert.deepEqual((await of("k4")).at(-1), ["breaker", true]);
   assert.equal(pool.stats().peersDown, 1);
-  assert.deepEqual(await of("k5"), [["miss", undefined], ["load", "value"]], "passed over");
+  assert.deepEqual(
+    await of("k5"),
+    [
+      ["miss", undefined],
+      ["load", "value"],
+    ],
+    "passed over",
+  );
   t.mock.timers.setTime(1_700_000_001_000);
   answer = () => new Response("theirs");
-  assert.deepEqual(await of("k6"), [["miss", undefined], ["peer", "value"], ["breaker", false]]);
+  assert.deepEqual(await of("k6"), [
+    ["miss", undefined],
+    ["peer", "value"],
+    ["breaker", false],
+  ]);
 });
 
 test("a breaker is told by the name of its peer, and not of the next that answers", async () => {
   const events = [];
-  const fetches = { b: () => Promise.reject(new TypeError("refused")), c: () => Promise.resolve(new Response("theirs")) };
-  const pool = createPool({ onEvent: (event) => events.push(event), peers: ["b", "c"], connect: (peer) => ({ fetch: fetches[peer] }) });
+  const fetches = {
+    b: () => Promise.reject(new TypeError("refused")),
+    c: () => Promise.resolve(new Response("theirs")),
+  };
+  const pool = createPool({
+    onEvent: (event) => events.push(event),
+    peers: ["b", "c"],
+    connect: (peer) => ({ fetch: fetches[peer] }),
+  });
   const group = pool.group("peersDown", { ...MAX, load: (key) => bytes(key) });
   const owned = Array.from({ length: 100 }, (_, i) => `k${i}`).filter((key) => pool.owner(key) === "b");
   for (const key of owned.slice(0, 6)) await group.get(key);
   await turn();
-  assert.deepEqual(events.filter(({ type }) => type === "breaker"), [{ type: "breaker", peer: "b", isOpen: true }]);
+  assert.deepEqual(
+    events.filter(({ type }) => type === "breaker"),
+    [{ type: "breaker", peer: "b", isOpen: true }],
+  );
 });
 
 test("evictions, mismatches and stale copies are told", async (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: 1_700_000_000_000 });
-  const { pool, group, take } = watched(() => new Response("theirs", { headers: { "geecache-seal": "0000000000000000" } }), { ttlMs: 10, staleWhileRevalidateMs: 100, maxBytes: 8_192, policy: "lru" });
+  const { pool, group, take } = watched(
+    () => new Response("theirs", { headers: { "geecache-seal": "0000000000000000" } }),
+    { ttlMs: 10, staleWhileRevalidateMs: 100, maxBytes: 8_192, policy: "lru" },
+  );
   await group.get("k");
   assert.ok((await take()).some(({ type }) => type === "mismatch"));
   t.mock.timers.setTime(1_700_000_000_020);
@@ -71,7 +105,11 @@ test("evictions, mismatches and stale copies are told", async (t) => {
 });
 
 test("a listener that throws is nobody's trouble; one that is none is refused", async () => {
-  const pool = createPool({ onEvent: () => { throw new Error("full"); } });
+  const pool = createPool({
+    onEvent: () => {
+      throw new Error("full");
+    },
+  });
   const group = pool.group("g", { ...MAX, load: (key) => bytes(key) });
   assert.ok(await group.get("k"));
   await refused("ERR_OPTION", () => createPool({ onEvent: 7 }), /onEvent/);
@@ -92,17 +130,36 @@ test("counters as Prometheus text", async () => {
   for (const name of ["users", 'od"d\\']) await pool.group(name, { ...MAX, load: (key) => bytes(key) }).get("k");
   const text = prometheus(pool.stats());
   const lines = text.trimEnd().split("\n");
-  assert.ok(lines.every((line) => /^# TYPE geecache_[a-z_]+ (counter|gauge)$/.test(line) || /^geecache_[a-z_]+(\{group="(?:[^"\\\n]|\\.)*"\})? \d+$/.test(line)), text);
-  for (const line of ["# TYPE geecache_loads_total counter", 'geecache_loads_total{group="users"} 1', 'geecache_loads_total{group="od\\"d\\\\"} 1', "geecache_traps_total 0", "geecache_peers_down 0", `geecache_max_bytes{group="users"} ${MAX.maxBytes}`]) {
+  assert.ok(
+    lines.every(
+      (line) =>
+        /^# TYPE geecache_[a-z_]+ (counter|gauge)$/.test(line) ||
+        /^geecache_[a-z_]+(\{group="(?:[^"\\\n]|\\.)*"\})? \d+$/.test(line),
+    ),
+    text,
+  );
+  for (const line of [
+    "# TYPE geecache_loads_total counter",
+    'geecache_loads_total{group="users"} 1',
+    'geecache_loads_total{group="od\\"d\\\\"} 1',
+    "geecache_traps_total 0",
+    "geecache_peers_down 0",
+    `geecache_max_bytes{group="users"} ${MAX.maxBytes}`,
+  ]) {
     assert.ok(lines.includes(line), `${line} is not in\n${text}`);
   }
-  assert.equal(new Set(lines.filter((line) => line.startsWith("#"))).size, lines.filter((line) => line.startsWith("#")).length, "one TYPE a family");
+  assert.equal(
+    new Set(lines.filter((line) => line.startsWith("#"))).size,
+    lines.filter((line) => line.startsWith("#")).length,
+    "one TYPE a family",
+  );
 });
 
 test("Cache-Status of peers' answers and of your own", async () => {
   const pool = createPool();
   const group = pool.group("g", { ...MAX, ttlMs: 60_000, load: (key) => (key === "gone" ? undefined : bytes(key)) });
-  const ask = async (key) => (await pool.handle(new Request(`http://h/_geecache/g/${key}`))).headers.get("cache-status");
+  const ask = async (key) =>
+    (await pool.handle(new Request(`http://h/_geecache/g/${key}`))).headers.get("cache-status");
   assert.equal(await ask("k"), "geecache-edge; fwd=miss; ttl=60");
   assert.match(await ask("k"), /^geecache-edge; hit; ttl=(59|60)$/);
   assert.equal(await ask("gone"), null);

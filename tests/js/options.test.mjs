@@ -9,15 +9,34 @@ const GROUP = { maxBytes: 8192, load };
 
 test("a pool refuses each option by its name", async () => {
   const wrong = [
-    [{ self: 7 }, /self/], [{ self: "" }, /self/],
-    [{ peers: "http://a" }, /peers/], [{ peers: [7] }, /peers/], [{ peers: [""] }, /peers/], [{ peers: { length: 1 } }, /peers/],
-    [{ peers: ["not a url"] }, /not a url/], [{ peers: ["ftp://a"] }, /ftp/], [{ peers: ["http://"] }, /http:\/\//],
-    [{ replicas: 0 }, /replicas/], [{ replicas: 1001 }, /replicas/], [{ replicas: 1.5 }, /replicas/], [{ replicas: NaN }, /replicas/],
-    [{ replicas: "50" }, /replicas/], [{ replicas: -1 }, /replicas/], [{ replicas: Infinity }, /replicas/], [{ replicas: 2 ** 40 }, /replicas/],
-    [{ basePath: "x" }, /basePath/], [{ basePath: "/" }, /basePath/], [{ basePath: "/a" }, /basePath/], [{ basePath: "/a b/" }, /basePath/],
-    [{ basePath: "/../" }, /basePath/], [{ basePath: 7 }, /basePath/], [{ basePath: "" }, /basePath/],
-    [{ connect: "x" }, /connect/], [{ connect: {} }, /connect/],
-    [{ peer: [] }, /"peer"/], [{ "control\u0000name": 1 }, /control/],
+    [{ self: 7 }, /self/],
+    [{ self: "" }, /self/],
+    [{ peers: "http://a" }, /peers/],
+    [{ peers: [7] }, /peers/],
+    [{ peers: [""] }, /peers/],
+    [{ peers: { length: 1 } }, /peers/],
+    [{ peers: ["not a url"] }, /not a url/],
+    [{ peers: ["ftp://a"] }, /ftp/],
+    [{ peers: ["http://"] }, /http:\/\//],
+    [{ replicas: 0 }, /replicas/],
+    [{ replicas: 1001 }, /replicas/],
+    [{ replicas: 1.5 }, /replicas/],
+    [{ replicas: NaN }, /replicas/],
+    [{ replicas: "50" }, /replicas/],
+    [{ replicas: -1 }, /replicas/],
+    [{ replicas: Infinity }, /replicas/],
+    [{ replicas: 2 ** 40 }, /replicas/],
+    [{ basePath: "x" }, /basePath/],
+    [{ basePath: "/" }, /basePath/],
+    [{ basePath: "/a" }, /basePath/],
+    [{ basePath: "/a b/" }, /basePath/],
+    [{ basePath: "/../" }, /basePath/],
+    [{ basePath: 7 }, /basePath/],
+    [{ basePath: "" }, /basePath/],
+    [{ connect: "x" }, /connect/],
+    [{ connect: {} }, /connect/],
+    [{ peer: [] }, /"peer"/],
+    [{ "control\u0000name": 1 }, /control/],
   ];
   for (const [options, message] of wrong) {
     await refused("ERR_OPTION", () => createPool(options), message);
@@ -26,18 +45,42 @@ test("a pool refuses each option by its name", async () => {
 });
 
 test("undefined and null leave an option at its default", () => {
-  const pool = createPool({ self: undefined, peers: null, replicas: undefined, basePath: undefined, connect: undefined });
+  const pool = createPool({
+    self: undefined,
+    peers: null,
+    replicas: undefined,
+    basePath: undefined,
+    connect: undefined,
+  });
   assert.equal(pool.owner("k"), undefined);
 });
 
 test("a group refuses each option by its name", async () => {
   const pool = createPool();
   const wrong = [
-    [{ load }, /maxBytes/], [{ maxBytes: 8192 }, /load/], [{ maxBytes: 8192, load: "x" }, /load/], [{ maxBytes: 8192, load: null }, /load/],
-    ...[0, 8191, 2 * 2 ** 30 + 1, 2 ** 32, 2 ** 32 + 4096, 2 ** 41, -1, 1024.5, NaN, Infinity, "4096", true, {}, 4096n].map((maxBytes) => [{ maxBytes, load }, /maxBytes/]),
+    [{ load }, /maxBytes/],
+    [{ maxBytes: 8192 }, /load/],
+    [{ maxBytes: 8192, load: "x" }, /load/],
+    [{ maxBytes: 8192, load: null }, /load/],
+    ...[
+      0,
+      8191,
+      2 * 2 ** 30 + 1,
+      2 ** 32,
+      2 ** 32 + 4096,
+      2 ** 41,
+      -1,
+      1024.5,
+      NaN,
+      Infinity,
+      "4096",
+      true,
+      {},
+      4096n,
+    ].map((maxBytes) => [{ maxBytes, load }, /maxBytes/]),
     ...[0, 8193, -1, 0.5, "x"].map((maxEntryBytes) => [{ ...GROUP, maxEntryBytes }, /maxEntryBytes/]),
-    ...["ttlMs", "staleWhileRevalidateMs", "staleIfErrorMs", "hotTtlMs", "deadlineMs", "peerTimeoutMs"].flatMap((name) =>
-      [-1, 0.5, "1", NaN, Infinity, 2 ** 43].map((value) => [{ ...GROUP, [name]: value }, new RegExp(name)]),
+    ...["ttlMs", "staleWhileRevalidateMs", "staleIfErrorMs", "hotTtlMs", "deadlineMs", "peerTimeoutMs"].flatMap(
+      (name) => [-1, 0.5, "1", NaN, Infinity, 2 ** 43].map((value) => [{ ...GROUP, [name]: value }, new RegExp(name)]),
     ),
     ...["ttlMs", "deadlineMs", "peerTimeoutMs"].map((name) => [{ ...GROUP, [name]: 0 }, new RegExp(name)]),
     // A timer that is told more fires at once.
@@ -47,7 +90,9 @@ test("a group refuses each option by its name", async () => {
     ...["LRU", "", "worth", 7, {}].map((policy) => [{ ...GROUP, policy }, /policy/]),
     [{ ...GROUP, maxByte: 1 }, /"maxByte"/],
     [{ ...GROUP, ttl: 1 }, /"ttl"/],
-    [null, /options/], [7, /options/], [undefined, /options/],
+    [null, /options/],
+    [7, /options/],
+    [undefined, /options/],
   ];
   for (const [options, message] of wrong) await refused("ERR_OPTION", () => pool.group("g", options), message);
   // None of them left a group behind.
@@ -57,7 +102,8 @@ test("a group refuses each option by its name", async () => {
 
 test("a group's name: what no path can carry is refused, what it can carry works", async () => {
   const pool = createPool();
-  for (const name of ["", ".", "..", "...", "a/b", "/", "x".repeat(256)]) await refused("ERR_GROUP", () => pool.group(name, GROUP));
+  for (const name of ["", ".", "..", "...", "a/b", "/", "x".repeat(256)])
+    await refused("ERR_GROUP", () => pool.group(name, GROUP));
   for (const name of [null, undefined, 7, {}]) await refused("ERR_GROUP", () => pool.group(name, GROUP));
   for (const name of ["a", "a b", "группа", "x".repeat(255), "%zz", "a.b", "..a", "\u0000", "__proto__"]) {
     assert.equal(text(await pool.group(name, GROUP).get("k")), "v");

@@ -17,7 +17,15 @@ after(() => rm(scratch, { recursive: true }));
 test("the worker of README.md has its types right", async () => {
   const [, source] = /```ts\n([\s\S]*?)```/.exec(await readFile(join(root, "README.md"), "utf8")) ?? [];
   await writeFile(join(scratch, "worker.ts"), source ?? "");
-  const compilerOptions = { strict: true, noEmit: true, target: "es2022", lib: ["es2024", "dom"], module: "nodenext", types: [], skipLibCheck: false };
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    target: "es2022",
+    lib: ["es2024", "dom"],
+    module: "nodenext",
+    types: [],
+    skipLibCheck: false,
+  };
   await writeFile(join(scratch, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["worker.ts"] }));
   await writeFile(join(scratch, "package.json"), '{ "type": "module" }');
   execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", scratch], { stdio: ["ignore", "inherit", "inherit"] });

@@ -30,7 +30,14 @@ test("a value: 200, raw bytes, never stored in between", async () => {
   const answer = await ask("/_geecache/g/k");
   assert.equal(answer.status, 200);
   const { "geecache-seal": seal, ...headers } = headersOf(answer);
-  assert.deepEqual(headers, Object.fromEntries([NO_STORE, ["cache-status", "geecache-edge; fwd=miss"], ["content-type", "application/octet-stream"]]));
+  assert.deepEqual(
+    headers,
+    Object.fromEntries([
+      NO_STORE,
+      ["cache-status", "geecache-edge; fwd=miss"],
+      ["content-type", "application/octet-stream"],
+    ]),
+  );
   assert.match(seal, /^[0-9a-f]{16}$/, "ring and digest");
   assert.deepEqual(new Uint8Array(await answer.arrayBuffer()), bytes("k"));
 });
@@ -42,7 +49,11 @@ test("a value that does not stay fresh for ever says for how long it will", asyn
   t.mock.timers.setTime(1_700_000_000_300);
   assert.equal((await ask("/_geecache/g/k")).headers.get("geecache-fresh-ms"), "700");
   t.mock.timers.setTime(1_700_000_001_000);
-  assert.equal((await ask("/_geecache/g/k")).headers.get("geecache-fresh-ms"), "0", "stale here is not to be kept there");
+  assert.equal(
+    (await ask("/_geecache/g/k")).headers.get("geecache-fresh-ms"),
+    "0",
+    "stale here is not to be kept there",
+  );
 });
 
 test("a value of no bytes is a 200", async () => {
@@ -79,7 +90,13 @@ test("a loader that hangs is a failed load at its deadline", async () => {
 
 test("HEAD answers as GET does, without the body", async () => {
   const { ask } = node();
-  for (const path of ["/_geecache/g/k", "/_geecache/g/gone", "/_geecache/g/broken", "/_geecache/nobody/k", "/_geecache/g/%zz"]) {
+  for (const path of [
+    "/_geecache/g/k",
+    "/_geecache/g/gone",
+    "/_geecache/g/broken",
+    "/_geecache/nobody/k",
+    "/_geecache/g/%zz",
+  ]) {
     const [get, head] = [await ask(path), await ask(path, { method: "HEAD" })];
     assert.equal(head.status, get.status, path);
     const { "cache-status": said, ...headers } = headersOf(head);
@@ -103,12 +120,27 @@ test("another method is 405 with Allow, and loads nothing", async () => {
 test("a path that makes no sense is 400, says why, and loads nothing", async () => {
   const { ask, loader } = node();
   for (const [path, said] of [
-    ["/_geecache/", /lacks a key/], ["/_geecache/g", /lacks a key/], ["/_geecache/g/", /key is empty/],
-    ["/_geecache/g/%zz", /escape/], ["/_geecache/g/%", /escape/], ["/_geecache/g/%2", /escape/], ["/_geecache/g/a%g0", /escape/], ["/_geecache/%zz/k", /escape/], ["/_geecache/%ff/k", /escape/],
-    ["/_geecache/g/%ff", /UTF-8/], ["/_geecache/g/%c3%28", /UTF-8/], ["/_geecache/g/%ed%a0%80", /UTF-8/], ["/_geecache/g/%00%80", /UTF-8/],
+    ["/_geecache/", /lacks a key/],
+    ["/_geecache/g", /lacks a key/],
+    ["/_geecache/g/", /key is empty/],
+    ["/_geecache/g/%zz", /escape/],
+    ["/_geecache/g/%", /escape/],
+    ["/_geecache/g/%2", /escape/],
+    ["/_geecache/g/a%g0", /escape/],
+    ["/_geecache/%zz/k", /escape/],
+    ["/_geecache/%ff/k", /escape/],
+    ["/_geecache/g/%ff", /UTF-8/],
+    ["/_geecache/g/%c3%28", /UTF-8/],
+    ["/_geecache/g/%ed%a0%80", /UTF-8/],
+    ["/_geecache/g/%00%80", /UTF-8/],
     // URL parsing takes dots for a step up, escaped or not: the key never arrives.
-    ["/_geecache/g/..", /lacks a key/], ["/_geecache/g/%2e%2e", /lacks a key/], ["/_geecache/g/.%2E", /lacks a key/], ["/_geecache/g/.", /key is empty/], ["/_geecache/g/%2e", /key is empty/],
-    [`/_geecache/g/${"x".repeat(65_536)}`, /65535/], [`/_geecache/g/${"%C3%A9".repeat(32_768)}`, /65535/],
+    ["/_geecache/g/..", /lacks a key/],
+    ["/_geecache/g/%2e%2e", /lacks a key/],
+    ["/_geecache/g/.%2E", /lacks a key/],
+    ["/_geecache/g/.", /key is empty/],
+    ["/_geecache/g/%2e", /key is empty/],
+    [`/_geecache/g/${"x".repeat(65_536)}`, /65535/],
+    [`/_geecache/g/${"%C3%A9".repeat(32_768)}`, /65535/],
   ]) {
     const answer = await ask(path);
     assert.equal(answer.status, 400, path.slice(0, 40));
@@ -130,9 +162,35 @@ test("a value larger than maxEntryBytes is for the asker to load, and the loader
 test("keys arrive as they were meant: split first, unescaped after", async () => {
   const { ask, loader } = node({}, { maxEntryBytes: 65_535 });
   for (const [path, key] of [
-    ["k", "k"], ["a%20b", "a b"], ["a+b", "a b"], ["a%2Bb", "a+b"], ["a/b", "a/b"], ["a%2Fb", "a/b"], ["a%2fb", "a/b"], ["/", "/"], ["//x", "//x"], ["a//b", "a//b"],
-    ["%25zz", "%zz"], ["%2525", "%25"], ["%00", "\0"], ["%0d%0a", "\r\n"], ["%7F", "\x7f"], ["%C3%A9", "é"], ["é", "é"], ["%F0%9F%90%8E", "🐎"], ["%EF%BB%BFx", "\ufeffx"],
-    ["a%3Fb", "a?b"], ["a?b=c", "a"], ["a#b", "a"], ["a%23b", "a#b"], ["~!*'()", "~!*'()"], ["..a", "..a"], ["a..", "a.."], ["...", "..."], ["a;b", "a;b"], ["a:b@c", "a:b@c"],
+    ["k", "k"],
+    ["a%20b", "a b"],
+    ["a+b", "a b"],
+    ["a%2Bb", "a+b"],
+    ["a/b", "a/b"],
+    ["a%2Fb", "a/b"],
+    ["a%2fb", "a/b"],
+    ["/", "/"],
+    ["//x", "//x"],
+    ["a//b", "a//b"],
+    ["%25zz", "%zz"],
+    ["%2525", "%25"],
+    ["%00", "\0"],
+    ["%0d%0a", "\r\n"],
+    ["%7F", "\x7f"],
+    ["%C3%A9", "é"],
+    ["é", "é"],
+    ["%F0%9F%90%8E", "🐎"],
+    ["%EF%BB%BFx", "\ufeffx"],
+    ["a%3Fb", "a?b"],
+    ["a?b=c", "a"],
+    ["a#b", "a"],
+    ["a%23b", "a#b"],
+    ["~!*'()", "~!*'()"],
+    ["..a", "..a"],
+    ["a..", "a.."],
+    ["...", "..."],
+    ["a;b", "a;b"],
+    ["a:b@c", "a:b@c"],
     [`${"x".repeat(65_535)}`, "x".repeat(65_535)],
   ]) {
     const answer = await ask(`/_geecache/g/${path}`);
@@ -146,7 +204,15 @@ test("group names arrive escaped too", async () => {
   const pool = createPool();
   pool.group("a b%", { ...MAX, load: () => bytes("v") });
   pool.group("группа", { ...MAX, load: () => bytes("w") });
-  for (const [path, status] of [["a%20b%25/k", 200], ["a+b%25/k", 200], [`${encodeURIComponent("группа")}/k`, 200], ["a%2Fb/k", 404], ["/k", 404], ["%00/k", 404], [`${"x".repeat(300)}/k`, 404]]) {
+  for (const [path, status] of [
+    ["a%20b%25/k", 200],
+    ["a+b%25/k", 200],
+    [`${encodeURIComponent("группа")}/k`, 200],
+    ["a%2Fb/k", 404],
+    ["/k", 404],
+    ["%00/k", 404],
+    [`${"x".repeat(300)}/k`, 404],
+  ]) {
     const answer = await pool.handle(new Request(`${HOST}/_geecache/${path}`));
     assert.equal(answer.status, status, path.slice(0, 40));
   }
@@ -154,7 +220,21 @@ test("group names arrive escaped too", async () => {
 
 test("every other path is undefined: the worker's own", async () => {
   const { ask, loader } = node();
-  for (const path of ["/", "", "/x", "/_geecache", "/_geecacheg/k", "/_GEECACHE/g/k", "//_geecache/g/k", "/x/_geecache/g/k", "/_geecache/../g/k", "/_geecache/%2e%2e/x", "/?/_geecache/g/k", "/#/_geecache/g/k", "/_geecache%2Fg/k"]) {
+  for (const path of [
+    "/",
+    "",
+    "/x",
+    "/_geecache",
+    "/_geecacheg/k",
+    "/_GEECACHE/g/k",
+    "//_geecache/g/k",
+    "/x/_geecache/g/k",
+    "/_geecache/../g/k",
+    "/_geecache/%2e%2e/x",
+    "/?/_geecache/g/k",
+    "/#/_geecache/g/k",
+    "/_geecache%2Fg/k",
+  ]) {
     assert.equal(await ask(path), undefined, path);
     assert.equal(await ask(path, { method: "POST", body: "x" }), undefined, path);
   }
@@ -205,7 +285,12 @@ test("env and ctx reach the loader", async () => {
 test("a loader's message in any script, and of any length, makes a sound answer", async () => {
   const pool = createPool();
   const messages = ["кириллица 🐎", "\u0000\r\nset-cookie: x", "x".repeat(1_000_000), "", "\ud800"];
-  pool.group("g", { ...MAX, load: (key) => { throw new Error(messages[key]); } });
+  pool.group("g", {
+    ...MAX,
+    load: (key) => {
+      throw new Error(messages[key]);
+    },
+  });
   for (const [key, message] of messages.entries()) {
     const answer = await pool.handle(new Request(`${HOST}/_geecache/g/${key}`));
     assert.equal(answer.status, 500);

@@ -84,7 +84,9 @@ function listen(t, server, port) {
   atTheEnd(t, server, sockets);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => resolve({ server, sockets, url: `http://127.0.0.1:${server.address().port}` }));
+    server.listen(port, "127.0.0.1", () =>
+      resolve({ server, sockets, url: `http://127.0.0.1:${server.address().port}` }),
+    );
   });
 }
 
@@ -92,7 +94,12 @@ function listen(t, server, port) {
 export const serve = (t, answer, port = 0) => listen(t, http.createServer(answer), port);
 
 /** A TCP server: `talk(socket)` once the question's head has come. */
-export const serveRaw = (t, talk) => listen(t, net.createServer((socket) => socket.once("data", () => talk(socket))), 0);
+export const serveRaw = (t, talk) =>
+  listen(
+    t,
+    net.createServer((socket) => socket.once("data", () => talk(socket))),
+    0,
+  );
 
 /** A port of loopback that nobody listens on. */
 export async function deadUrl() {
@@ -105,7 +112,9 @@ export async function deadUrl() {
 
 /** Answers a Node request as a worker's handler would: with what `handle` makes of the `Request`. */
 export async function adapt(handle, req, res) {
-  const answer = (await handle(new Request(`http://${req.headers.host}${req.url}`, { method: req.method, headers: req.headers }))) ?? new Response("not a peer's path", { status: 404 });
+  const answer =
+    (await handle(new Request(`http://${req.headers.host}${req.url}`, { method: req.method, headers: req.headers }))) ??
+    new Response("not a peer's path", { status: 404 });
   res.writeHead(answer.status, Object.fromEntries(answer.headers));
   res.end(Buffer.from(await answer.arrayBuffer()));
 }

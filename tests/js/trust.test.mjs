@@ -10,8 +10,13 @@ const MAX = { maxBytes: 64 * 1024 };
 /** Two nodes that reach each other in memory, each with its secret; `wire` sees every exchange and may change it. */
 function pair([secretOfA, secretOfB], wire = (asks) => asks()) {
   const nodes = {};
-  const connect = (peer) => ({ fetch: (url, init) => wire(() => nodes[peer].pool.handle(new Request(url, init), { env: peer }), url, init) });
-  for (const [self, secret] of [[NAMES[0], secretOfA], [NAMES[1], secretOfB]]) {
+  const connect = (peer) => ({
+    fetch: (url, init) => wire(() => nodes[peer].pool.handle(new Request(url, init), { env: peer }), url, init),
+  });
+  for (const [self, secret] of [
+    [NAMES[0], secretOfA],
+    [NAMES[1], secretOfB],
+  ]) {
     const pool = createPool({ self, peers: NAMES, connect, ...(secret !== undefined && { secret }) });
     const loader = counting((key) => bytes(`${self} ${key}`));
     nodes[self] = { pool, loader, group: pool.group("g", { ...MAX, load: loader.load }) };
@@ -22,15 +27,44 @@ function pair([secretOfA, secretOfB], wire = (asks) => asks()) {
 }
 
 test("peers that share a secret answer each other", async () => {
-  for (const secrets of [["s", "s"], ["s", ["new", "s"]], [["s", "new"], ["new", "s"]], [() => "s", () => ["s"]], [(env) => (env ?? { env: "s" }).env.slice(0, 1), "s"]]) {
+  for (const secrets of [
+    ["s", "s"],
+    ["s", ["new", "s"]],
+    [
+      ["s", "new"],
+      ["new", "s"],
+    ],
+    [() => "s", () => ["s"]],
+    [(env) => (env ?? { env: "s" }).env.slice(0, 1), "s"],
+  ]) {
     const { a, b, key } = pair(secrets);
     assert.equal(text(await a.group.get(key)), `${NAMES[1]} ${key}`);
-    assert.deepEqual([a.loader.total(), b.loader.total(), b.pool.stats().unauthorized, b.pool.stats().otherRings], [0, 1, 0, 0]);
+    assert.deepEqual(
+      [a.loader.total(), b.loader.total(), b.pool.stats().unauthorized, b.pool.stats().otherRings],
+      [0, 1, 0, 0],
+    );
   }
 });
 
 test("a secret can be exchanged for another without a gap", async () => {
-  for (const secrets of [["old", "old"], [["old", "new"], "old"], [["old", "new"], ["old", "new"]], [["new", "old"], ["old", "new"]], [["new", "old"], ["new", "old"]], ["new", ["new", "old"]], ["new", "new"]]) {
+  for (const secrets of [
+    ["old", "old"],
+    [["old", "new"], "old"],
+    [
+      ["old", "new"],
+      ["old", "new"],
+    ],
+    [
+      ["new", "old"],
+      ["old", "new"],
+    ],
+    [
+      ["new", "old"],
+      ["new", "old"],
+    ],
+    ["new", ["new", "old"]],
+    ["new", "new"],
+  ]) {
     const { a, b, key } = pair(secrets);
     await a.group.get(key);
     const back = Array.from({ length: 100 }, (_, i) => `b${i}`).find((key) => a.pool.owner(key) === NAMES[0]);
@@ -47,11 +81,26 @@ test("without the secret: 401, no load driven, nothing told, counted; the asker 
     assert.deepEqual([b.loader.total(), b.group.stats().peerRequests, b.pool.stats().unauthorized], [0, 0, 1]);
   }
   const { b } = pair([undefined, "s"]);
-  for (const [path, method] of [["g/k", "GET"], ["g/k", "HEAD"], ["nobody/k", "GET"], ["g/%zz", "GET"], ["g/", "GET"], ["", "GET"], ["g/k", "DELETE"]]) {
+  for (const [path, method] of [
+    ["g/k", "GET"],
+    ["g/k", "HEAD"],
+    ["nobody/k", "GET"],
+    ["g/%zz", "GET"],
+    ["g/", "GET"],
+    ["", "GET"],
+    ["g/k", "DELETE"],
+  ]) {
     const answer = await b.pool.handle(new Request(`http://b.test/_geecache/${path}`, { method }));
     assert.equal(answer.status, 401, path);
     assert.equal(await answer.text(), method === "HEAD" ? "" : "only signed questions are answered");
-    assert.deepEqual([answer.headers.get("cache-control"), answer.headers.get("geecache-outcome"), answer.headers.get("geecache-seal")], ["no-store", null, null]);
+    assert.deepEqual(
+      [
+        answer.headers.get("cache-control"),
+        answer.headers.get("geecache-outcome"),
+        answer.headers.get("geecache-seal"),
+      ],
+      ["no-store", null, null],
+    );
   }
 });
 
@@ -60,7 +109,8 @@ test("a question that was overheard is good for half a minute and for nothing el
   let overheard;
   const { a, b, key } = pair(["s", "s"], (asks, url, init) => ((overheard = { url, headers: init.headers }), asks()));
   await a.group.get(key);
-  const replay = async (url = overheard.url) => (await b.pool.handle(new Request(url, { headers: overheard.headers }))).status;
+  const replay = async (url = overheard.url) =>
+    (await b.pool.handle(new Request(url, { headers: overheard.headers }))).status;
   assert.equal(await replay(), 200);
   assert.equal(await replay(overheard.url.replace("/g/k", "/g/x")), 401);
   t.mock.timers.setTime(1_700_000_030_000);
@@ -75,8 +125,21 @@ test("an answer that is not the peer's own is a failed peer", async () => {
     ["unsigned", async (answer) => new Response(await answer.arrayBuffer(), { status: 200 })],
     ["altered", async (answer) => new Response((await answer.text()).replace("b.test", "x.test"), answer)],
     ["cut short", async (answer) => new Response((await answer.arrayBuffer()).slice(0, 3), answer)],
-    ["no longer a value", async (answer) => new Response(await answer.arrayBuffer(), { status: 404, headers: { ...Object.fromEntries(answer.headers), "geecache-outcome": "absent" } })],
-    ["fresher", async (answer) => new Response(await answer.arrayBuffer(), { headers: { ...Object.fromEntries(answer.headers), "geecache-fresh-ms": "9" } })],
+    [
+      "no longer a value",
+      async (answer) =>
+        new Response(await answer.arrayBuffer(), {
+          status: 404,
+          headers: { ...Object.fromEntries(answer.headers), "geecache-outcome": "absent" },
+        }),
+    ],
+    [
+      "fresher",
+      async (answer) =>
+        new Response(await answer.arrayBuffer(), {
+          headers: { ...Object.fromEntries(answer.headers), "geecache-fresh-ms": "9" },
+        }),
+    ],
   ];
   for (const [what, change] of changes) {
     const { a, key } = pair(["s", "s"], async (asks) => change(await asks()));
@@ -86,13 +149,22 @@ test("an answer that is not the peer's own is a failed peer", async () => {
 });
 
 test("a secret that ought to be there and is not lets nobody in", async () => {
-  for (const secret of [() => undefined, () => null, () => "", () => 7, () => { throw new Error("no such binding"); }]) {
+  for (const secret of [
+    () => undefined,
+    () => null,
+    () => "",
+    () => 7,
+    () => {
+      throw new Error("no such binding");
+    },
+  ]) {
     const { a, b, key } = pair([secret, secret]);
     assert.equal((await a.group.getEntry(key)).source, "loader", "peers cannot be asked");
     await assert.rejects(b.pool.handle(new Request("http://b.test/_geecache/g/k")), /secret|no such binding/);
     assert.equal(b.loader.total(), 0);
   }
-  for (const secret of ["", [], ["a", ""], 7, null, {}]) await refused("ERR_OPTION", () => createPool({ secret }), /secret/);
+  for (const secret of ["", [], ["a", ""], 7, null, {}])
+    await refused("ERR_OPTION", () => createPool({ secret }), /secret/);
 });
 
 test("another list of peers is counted where it is seen, and everybody is answered", async () => {
@@ -106,7 +178,10 @@ test("a peer that is known to be down is passed over at once, and asked again af
   t.mock.timers.enable({ apis: ["Date"], now: 1_700_000_000_000 });
   let asked = 0;
   let down = true;
-  const { a, b, key } = pair([undefined, undefined], (asks) => ((asked += 1), down ? Promise.reject(new TypeError("connection refused")) : asks()));
+  const { a, b, key } = pair(
+    [undefined, undefined],
+    (asks) => ((asked += 1), down ? Promise.reject(new TypeError("connection refused")) : asks()),
+  );
   const get = async (i) => (await a.group.getEntry(`${key}${i}`)).source;
   const owned = Array.from({ length: 400 }, (_, i) => i).filter((i) => a.pool.owner(`${key}${i}`) === NAMES[1]);
   for (const i of owned.slice(0, 20)) assert.equal(await get(i), "loader");
@@ -127,7 +202,10 @@ test("nobody waits for a peer that has left", async () => {
 });
 
 test("after a peer that has left, the next one is asked in earnest", async () => {
-  const fetches = { b: () => new Promise(() => {}), c: () => new Promise((answer) => setTimeout(answer, 150, new Response("theirs"))) };
+  const fetches = {
+    b: () => new Promise(() => {}),
+    c: () => new Promise((answer) => setTimeout(answer, 150, new Response("theirs"))),
+  };
   const pool = createPool({ peers: ["b", "c"], connect: (peer) => ({ fetch: fetches[peer] }) });
   const group = pool.group("g", { ...MAX, load: () => bytes("own") });
   const key = Array.from({ length: 100 }, (_, i) => `k${i}`).find((key) => pool.owner(key) === "b");

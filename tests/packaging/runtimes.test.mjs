@@ -18,6 +18,9 @@ for (const node of NODES) {
     const { code } = await transform(textOf("modules/three.mjs"), { format: "cjs" });
     assert.match(code, /require\("geecache-edge"\)/);
     const prints = 'require("./module.cjs").run().then((answer) => console.log(JSON.stringify(answer)));';
-    assert.deepEqual(await node.run(projectOf("three", { "module.cjs": code, "prints.mjs": "", "prints.cjs": prints }), "prints.cjs"), THREE);
+    assert.deepEqual(
+      await node.run(projectOf("three", { "module.cjs": code, "prints.mjs": "", "prints.cjs": prints }), "prints.cjs"),
+      THREE,
+    );
   });
 }

@@ -1,7 +1,18 @@
 // What the tests of the tarball share: one `npm pack`, empty projects that install it, and programs that end.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { after } from "node:test";
@@ -22,13 +33,19 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () =>
 /** What npm would publish, and what is in it. */
 export const tarball = (() => {
   assert.ok(existsSync(join(ROOT, "pkg/package.json")), 'pkg/ is not there: build it with "make package"');
-  const [packed] = JSON.parse(npm(["pack", "--json", "--ignore-scripts", "--pack-destination", scratch, join(ROOT, "pkg")], scratch));
+  const [packed] = JSON.parse(
+    npm(["pack", "--json", "--ignore-scripts", "--pack-destination", scratch, join(ROOT, "pkg")], scratch),
+  );
   return { file: join(scratch, packed.filename), files: packed.files.map(({ path }) => path) };
 })();
 
 /** npm, of which nothing here needs the network. */
 function npm(args, cwd) {
-  return execFileSync("npm", [...args, "--offline", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"], { cwd, encoding: "utf8", timeout: PATIENCE_MS });
+  return execFileSync(
+    "npm",
+    [...args, "--offline", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"],
+    { cwd, encoding: "utf8", timeout: PATIENCE_MS },
+  );
 }
 
 /** The tarball, installed once; each project gets a copy of what npm made of it. */
@@ -37,7 +54,11 @@ const installed = (() => {
   mkdirSync(folder);
   writeFileSync(join(folder, "package.json"), '{ "private": true }\n');
   npm(["install", "--ignore-scripts", tarball.file], folder);
-  assert.deepEqual(readdirSync(join(folder, "node_modules")).filter((name) => !name.startsWith(".")), ["geecache-edge"], "the package brings nothing with it");
+  assert.deepEqual(
+    readdirSync(join(folder, "node_modules")).filter((name) => !name.startsWith(".")),
+    ["geecache-edge"],
+    "the package brings nothing with it",
+  );
   return folder;
 })();
 
@@ -77,7 +98,12 @@ export function tool(path) {
  */
 export function run(command, args, cwd, env = {}) {
   // Its own process group, since some tools leave workerd behind, which lingers on anything less than SIGKILL.
-  const child = spawn(command, args, { cwd, env: { ...QUIET, ...env }, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, args, {
+    cwd,
+    env: { ...QUIET, ...env },
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const endAll = () => {
     try {
       process.kill(-child.pid, "SIGKILL");
@@ -95,14 +121,18 @@ export function run(command, args, cwd, env = {}) {
     child.once("close", (status, signal) => {
       process.off("exit", endAll);
       if (status === 0) return done(output);
-      failed(new Error(`${command} ${args.join(" ")} ended with ${signal ?? `status ${status}`}\n${output}\n${errors}`));
+      failed(
+        new Error(`${command} ${args.join(" ")} ended with ${signal ?? `status ${status}`}\n${output}\n${errors}`),
+      );
     });
   });
 }
 
 /** This process's environment, without what the test runner tells its own children; nobody calls home. */
 const QUIET = {
-  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^NODE_(OPTIONS|TEST_CONTEXT|CHANNEL)/.test(name))),
+  ...Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^NODE_(OPTIONS|TEST_CONTEXT|CHANNEL)/.test(name)),
+  ),
   CI: "1",
   NO_COLOR: "1",
   DENO_NO_UPDATE_CHECK: "1",
@@ -113,7 +143,11 @@ const QUIET = {
 };
 
 /** Every file under a folder, by paths within it. */
-export const filesIn = (folder) => readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)).sort();
+export const filesIn = (folder) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
 
 /**
  * That a bundle, or the package itself, holds no trap for those who run it.
@@ -126,10 +160,23 @@ export async function assertHarmless(name, code) {
 
 /** No top-level await, and nothing that makes code of text. */
 export async function assertPlain(name, code) {
-  assert.doesNotMatch(code, /\beval\s*\(|\bnew\s+Function\b|\bFunction\s*\(|\bset(Timeout|Interval)\s*\(\s*["'`]/, `${name}: makes code of text`);
+  assert.doesNotMatch(
+    code,
+    /\beval\s*\(|\bnew\s+Function\b|\bFunction\s*\(|\bset(Timeout|Interval)\s*\(\s*["'`]/,
+    `${name}: makes code of text`,
+  );
   // esbuild refuses a top-level await for a target that has none.
-  await transform(code, { format: "esm", target: "es2022", supported: { "top-level-await": false } }).catch((cause) => assert.fail(`${name}: ${cause.message}`));
+  await transform(code, { format: "esm", target: "es2022", supported: { "top-level-await": false } }).catch((cause) =>
+    assert.fail(`${name}: ${cause.message}`),
+  );
 }
 
 /** What `run` of modules/three.mjs answers, wherever it runs. */
-export const THREE = { get: ["a", "loader"], again: ["a", "memory"], peer: ["b", "peer"], fallback: ["a", "loader"], fallbacks: 1, traps: 0 };
+export const THREE = {
+  get: ["a", "loader"],
+  again: ["a", "memory"],
+  peer: ["b", "peer"],
+  fallback: ["a", "loader"],
+  fallbacks: 1,
+  traps: 0,
+};

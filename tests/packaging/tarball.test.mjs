@@ -15,8 +15,12 @@ const scripts = tarball.files.filter((path) => path.endsWith(".js"));
 const textIn = (path) => readFileSync(join(folder, path), "utf8");
 
 test("holds entries, wasm, types, README and licence, and nothing of the sources or the machine", () => {
-  const kinds = /^(package\.json|README\.md|LICENSE|core\.wasm|core\.wasm\.d\.ts|core-inline\.js|shared-\w+\.js|(entry\/)?[a-z]+\.d\.ts|entry\/[a-z]+\.js)$/;
-  assert.deepEqual(tarball.files.filter((path) => !kinds.test(path)), []);
+  const kinds =
+    /^(package\.json|README\.md|LICENSE|core\.wasm|core\.wasm\.d\.ts|core-inline\.js|shared-\w+\.js|(entry\/)?[a-z]+\.d\.ts|entry\/[a-z]+\.js)$/;
+  assert.deepEqual(
+    tarball.files.filter((path) => !kinds.test(path)),
+    [],
+  );
   for (const path of ["README.md", "LICENSE", "core.wasm", "index.d.ts"]) assert.ok(tarball.files.includes(path), path);
   const machine = new RegExp([ROOT, ...["home", "root", "Users"].map((homes) => `/${homes}/`)].join("|"));
   for (const path of tarball.files) assert.doesNotMatch(readFileSync(join(folder, path), "latin1"), machine, path);
@@ -24,7 +28,10 @@ test("holds entries, wasm, types, README and licence, and nothing of the sources
 
 test("nothing to install besides, and nothing runs at install", () => {
   const { dependencies, peerDependencies, optionalDependencies, scripts } = manifest;
-  assert.deepEqual({ dependencies, peerDependencies, optionalDependencies, scripts }, { dependencies: undefined, peerDependencies: undefined, optionalDependencies: undefined, scripts: undefined });
+  assert.deepEqual(
+    { dependencies, peerDependencies, optionalDependencies, scripts },
+    { dependencies: undefined, peerDependencies: undefined, optionalDependencies: undefined, scripts: undefined },
+  );
 });
 
 test("the JavaScript: no import.meta.url but in Node's entry, no top-level await, no code made of text", async () => {
@@ -33,14 +40,33 @@ test("the JavaScript: no import.meta.url but in Node's entry, no top-level await
 });
 
 test("the JavaScript imports what its runtime has, and otherwise only what is in the tarball", async () => {
-  const { metafile } = await build({ absWorkingDir: folder, entryPoints: scripts, bundle: true, write: false, outdir: "out", format: "esm", metafile: true, external: ["node:*", "cloudflare:*", "*.wasm"], logLevel: "silent" });
-  const outside = Object.entries(metafile.inputs).flatMap(([from, { imports }]) => imports.filter(({ external }) => external).map(({ path }) => `${from} ${path}`));
-  assert.deepEqual(outside.sort(), ["entry/node.js node:fs", "entry/workerd.js ../core.wasm", "entry/workerd.js cloudflare:workers"]);
+  const { metafile } = await build({
+    absWorkingDir: folder,
+    entryPoints: scripts,
+    bundle: true,
+    write: false,
+    outdir: "out",
+    format: "esm",
+    metafile: true,
+    external: ["node:*", "cloudflare:*", "*.wasm"],
+    logLevel: "silent",
+  });
+  const outside = Object.entries(metafile.inputs).flatMap(([from, { imports }]) =>
+    imports.filter(({ external }) => external).map(({ path }) => `${from} ${path}`),
+  );
+  assert.deepEqual(outside.sort(), [
+    "entry/node.js node:fs",
+    "entry/workerd.js ../core.wasm",
+    "entry/workerd.js cloudflare:workers",
+  ]);
 });
 
 test("conditions: workerd before all that is true in a Worker too, bundlers before Node, default last", () => {
   const conditions = Object.keys(manifest.exports["."]);
-  const before = (first, ...others) => others.forEach((other) => assert.ok(conditions.indexOf(first) < conditions.indexOf(other), `${first} before ${other}`));
+  const before = (first, ...others) =>
+    others.forEach((other) =>
+      assert.ok(conditions.indexOf(first) < conditions.indexOf(other), `${first} before ${other}`),
+    );
   before("types", ...conditions.slice(1));
   // wrangler has workerd, worker and browser active at once, and the first that matches wins.
   before("workerd", "browser", "node", "module", "default");
@@ -54,7 +80,10 @@ test("conditions: workerd before all that is true in a Worker too, bundlers befo
 
 test("publint has nothing to say", async () => {
   const { messages } = await publint({ strict: true, pack: { tarball: bufferOf(tarball.file) } });
-  assert.deepEqual(messages.map((message) => formatMessage(message, manifest, { color: false })), []);
+  assert.deepEqual(
+    messages.map((message) => formatMessage(message, manifest, { color: false })),
+    [],
+  );
 });
 
 test("arethetypeswrong has nothing to say of ES modules, and of the rest only that these are ES modules", async () => {
@@ -63,7 +92,9 @@ test("arethetypeswrong has nothing to say of ES modules, and of the rest only th
   assert.deepEqual(Object.keys(analysis.entrypoints), Object.keys(manifest.exports));
   // Its own profile "esm-only": CommonJS goes by Node's require of ES modules, and what knows no `exports` is long gone.
   const ofEsmOnly = ["CJSResolvesToESM node16-cjs", "NoResolution node10"];
-  const problems = analysis.problems.filter(({ kind, resolutionKind }) => !ofEsmOnly.includes(`${kind} ${resolutionKind}`));
+  const problems = analysis.problems.filter(
+    ({ kind, resolutionKind }) => !ofEsmOnly.includes(`${kind} ${resolutionKind}`),
+  );
   assert.deepEqual(problems, []);
 });
 

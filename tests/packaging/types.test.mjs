@@ -4,17 +4,33 @@ import test from "node:test";
 import { project, run, textOf, tool } from "./support.mjs";
 
 const CONSUMER = textOf("modules/consumer.ts");
-const STRICT = { strict: true, noEmit: true, skipLibCheck: false, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, target: "es2022", lib: ["es2022", "dom"], types: [] };
+const STRICT = {
+  strict: true,
+  noEmit: true,
+  skipLibCheck: false,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  target: "es2022",
+  lib: ["es2022", "dom"],
+  types: [],
+};
 
 /** Checks `text` as `file`. */
 const check = (file, text, compilerOptions) => {
-  const folder = project({ [file]: text, "tsconfig.json": JSON.stringify({ compilerOptions: { ...STRICT, ...compilerOptions }, files: [file] }) });
+  const folder = project({
+    [file]: text,
+    "tsconfig.json": JSON.stringify({ compilerOptions: { ...STRICT, ...compilerOptions }, files: [file] }),
+  });
   return run(process.execPath, [tool("typescript/bin/tsc"), "-p", "."], folder);
 };
 
 const WAYS = {
   bundler: { module: "esnext", moduleResolution: "bundler" },
-  "bundler with a Worker's conditions": { module: "esnext", moduleResolution: "bundler", customConditions: ["workerd", "worker", "browser"] },
+  "bundler with a Worker's conditions": {
+    module: "esnext",
+    moduleResolution: "bundler",
+    customConditions: ["workerd", "worker", "browser"],
+  },
   node16: { module: "node16", moduleResolution: "node16" },
   nodenext: { module: "nodenext", moduleResolution: "nodenext" },
 };
@@ -26,7 +42,10 @@ for (const [name, options] of Object.entries(WAYS)) {
 }
 
 test("CommonJS under nodenext, which knows that require takes ES modules", async () => {
-  await check("consumer.cts", CONSUMER.replace("import wasm from", "import { default as wasm } from"), { module: "nodenext", moduleResolution: "nodenext" });
+  await check("consumer.cts", CONSUMER.replace("import wasm from", "import { default as wasm } from"), {
+    module: "nodenext",
+    moduleResolution: "nodenext",
+  });
 });
 
 test("the check can fail", async () => {

@@ -34,9 +34,17 @@ export default { plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.
 
 /** Runs vitest in the folder: the titles of the tests that passed. A test that fails is vitest's failure, and this one's. */
 async function passedIn(folder) {
-  await run(process.execPath, [tool("vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", "--outputFile=result.json"], folder);
+  await run(
+    process.execPath,
+    [tool("vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", "--outputFile=result.json"],
+    folder,
+  );
   const { testResults } = JSON.parse(await readFile(join(folder, "result.json"), "utf8"));
-  return testResults.flatMap(({ assertionResults }) => assertionResults.filter(({ status }) => status === "passed").map(({ title }) => title)).sort();
+  return testResults
+    .flatMap(({ assertionResults }) =>
+      assertionResults.filter(({ status }) => status === "passed").map(({ title }) => title),
+    )
+    .sort();
 }
 
 test("vitest in Node", async () => {

@@ -92,7 +92,15 @@ test("a path that holds none is refused, and the next request works", async () =
 });
 
 test("other paths are not the pool's", async () => {
-  for (const path of ["/_geecache", "/%5fgeecache/main/x", "//_geecache/main/x", "/x/_geecache/main/x", "/_GEECACHE/main/x", "/_geecache/../x", "/?/_geecache/main/x"]) {
+  for (const path of [
+    "/_geecache",
+    "/%5fgeecache/main/x",
+    "//_geecache/main/x",
+    "/x/_geecache/main/x",
+    "/_GEECACHE/main/x",
+    "/_geecache/../x",
+    "/?/_geecache/main/x",
+  ]) {
     const answer = await raw("GET", path);
     assert.equal(answer.body.toString(), "What is asked?", path);
   }
@@ -102,7 +110,11 @@ test("HEAD is answered like GET, without the body", async () => {
   const { body, headers, status } = await raw("HEAD", "/_geecache/main/head");
   assert.deepEqual([status, body.length, headers["cache-control"]], [200, 0, "no-store"]);
   assert.equal(origin.loads("head").length, 1);
-  for (const [path, status] of /** @type {const} */ ([["none/x", 404], ["main/%zz", 400], ["main", 400]])) {
+  for (const [path, status] of /** @type {const} */ ([
+    ["none/x", 404],
+    ["main/%zz", 400],
+    ["main", 400],
+  ])) {
     const refused = await raw("HEAD", `/_geecache/${path}`);
     assert.deepEqual([refused.status, refused.body.length], [status, 0], path);
   }
@@ -112,7 +124,11 @@ test("other methods are refused with what is allowed, and load nothing", async (
   for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"]) {
     for (const path of ["main/method", "none/method", "main/%zz", ""]) {
       const { status, headers } = await raw(method, `/_geecache/${path}`, "content-length: 4\r\n", "body");
-      assert.deepEqual([status, headers.allow, headers["cache-control"]], [405, "GET, HEAD", "no-store"], `${method} ${path}`);
+      assert.deepEqual(
+        [status, headers.allow, headers["cache-control"]],
+        [405, "GET, HEAD", "no-store"],
+        `${method} ${path}`,
+      );
     }
   }
   assert.equal(origin.loads("method").length, 0);
@@ -132,12 +148,21 @@ test("no such key, a failed load and no such group are told apart", async () => 
 
 test("a value of no bytes is kept; one above the budget is answered, to peers as theirs to load, and not kept", async () => {
   const large = Buffer.alloc(1024 * 1024 + 1, "large");
-  for (const [key, value, loads] of /** @type {const} */ ([["nothing", Buffer.alloc(0), 1], ["large", large, 4]])) {
+  for (const [key, value, loads] of /** @type {const} */ ([
+    ["nothing", Buffer.alloc(0), 1],
+    ["large", large, 4],
+  ])) {
     origin.answer(key, 200, value);
     for (const path of [`/_geecache/main/${key}`, `/get?key=${key}`, `/_geecache/main/${key}`, `/get?key=${key}`]) {
       const answer = await raw("GET", path);
-      if (key === "large" && path.startsWith("/_geecache/")) assert.deepEqual([answer.status, answer.headers["geecache-outcome"]], [500, "unfit"]);
-      else assert.deepEqual([answer.status, answer.body.length, answer.body.equals(value)], [200, value.length, true], path);
+      if (key === "large" && path.startsWith("/_geecache/"))
+        assert.deepEqual([answer.status, answer.headers["geecache-outcome"]], [500, "unfit"]);
+      else
+        assert.deepEqual(
+          [answer.status, answer.body.length, answer.body.equals(value)],
+          [200, value.length, true],
+          path,
+        );
     }
     assert.equal(origin.loads(key).length, loads, key);
   }
@@ -146,7 +171,13 @@ test("a value of no bytes is kept; one above the budget is answered, to peers as
 });
 
 test("connections that break off in the midst of a question harm nobody", async () => {
-  for (const part of ["GET /_geecache/main/half", "GET /_geecache/main/half HTTP/1.1\r\nhost:", "\x16\x03\x01\x02\x00\x01\x00", "\r\n\r\n\r\n", "GET"]) {
+  for (const part of [
+    "GET /_geecache/main/half",
+    "GET /_geecache/main/half HTTP/1.1\r\nhost:",
+    "\x16\x03\x01\x02\x00\x01\x00",
+    "\r\n\r\n\r\n",
+    "GET",
+  ]) {
     const socket = connect(Number(new URL(url).port), "127.0.0.1");
     await once(socket, "connect");
     await new Promise((done) => socket.write(part, "latin1", done));
@@ -184,9 +215,12 @@ async function answerFrom(socket, isHead) {
     const end = all.indexOf("\r\n\r\n");
     if (end < 0) continue;
     const [status, ...lines] = all.subarray(0, end).toString("latin1").split("\r\n");
-    const headers = Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 2)]));
+    const headers = Object.fromEntries(
+      lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 2)]),
+    );
     const body = all.subarray(end + 4);
-    if (isHead || body.length >= Number(headers["content-length"])) return { status: Number(status.split(" ")[1]), headers, body };
+    if (isHead || body.length >= Number(headers["content-length"]))
+      return { status: Number(status.split(" ")[1]), headers, body };
   }
   throw new Error(`The connection ended after ${all.length} bytes.`);
 }

@@ -3,7 +3,18 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Origin } from "./origin.mjs";
-import { ask, assertValue, counters, eventually, get, NEWEST_DATE, OLDEST_DATE, open, openGet, Workers } from "./support.mjs";
+import {
+  ask,
+  assertValue,
+  counters,
+  eventually,
+  get,
+  NEWEST_DATE,
+  OLDEST_DATE,
+  open,
+  openGet,
+  Workers,
+} from "./support.mjs";
 
 const FOLLOWERS = 50;
 const TIMEOUT = { timeout: 60_000 };
@@ -44,8 +55,19 @@ function testLeaders(compatibilityDate, flags) {
     // enable_request_signal changes nothing but that the worker hears when its client hangs up, and the test can wait for that.
     const runtime = { compatibilityDate, compatibilityFlags: [...flags, "enable_request_signal"] };
     const { urls } = await workers.start({
-      cache: { ...runtime, folder: await workers.bundle("node"), port: 0, bindings: { SELF: "cache", ORIGIN: origin.url } },
-      caller: { ...runtime, folder: await workers.bundle("caller"), port: 0, bindings: { ORIGIN: origin.url }, services: { CACHE: "cache" } },
+      cache: {
+        ...runtime,
+        folder: await workers.bundle("node"),
+        port: 0,
+        bindings: { SELF: "cache", ORIGIN: origin.url },
+      },
+      caller: {
+        ...runtime,
+        folder: await workers.bundle("caller"),
+        port: 0,
+        bindings: { ORIGIN: origin.url },
+        services: { CACHE: "cache" },
+      },
     });
     [cache, caller] = [urls.cache, urls.caller];
   });
@@ -63,38 +85,49 @@ function testLeaders(compatibilityDate, flags) {
     "an aborted binding call"(key, ctx) {
       origin.hold(`gate ${key}`);
       const { answer } = open(`${caller}/get?${new URLSearchParams({ key, ctx, gate: key })}`);
-      return { hangUp: () => origin.release(`gate ${key}`), gone: answer.then(({ text }) => assert.equal(text, "AbortError")) };
+      return {
+        hangUp: () => origin.release(`gate ${key}`),
+        gone: answer.then(({ text }) => assert.equal(text, "AbortError")),
+      };
     },
   };
 
   for (const [way, lead] of Object.entries(WAYS)) {
     for (const { ctx, loads, said } of CONTEXTS) {
-      test(`leader cut off by ${way}, ${said}: ${FOLLOWERS} of ${FOLLOWERS} answered, ${loads} load(s)`, TIMEOUT, async () => {
-        const key = freshKey();
-        const leader = await takeOff(lead, key, ctx);
-        const followers = await follow(key, ctx);
-        await cut(key, ctx, [leader]);
-        origin.release(key);
-        for (const { answer } of followers) assertValue(await answer, key);
-        assert.equal(origin.loads(key).length, loads);
-        await assertKept(key);
-      });
+      test(
+        `leader cut off by ${way}, ${said}: ${FOLLOWERS} of ${FOLLOWERS} answered, ${loads} load(s)`,
+        TIMEOUT,
+        async () => {
+          const key = freshKey();
+          const leader = await takeOff(lead, key, ctx);
+          const followers = await follow(key, ctx);
+          await cut(key, ctx, [leader]);
+          origin.release(key);
+          for (const { answer } of followers) assertValue(await answer, key);
+          assert.equal(origin.loads(key).length, loads);
+          await assertKept(key);
+        },
+      );
     }
   }
 
   for (const { ctx, loads, said } of CONTEXTS) {
-    test(`leader and three followers cut off, ${said}: all the others answered, ${loads} load(s)`, TIMEOUT, async () => {
-      const key = freshKey();
-      const leader = await takeOff(WAYS["a TCP reset"], key, ctx);
-      const followers = await follow(key, ctx);
-      const unlucky = [0, 20, 49].map((i) => followers[i]);
-      const gone = unlucky.map(({ answer, hangUp }) => ({ hangUp, gone: assert.rejects(answer) }));
-      await cut(key, ctx, [leader, ...gone]);
-      origin.release(key);
-      for (const follower of followers) if (!unlucky.includes(follower)) assertValue(await follower.answer, key);
-      assert.equal(origin.loads(key).length, loads);
-      await assertKept(key);
-    });
+    test(
+      `leader and three followers cut off, ${said}: all the others answered, ${loads} load(s)`,
+      TIMEOUT,
+      async () => {
+        const key = freshKey();
+        const leader = await takeOff(WAYS["a TCP reset"], key, ctx);
+        const followers = await follow(key, ctx);
+        const unlucky = [0, 20, 49].map((i) => followers[i]);
+        const gone = unlucky.map(({ answer, hangUp }) => ({ hangUp, gone: assert.rejects(answer) }));
+        await cut(key, ctx, [leader, ...gone]);
+        origin.release(key);
+        for (const follower of followers) if (!unlucky.includes(follower)) assertValue(await follower.answer, key);
+        assert.equal(origin.loads(key).length, loads);
+        await assertKept(key);
+      },
+    );
 
     test(`leader cut off with nobody behind, ${said}: the next request is answered`, TIMEOUT, async () => {
       const key = freshKey();
@@ -108,18 +141,23 @@ function testLeaders(compatibilityDate, flags) {
       await assertKept(key);
     });
 
-    test(`an origin that never answers, ${said}: every caller gets ERR_TIMEOUT, one load, and the next is answered`, TIMEOUT, async () => {
-      const key = freshKey();
-      origin.hold(key);
-      const callers = Array.from({ length: FOLLOWERS }, () => get(cache, key, { ctx, group: "brief" }));
-      for (const { code, text } of await Promise.all(callers)) assert.equal(code, "ERR_TIMEOUT", text);
-      assert.equal(origin.loads(key).length, 1);
-      await origin.cutOff(key, 1);
-      // Without waitUntil the leader's answer may end its request before the load's own deadline ends the flight.
-      if (ctx !== "inert") await eventually("the flight to end", async () => (await counters(cache, "brief")).flights === 0);
-      origin.release(key);
-      assertValue(await get(cache, key, { ctx, group: "brief" }), key);
-    });
+    test(
+      `an origin that never answers, ${said}: every caller gets ERR_TIMEOUT, one load, and the next is answered`,
+      TIMEOUT,
+      async () => {
+        const key = freshKey();
+        origin.hold(key);
+        const callers = Array.from({ length: FOLLOWERS }, () => get(cache, key, { ctx, group: "brief" }));
+        for (const { code, text } of await Promise.all(callers)) assert.equal(code, "ERR_TIMEOUT", text);
+        assert.equal(origin.loads(key).length, 1);
+        await origin.cutOff(key, 1);
+        // Without waitUntil the leader's answer may end its request before the load's own deadline ends the flight.
+        if (ctx !== "inert")
+          await eventually("the flight to end", async () => (await counters(cache, "brief")).flights === 0);
+        origin.release(key);
+        assertValue(await get(cache, key, { ctx, group: "brief" }), key);
+      },
+    );
   }
 
   test("a caller's own deadline ends its wait, and neither the load nor the others'", TIMEOUT, async () => {
@@ -142,18 +180,22 @@ function testLeaders(compatibilityDate, flags) {
     }
   });
 
-  test("callers who wait for less than a leader's silence takes to show are answered all the same", TIMEOUT, async () => {
-    for (const deadlineMs of [50, 250]) {
-      const key = freshKey();
-      origin.hold(key);
-      const how = { ctx: "inert", deadlineMs };
-      assert.equal((await get(cache, key, how)).code, "ERR_TIMEOUT");
-      await origin.cutOff(key, 1);
-      origin.release(key);
-      await eventually("one of them to lead", async () => (await get(cache, key, how)).status === 200);
-      await assertKept(key);
-    }
-  });
+  test(
+    "callers who wait for less than a leader's silence takes to show are answered all the same",
+    TIMEOUT,
+    async () => {
+      for (const deadlineMs of [50, 250]) {
+        const key = freshKey();
+        origin.hold(key);
+        const how = { ctx: "inert", deadlineMs };
+        assert.equal((await get(cache, key, how)).code, "ERR_TIMEOUT");
+        await origin.cutOff(key, 1);
+        origin.release(key);
+        await eventually("one of them to lead", async () => (await get(cache, key, how)).status === 200);
+        await assertKept(key);
+      }
+    },
+  );
 
   test("a failed load is everybody's error, and the next request loads again", TIMEOUT, async () => {
     const key = freshKey();
@@ -208,7 +250,10 @@ function testLeaders(compatibilityDate, flags) {
     const { hungUp } = await ask(`${cache}/stats`);
     for (const { hangUp } of requests) hangUp();
     await Promise.all(requests.map(({ gone }) => gone));
-    await eventually("workerd to take note", async () => (await ask(`${cache}/stats`)).hungUp === hungUp + requests.length);
+    await eventually(
+      "workerd to take note",
+      async () => (await ask(`${cache}/stats`)).hungUp === hungUp + requests.length,
+    );
     if (ctx !== "inert") return assert.equal(origin.loads(key)[0].cutOff, false, "waitUntil keeps the load alive");
     await origin.cutOff(key, 1);
     if (isFollowed) await origin.arrived(key, 2);

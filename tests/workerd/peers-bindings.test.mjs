@@ -6,7 +6,15 @@ import { ask, NEWEST_DATE, OLDEST_DATE, Workers } from "./support.mjs";
 const NAMES = ["fra", "ams", "lhr"];
 
 /** What `workers/node.js` can do to its peers. */
-const SABOTAGES = ["throws", "hangs", "answers HTML", "redirects", "breaks off", "sends an endless body", "sends a byte now and then"];
+const SABOTAGES = [
+  "throws",
+  "hangs",
+  "answers HTML",
+  "redirects",
+  "breaks off",
+  "sends an endless body",
+  "sends a byte now and then",
+];
 
 describe("peers by bindings", { concurrency: 2 }, () => {
   for (const compatibilityDate of [OLDEST_DATE, NEWEST_DATE]) {
@@ -22,7 +30,13 @@ async function start(origin, compatibilityDate) {
     const folder = await workers.bundle("node");
     const services = Object.fromEntries(NAMES.map((name) => [name, name]));
     const node = (/** @type {string} */ name) => {
-      return { folder, port: 0, compatibilityDate, services, bindings: { SELF: name, PEERS: NAMES, ORIGIN: origin.url, BOUND: true } };
+      return {
+        folder,
+        port: 0,
+        compatibilityDate,
+        services,
+        bindings: { SELF: name, PEERS: NAMES, ORIGIN: origin.url, BOUND: true },
+      };
     };
     const { urls } = await workers.start(Object.fromEntries(NAMES.map((name) => [name, node(name)])));
     return {

@@ -12,14 +12,23 @@ const SABOTAGE = {
   "hangs up": (socket) => socket.destroy(),
   "resets the connection": (socket) => socket.resetAndDestroy(),
   "speaks no HTTP": (socket) => socket.end("\x15\x03\x01\x00\x02\x02\x46\xff\xfe not a status line\r\n\r\n"),
-  "answers HTML": (socket) => socket.end("HTTP/1.1 500 Oops\r\ncontent-type: text/html\r\ncontent-length: 13\r\n\r\n<h1>Oops</h1>"),
+  "answers HTML": (socket) =>
+    socket.end("HTTP/1.1 500 Oops\r\ncontent-type: text/html\r\ncontent-length: 13\r\n\r\n<h1>Oops</h1>"),
   "answers another 404": (socket) => socket.end("HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\nnone"),
-  redirects: (socket, question) => socket.end(question.includes("/elsewhere") ? "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nother" : "HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"),
+  redirects: (socket, question) =>
+    socket.end(
+      question.includes("/elsewhere")
+        ? "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nother"
+        : "HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n",
+    ),
   "breaks off": (socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf of it"),
-  "breaks off between chunks": (socket) => socket.end("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"),
-  "sends an endless body": (socket) => pour(socket, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", `4000\r\n${"x".repeat(0x4000)}\r\n`),
+  "breaks off between chunks": (socket) =>
+    socket.end("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"),
+  "sends an endless body": (socket) =>
+    pour(socket, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", `4000\r\n${"x".repeat(0x4000)}\r\n`),
   "sends an endless head": (socket) => pour(socket, "HTTP/1.1 200 OK\r\n", `x-more: ${"x".repeat(1000)}\r\n`),
-  "sends a byte now and then": (socket) => trickle(socket, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "1\r\nx\r\n"),
+  "sends a byte now and then": (socket) =>
+    trickle(socket, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "1\r\nx\r\n"),
 };
 
 testPeers(
@@ -31,7 +40,8 @@ testPeers(
     /** @type {import("node:net").Server | undefined} */
     let impostor;
     const connections = new Set();
-    const peerOf = (/** @type {import("./peers.mjs").Node} */ { url }) => /** @type {import("../../www/cluster.mjs").Peer} */ (cluster.peers.find((peer) => peer.url === url));
+    const peerOf = (/** @type {import("./peers.mjs").Node} */ { url }) =>
+      /** @type {import("../../www/cluster.mjs").Peer} */ (cluster.peers.find((peer) => peer.url === url));
     return {
       nodes: cluster.peers.map(({ url }) => ({ name: url, url })),
       async sabotage(node, how) {

@@ -12,7 +12,11 @@ const NAMES = ["one", "two"];
 const ring = ringOf(NAMES);
 
 /** Where a trap can be put, as `fault` in `src/wasm.rs` numbers it. */
-const FAULTS = { "begin, the first half of a look-up": 1, "told, the end of a load": 2, "ask, on the way to a peer": 3 };
+const FAULTS = {
+  "begin, the first half of a look-up": 1,
+  "told, the end of a load": 2,
+  "ask, on the way to a peer": 3,
+};
 
 /** @type {Workers} */ let workers;
 /** @type {Origin} */ let origin;
@@ -20,11 +24,20 @@ let url = "";
 
 before(async () => {
   // Does nothing where nothing has changed.
-  execFileSync("sh", ["-c", `. .cache/env.sh && exec node scripts/package.mjs --features faults --out ${FAULTS_FOLDER}`], { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(
+    "sh",
+    ["-c", `. .cache/env.sh && exec node scripts/package.mjs --features faults --out ${FAULTS_FOLDER}`],
+    { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"] },
+  );
   [origin, workers] = [await Origin.start(), new Workers()];
   const folder = await workers.bundle("node", ROOT + FAULTS_FOLDER);
   const services = Object.fromEntries(NAMES.map((name) => [name, name]));
-  const node = (/** @type {string} */ name) => ({ folder, port: 0, services, bindings: { SELF: name, PEERS: NAMES, ORIGIN: origin.url, BOUND: true } });
+  const node = (/** @type {string} */ name) => ({
+    folder,
+    port: 0,
+    services,
+    bindings: { SELF: name, PEERS: NAMES, ORIGIN: origin.url, BOUND: true },
+  });
   url = (await workers.start({ one: node("one"), two: node("two") })).urls.one;
 });
 after(async () => {
@@ -63,16 +76,20 @@ test("a call that traps is told so, and the next one works", TIMEOUT, async () =
 });
 
 for (const [where, kind] of Object.entries(FAULTS)) {
-  test(`a trap in ${where}: that look-up is answered by its own loader or gets ERR_TRAP, the next one is answered`, TIMEOUT, async () => {
-    const before = await traps();
-    const [hit, next] = freshKeys("two", ring, 2);
-    await arm(kind);
-    assertAnswered(await get(url, hit), hit);
-    assert.equal(await traps(), before + 1, "the trap was met");
-    for (const key of [next, hit]) assertValue(await get(url, key), key);
-    assert.equal((await get(url, next)).source, "memory");
-    assert.equal(await traps(), before + 1);
-  });
+  test(
+    `a trap in ${where}: that look-up is answered by its own loader or gets ERR_TRAP, the next one is answered`,
+    TIMEOUT,
+    async () => {
+      const before = await traps();
+      const [hit, next] = freshKeys("two", ring, 2);
+      await arm(kind);
+      assertAnswered(await get(url, hit), hit);
+      assert.equal(await traps(), before + 1, "the trap was met");
+      for (const key of [next, hit]) assertValue(await get(url, key), key);
+      assert.equal((await get(url, next)).source, "memory");
+      assert.equal(await traps(), before + 1);
+    },
+  );
 
   test(`20 concurrent requests around a trap in ${where}: answers or ERR_TRAP, and none hangs`, TIMEOUT, async () => {
     // A fresh instance, so that its counters begin at 0.
@@ -94,7 +111,8 @@ for (const [where, kind] of Object.entries(FAULTS)) {
     assert.equal(await traps(), before + 1, "one trap, however many met it");
     for (const key of keys) assertValue(await get(url, key), key);
     assert.equal((await counters(url)).flights, 0);
-    for (const key of keys) assert.ok(origin.loads(key).length <= 3, `${key} was loaded ${origin.loads(key).length} times`);
+    for (const key of keys)
+      assert.ok(origin.loads(key).length <= 3, `${key} was loaded ${origin.loads(key).length} times`);
   });
 }
 

@@ -40,6 +40,8 @@ export default {
     const { pathname } = new URL(request.url);
     if (pathname === "/stats") return Response.json(pool.stats());
     const { value, source } = await users.getEntry(pathname.slice(1), { env, ctx });
-    return value ? Response.json(value, { headers: { "x-source": source } }) : new Response("Not found", { status: 404 });
+    return value
+      ? Response.json(value, { headers: { "x-source": source } })
+      : new Response("Not found", { status: 404 });
   },
 } satisfies ExportedHandler<Env>;

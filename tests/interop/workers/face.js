@@ -19,7 +19,8 @@ export function face(createPool, { SELF, PEERS, ORIGIN, WIRE }) {
     const answered = await pool.handle(request, env, ctx);
     if (answered) return answered;
     const { pathname, searchParams } = new URL(request.url);
-    if (pathname === "/owners") return Response.json((await request.json()).map((/** @type {string} */ key) => pool.owner(key)));
+    if (pathname === "/owners")
+      return Response.json((await request.json()).map((/** @type {string} */ key) => pool.owner(key)));
     if (pathname === "/stats") return Response.json(pool.stats());
     try {
       const value = await group.get(searchParams.get("key") ?? "", { env, ctx });

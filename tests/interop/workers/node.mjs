@@ -8,8 +8,14 @@ const answer = face(createPool, env);
 const server = createServer({ maxHeaderSize: 64 * 1024 }, async (request, response) => {
   const { method, headers, url } = request;
   const body = method === "GET" || method === "HEAD" ? undefined : Buffer.concat(await request.toArray());
-  const answered = await answer(new Request(`http://${headers.host}${url}`, { method, headers: /** @type {any} */ (headers), body }), env, undefined);
-  response.writeHead(answered.status, Object.fromEntries(answered.headers)).end(Buffer.from(await answered.arrayBuffer()));
+  const answered = await answer(
+    new Request(`http://${headers.host}${url}`, { method, headers: /** @type {any} */ (headers), body }),
+    env,
+    undefined,
+  );
+  response
+    .writeHead(answered.status, Object.fromEntries(answered.headers))
+    .end(Buffer.from(await answered.arrayBuffer()));
 });
 const { hostname, port } = new URL(env.SELF);
 server.listen(Number(port), hostname, () => console.log("listening"));

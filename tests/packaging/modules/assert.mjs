@@ -1,15 +1,17 @@
 // What the conformance cases share: assertions, gates, clocks and nodes in memory, without anything that one runtime alone has.
 
 /** Written in one way, whatever order its keys came in. */
-const written = (value) => JSON.stringify(value, (_, inner) => {
-  if (inner === undefined) return "(undefined)";
-  if (inner instanceof Uint8Array) return [...inner];
-  if (inner === null || typeof inner !== "object" || Array.isArray(inner)) return inner;
-  return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
-});
+const written = (value) =>
+  JSON.stringify(value, (_, inner) => {
+    if (inner === undefined) return "(undefined)";
+    if (inner instanceof Uint8Array) return [...inner];
+    if (inner === null || typeof inner !== "object" || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
 
 export function equal(actual, expected, what = "the value") {
-  if (written(actual) !== written(expected)) throw new Error(`${what} is ${written(actual)}, expected ${written(expected)}`);
+  if (written(actual) !== written(expected))
+    throw new Error(`${what} is ${written(actual)}, expected ${written(expected)}`);
 }
 
 /** That `work` throws or rejects with a `GeecacheError` of that code; the error. */
@@ -62,13 +64,22 @@ export function counting(give) {
  * Two nodes, a and b, that reach each other in memory; `key` is b's. `ways.wire` may change an exchange, and `ways.a`,
  * `ways.b` add to each pool's options, `ways.group` to those of both groups.
  */
-export function pair({ createPool, text }, { wire = (asks) => asks(), a = {}, b = {}, group = {}, load = (key, self) => `${key} of ${self}` } = {}) {
+export function pair(
+  { createPool, text },
+  { wire = (asks) => asks(), a = {}, b = {}, group = {}, load = (key, self) => `${key} of ${self}` } = {},
+) {
   const names = ["http://a.test", "http://b.test"];
   const nodes = names.map((self, i) => {
-    const connect = (peer) => ({ fetch: (url, init) => wire(() => nodes[names.indexOf(peer)].pool.handle(new Request(url, init)), url, init) });
+    const connect = (peer) => ({
+      fetch: (url, init) => wire(() => nodes[names.indexOf(peer)].pool.handle(new Request(url, init)), url, init),
+    });
     const pool = createPool({ self, peers: names, connect, ...[a, b][i] });
     const counted = counting((key) => load(key, "ab"[i]));
-    return { pool, load: counted, group: pool.group("g", { maxBytes: 65_536, peerTimeoutMs: 5_000, codec: text(), load: counted, ...group }) };
+    return {
+      pool,
+      load: counted,
+      group: pool.group("g", { maxBytes: 65_536, peerTimeoutMs: 5_000, codec: text(), load: counted, ...group }),
+    };
   });
   const keys = Array.from({ length: 200 }, (_, i) => `k${i}`).filter((key) => nodes[0].pool.owner(key) === names[1]);
   return { a: nodes[0], b: nodes[1], key: keys[0], keys };

@@ -4,9 +4,15 @@ import wasm from "geecache-edge/core.wasm";
 /** The answer: the quietest round's mean, in ms, of importing, of the first pool, and of a bare instance. */
 export async function run({ COPIES, ROUNDS }) {
   const rounds = [];
-  for (let round = 0; round < ROUNDS; round++) rounds.push(await starts(Array.from({ length: COPIES }, (_, i) => `./copy-${round * COPIES + i}.js`)));
+  for (let round = 0; round < ROUNDS; round++)
+    rounds.push(await starts(Array.from({ length: COPIES }, (_, i) => `./copy-${round * COPIES + i}.js`)));
   const least = (name) => Math.min(...rounds.map((round) => round[name]));
-  return { owners: rounds.flatMap(({ owners }) => owners), importMs: least("importMs"), firstPoolMs: least("firstPoolMs"), instanceMs: least("instanceMs") };
+  return {
+    owners: rounds.flatMap(({ owners }) => owners),
+    importMs: least("importMs"),
+    firstPoolMs: least("firstPoolMs"),
+    instanceMs: least("instanceMs"),
+  };
 }
 
 /** Each path is a module of its own, so that importing it runs it anew. workerd's clock shows whole ms: many make a figure. */

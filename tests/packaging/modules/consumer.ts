@@ -1,29 +1,70 @@
 // What a TypeScript program makes of the package: every exported name, inferred types, and what the types must refuse.
-import { type CacheEvent, type Codec, type Context, createPool, type Entry, type ErrorCode, type Fetcher, GeecacheError, Group, type GroupOptions, json, type Load, type LoadScope, Pool, type PoolOptions, type PoolStats, type Scope, type Source, type Stats, text } from "geecache-edge";
+import {
+  type CacheEvent,
+  type Codec,
+  type Context,
+  createPool,
+  type Entry,
+  type ErrorCode,
+  type Fetcher,
+  GeecacheError,
+  Group,
+  type GroupOptions,
+  json,
+  type Load,
+  type LoadScope,
+  Pool,
+  type PoolOptions,
+  type PoolStats,
+  type Scope,
+  type Source,
+  type Stats,
+  text,
+} from "geecache-edge";
 import wasm from "geecache-edge/core.wasm";
 import { cacheStatus, prometheus } from "geecache-edge/observe";
 import { init, createPool as slimPool } from "geecache-edge/slim";
 import { TestNetwork } from "geecache-edge/testing";
 
-interface Env { DB: { find(key: string, signal: AbortSignal): Promise<User | null> } }
-interface User { id: string }
+interface Env {
+  DB: { find(key: string, signal: AbortSignal): Promise<User | null> };
+}
+interface User {
+  id: string;
+}
 
-const options: PoolOptions<Env> = { peers: ["https://a.example"], connect: (peer: string, env: Env): Fetcher => ({ fetch: async () => new Response(peer + String(env)) }) };
+const options: PoolOptions<Env> = {
+  peers: ["https://a.example"],
+  connect: (peer: string, env: Env): Fetcher => ({ fetch: async () => new Response(peer + String(env)) }),
+};
 const pool: Pool<Env> = createPool<Env>(options);
-const load: Load<User, Env> = async (key: string, { env, signal }: LoadScope<Env>) => (await env.DB.find(key, signal)) ?? undefined;
-const users: Group<User, Env> = pool.group<User>("users", { maxBytes: 65_536, codec: json(), load } satisfies GroupOptions<User, Env>);
+const load: Load<User, Env> = async (key: string, { env, signal }: LoadScope<Env>) =>
+  (await env.DB.find(key, signal)) ?? undefined;
+const users: Group<User, Env> = pool.group<User>("users", {
+  maxBytes: 65_536,
+  codec: json(),
+  load,
+} satisfies GroupOptions<User, Env>);
 const codec: Codec<string> = text();
 
 export async function use(scope: Scope<Env>, ctx: Context): Promise<[Source, ErrorCode | undefined]> {
   const user: User | undefined = await users.get("k", { ...scope, ctx });
   const entry: Entry<User> = await users.getEntry("k");
   const bytes: Uint8Array | undefined = await pool.group("bytes", { maxBytes: 65_536, load: () => undefined }).get("k");
-  const words: string | undefined = createPool().group("words", { maxBytes: 65_536, codec, load: (key) => key }).peek("k");
+  const words: string | undefined = createPool()
+    .group("words", { maxBytes: 65_536, codec, load: (key) => key })
+    .peek("k");
   const stats: Stats = users.stats();
   const poolStats: PoolStats = pool.stats();
-  const answered: Response | undefined = await pool.handle(new Request("https://a.example/"), { DB: { find: async () => user ?? null } }, ctx);
+  const answered: Response | undefined = await pool.handle(
+    new Request("https://a.example/"),
+    { DB: { find: async () => user ?? null } },
+    ctx,
+  );
   const said: string[] = [];
-  createPool({ onEvent: (event: CacheEvent) => void (event.type === "peer" ? said.push(event.peer, event.outcome) : event.type) });
+  createPool({
+    onEvent: (event: CacheEvent) => void (event.type === "peer" ? said.push(event.peer, event.outcome) : event.type),
+  });
   said.push(prometheus(poolStats), cacheStatus(entry));
   const network = new TestNetwork<Env>(["a", "b"]);
   init(wasm satisfies WebAssembly.Module);

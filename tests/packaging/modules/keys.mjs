@@ -31,13 +31,21 @@ export const cases = (geecache) => {
         () => pool.group("a", { ...MAX, load, codec: {} }),
         () => group().get("k", { deadlineMs: NaN }),
       ]);
-      equal((await refused(GeecacheError, "ERR_OPTION", () => pool.group("a", { ...MAX, load, ttl: 1 }))).message.includes("ttl"), true);
+      equal(
+        (await refused(GeecacheError, "ERR_OPTION", () => pool.group("a", { ...MAX, load, ttl: 1 }))).message.includes(
+          "ttl",
+        ),
+        true,
+      );
     },
 
     async "group names: ERR_GROUP and ERR_GROUP_EXISTS"() {
       const pool = createPool();
       const made = (name) => pool.group(name, { ...MAX, load: () => undefined });
-      await refusals("ERR_GROUP", ["", ".", "..", "a/b", "x".repeat(256), 7, undefined].map((name) => () => made(name)));
+      await refusals(
+        "ERR_GROUP",
+        ["", ".", "..", "a/b", "x".repeat(256), 7, undefined].map((name) => () => made(name)),
+      );
       made("x".repeat(255));
       made("группа %");
       await refusals("ERR_GROUP_EXISTS", [() => made("группа %")]);
@@ -45,7 +53,17 @@ export const cases = (geecache) => {
 
     async "keys: ERR_KEY for what is none, by every call"() {
       const it = group();
-      for (const key of ["", "x".repeat(LONGEST_BYTES + 1), "é".repeat(LONGEST_BYTES / 2 + 1), "\ud800", "a\udc00", undefined, null, 7, {}]) {
+      for (const key of [
+        "",
+        "x".repeat(LONGEST_BYTES + 1),
+        "é".repeat(LONGEST_BYTES / 2 + 1),
+        "\ud800",
+        "a\udc00",
+        undefined,
+        null,
+        7,
+        {},
+      ]) {
         await refusals("ERR_KEY", [() => it.get(key), () => it.getEntry(key), async () => it.set(key, "v")]);
         equal(await it.get("next"), "next");
       }
@@ -53,7 +71,29 @@ export const cases = (geecache) => {
 
     async "keys: of every kind up to the longest, told apart and given back"() {
       const it = group();
-      const odd = [".", "..", "/", "a/b", "../x", "%", "%zz", "%2F", "a b", "a+b", "?", "#", "\0", "\r\n", "ключ", "🐎", "e\u0301", "\u00e9", "\ufeff", "__proto__", " "];
+      const odd = [
+        ".",
+        "..",
+        "/",
+        "a/b",
+        "../x",
+        "%",
+        "%zz",
+        "%2F",
+        "a b",
+        "a+b",
+        "?",
+        "#",
+        "\0",
+        "\r\n",
+        "ключ",
+        "🐎",
+        "e\u0301",
+        "\u00e9",
+        "\ufeff",
+        "__proto__",
+        " ",
+      ];
       const all = [...odd, "x".repeat(LONGEST_BYTES), "é".repeat(32_767)];
       for (const key of all) equal(await it.get(key), key);
       for (const key of all) equal((await it.getEntry(key)).source, "memory", JSON.stringify(key.slice(0, 9)));
@@ -63,7 +103,30 @@ export const cases = (geecache) => {
     async "keys: of every kind through a peer, or loaded here where no path can carry them"() {
       const { a } = pair(geecache, { load: (key) => key });
       let asked = 0;
-      for (const odd of ["/", "//", "a/b", "../x", "%", "%zz", "%2F", "a b", "a+b", "+", "?", "a?b#c", "\0", "\r\n", "\\", "'", "ключ", "🐎", "e\u0301", "\ufeff", "~!*()", "http://a/b"]) {
+      for (const odd of [
+        "/",
+        "//",
+        "a/b",
+        "../x",
+        "%",
+        "%zz",
+        "%2F",
+        "a b",
+        "a+b",
+        "+",
+        "?",
+        "a?b#c",
+        "\0",
+        "\r\n",
+        "\\",
+        "'",
+        "ключ",
+        "🐎",
+        "e\u0301",
+        "\ufeff",
+        "~!*()",
+        "http://a/b",
+      ]) {
         for (const key of [odd, `${odd}1`, `2${odd}`]) {
           const { value, source } = await a.group.getEntry(key);
           equal(value, key);

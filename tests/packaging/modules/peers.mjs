@@ -9,7 +9,8 @@ const failing = {
   "a 200 of somebody else's": () => new Response("<h1>Welcome</h1>"),
   "a redirect": () => new Response(null, { status: 302, headers: { location: "http://elsewhere.test/" } }),
   "no answer": () => new Promise(() => {}),
-  "a body that breaks off": () => new Response(new ReadableStream({ pull: (controller) => controller.error(new Error("broken off")) })),
+  "a body that breaks off": () =>
+    new Response(new ReadableStream({ pull: (controller) => controller.error(new Error("broken off")) })),
   "nothing at all": () => undefined,
 };
 
@@ -56,13 +57,23 @@ export const cases = (geecache) => ({
 
   async "a peer that is down is passed over after five failures"() {
     let asked = 0;
-    const { a, keys } = pair(geecache, { wire: () => ((asked += 1), Promise.reject(new TypeError("connection refused"))) });
+    const { a, keys } = pair(geecache, {
+      wire: () => ((asked += 1), Promise.reject(new TypeError("connection refused"))),
+    });
     for (const key of keys.slice(0, 20)) equal(await a.group.get(key), `${key} of a`);
     equal([asked, a.group.stats().passedOver], [5, 15]);
   },
 
   async "signed peers: accepted with one secret, and over an exchange of it"() {
-    for (const [ofA, ofB] of [["s", "s"], ["old", ["new", "old"]], [["new", "old"], ["old", "new"]], [() => "s", "s"]]) {
+    for (const [ofA, ofB] of [
+      ["s", "s"],
+      ["old", ["new", "old"]],
+      [
+        ["new", "old"],
+        ["old", "new"],
+      ],
+      [() => "s", "s"],
+    ]) {
       const { a, b, key } = pair(geecache, { a: { secret: ofA }, b: { secret: ofB } });
       equal([await a.group.get(key), b.pool.stats().unauthorized, a.group.stats().peerFailures], [`${key} of b`, 0, 0]);
     }
@@ -117,7 +128,11 @@ export const cases = (geecache) => ({
     ]) {
       const given = await answer(path, method);
       const text = await given.text();
-      equal([given.status, given.headers.get("geecache-outcome"), given.headers.get("cache-control")], [status, outcome, "no-store"], `${method} ${path}`);
+      equal(
+        [given.status, given.headers.get("geecache-outcome"), given.headers.get("cache-control")],
+        [status, outcome, "no-store"],
+        `${method} ${path}`,
+      );
       if (body !== undefined) equal(text, body, path);
     }
     equal([await answer("/"), await answer("/elsewhere"), loads], [undefined, undefined, 3]);
@@ -140,7 +155,12 @@ export const cases = (geecache) => ({
   },
 
   async "every wire, and the balanced ring, between two nodes"() {
-    for (const options of [{ wire: "geecache-proto" }, { wire: "groupcache" }, { wire: "groupcache-v3" }, { ring: "balanced" }]) {
+    for (const options of [
+      { wire: "geecache-proto" },
+      { wire: "groupcache" },
+      { wire: "groupcache-v3" },
+      { ring: "balanced" },
+    ]) {
       const { a, b, key } = pair(geecache, { a: options, b: options });
       const { value, source } = await a.group.getEntry(key);
       equal([value, source, a.load.runs, b.load.runs], [`${key} of b`, "peer", 0, 1], JSON.stringify(options));
@@ -153,15 +173,22 @@ export const cases = (geecache) => ({
     const entries = [await a.group.getEntry(key), await a.group.getEntry(key)];
     const told = events.map(({ type, key, outcome }) => [type, key, outcome].filter(Boolean).join(" "));
     equal(told.sort(), [`hit ${key}`, `miss ${key}`, `peer ${key} value`]);
-    equal(entries.map((entry) => cacheStatus(entry).includes("hit")), [false, true]);
+    equal(
+      entries.map((entry) => cacheStatus(entry).includes("hit")),
+      [false, true],
+    );
     equal(prometheus(a.pool.stats()).includes('geecache_hits_total{group="g"} 1\n'), true);
   },
 
   async "test peers in memory: asked, stopped, started"() {
     const names = ["a", "b"];
     const network = new TestNetwork(names);
-    const [group] = [...network.pools].map(([name, pool]) => pool.group("g", { maxBytes: 65_536, codec: geecache.text(), load: () => name }));
-    const keys = Array.from({ length: 100 }, (_, i) => `k${i}`).filter((key) => network.pools.get("a").owner(key) === "b");
+    const [group] = [...network.pools].map(([name, pool]) =>
+      pool.group("g", { maxBytes: 65_536, codec: geecache.text(), load: () => name }),
+    );
+    const keys = Array.from({ length: 100 }, (_, i) => `k${i}`).filter(
+      (key) => network.pools.get("a").owner(key) === "b",
+    );
     equal([await group.get(keys[0]), network.asked.get("b")], ["b", 1]);
     network.stop("b");
     equal(await group.get(keys[1]), "a");

@@ -5,10 +5,12 @@ const NAMES = ["a", "b"];
 const DOWN = new Set();
 
 // Made here, at the module's top level, since a Worker forbids most things there and may not forbid this.
-const nodes = Object.fromEntries(NAMES.map((self) => {
-  const pool = createPool({ self, peers: NAMES, connect });
-  return [self, { pool, group: pool.group("g", { maxBytes: 65_536, codec: text(), load: () => self }) }];
-}));
+const nodes = Object.fromEntries(
+  NAMES.map((self) => {
+    const pool = createPool({ self, peers: NAMES, connect });
+    return [self, { pool, group: pool.group("g", { maxBytes: 65_536, codec: text(), load: () => self }) }];
+  }),
+);
 
 function connect(peer) {
   return {

@@ -54,15 +54,23 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     const group = createPool().group("g", { ...MAX, codec: text(), load });
     const callers = Array.from({ length: 5 }, () => refused(GeecacheError, "ERR_LOAD", () => group.get("k")));
     open();
-    for (const error of await Promise.all(callers)) equal([error.cause instanceof RangeError, error.cause.message], [true, "away"]);
+    for (const error of await Promise.all(callers))
+      equal([error.cause instanceof RangeError, error.cause.message], [true, "away"]);
     fails = false;
     equal([await group.get("k"), load.runs], ["k", 2]);
   },
 
   async "the leader hands its flight to waitUntil"() {
     const kept = [];
-    const group = createPool().group("g", { ...MAX, codec: text(), load: (key, { env, ctx }) => `${key} ${env.name} ${typeof ctx.waitUntil}` });
-    equal(await group.get("k", { env: { name: "env" }, ctx: { waitUntil: (work) => kept.push(work) } }), "k env function");
+    const group = createPool().group("g", {
+      ...MAX,
+      codec: text(),
+      load: (key, { env, ctx }) => `${key} ${env.name} ${typeof ctx.waitUntil}`,
+    });
+    equal(
+      await group.get("k", { env: { name: "env" }, ctx: { waitUntil: (work) => kept.push(work) } }),
+      "k env function",
+    );
     equal([kept.length > 0, kept.every((work) => work instanceof Promise)], [true, true]);
     await Promise.all(kept);
   },
@@ -108,7 +116,11 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
   },
 
   async "a remove, a clear and a set beat a load that began before"() {
-    const changes = { remove: (group) => group.remove("k"), clear: (group) => group.clear(), set: (group) => group.set("k", "new") };
+    const changes = {
+      remove: (group) => group.remove("k"),
+      clear: (group) => group.clear(),
+      set: (group) => group.set("k", "new"),
+    };
     for (const [name, change] of Object.entries(changes)) {
       const { opened, open } = gate();
       const group = createPool().group("g", { ...MAX, codec: text(), load: async () => (await opened, "old") });
@@ -139,7 +151,10 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
   async "set, peek, remove, clear"() {
     const load = counting((key) => `${key}!`);
     const group = createPool().group("g", { ...MAX, codec: text(), load });
-    equal([group.set("a", "1"), group.set("a", "2"), group.set("b", "3"), group.peek("a"), await group.get("b")], [true, true, true, "2", "3"]);
+    equal(
+      [group.set("a", "1"), group.set("a", "2"), group.set("b", "3"), group.peek("a"), await group.get("b")],
+      [true, true, true, "2", "3"],
+    );
     equal([group.remove("a"), group.remove("a"), group.stats().entries, load.runs], [true, false, 1, 0]);
     group.clear();
     equal([group.peek("b"), group.stats().entries, await group.get("b")], [undefined, 0, "b!"]);
@@ -150,15 +165,30 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     const numbers = { encode: (n) => new Uint8Array([n]), decode: ([n]) => n };
     const user = { name: "Tom", scores: [1, 2] };
     const group = (name, value, codec) => pool.group(name, { ...MAX, load: () => value, ...(codec && { codec }) });
-    const groups = [group("bytes", bytes("abc")), group("json", user, json()), group("null", null, json()), group("text", "\ufeffžluťoučký 🐎", text()), group("own", 7, numbers)];
-    for (let again = 0; again < 2; again++) equal(await Promise.all(groups.map((it) => it.get("k"))), [bytes("abc"), user, null, "\ufeffžluťoučký 🐎", 7]);
+    const groups = [
+      group("bytes", bytes("abc")),
+      group("json", user, json()),
+      group("null", null, json()),
+      group("text", "\ufeffžluťoučký 🐎", text()),
+      group("own", 7, numbers),
+    ];
+    for (let again = 0; again < 2; again++)
+      equal(await Promise.all(groups.map((it) => it.get("k"))), [bytes("abc"), user, null, "\ufeffžluťoučký 🐎", 7]);
     const [one, other] = [await groups[1].get("k"), await groups[1].get("k")];
     one.scores.push(3);
     equal(other, user, "decoded anew for each");
     await refused(GeecacheError, "ERR_LOAD_TYPE", () => group("odd", 7).get("k"));
     await refused(GeecacheError, "ERR_LOAD_TYPE", () => group("odder", 7, text()).get("k"));
-    const broken = { encode: () => bytes("x"), decode: () => { throw new Error("no"); } };
-    equal((await refused(GeecacheError, "ERR_LOAD_TYPE", () => group("broken", 7, broken).get("k"))).cause.message, "no");
+    const broken = {
+      encode: () => bytes("x"),
+      decode: () => {
+        throw new Error("no");
+      },
+    };
+    equal(
+      (await refused(GeecacheError, "ERR_LOAD_TYPE", () => group("broken", 7, broken).get("k"))).cause.message,
+      "no",
+    );
   },
 
   async "ERR_TIMEOUT at the group's deadline and at the call's"() {
@@ -185,10 +215,15 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
 
   async "stats count what was done, by group"() {
     const pool = createPool();
-    const [users, other] = ["users", "other"].map((name) => pool.group(name, { ...MAX, codec: text(), load: (key) => (key === "none" ? undefined : key) }));
+    const [users, other] = ["users", "other"].map((name) =>
+      pool.group(name, { ...MAX, codec: text(), load: (key) => (key === "none" ? undefined : key) }),
+    );
     for (const key of ["a", "a", "none"]) await users.get(key);
     const { requests, hits, loads, absent, entries, errors, peerRequests, flights } = users.stats();
-    equal({ requests, hits, loads, absent, entries, errors, peerRequests, flights }, { requests: 3, hits: 1, loads: 2, absent: 1, entries: 1, errors: 0, peerRequests: 0, flights: 0 });
+    equal(
+      { requests, hits, loads, absent, entries, errors, peerRequests, flights },
+      { requests: 3, hits: 1, loads: 2, absent: 1, entries: 1, errors: 0, peerRequests: 0, flights: 0 },
+    );
     const { groups, ...whole } = pool.stats();
     equal(groups, { users: users.stats(), other: other.stats() });
     equal([whole.traps, whole.unauthorized, whole.otherRings, groups.other.requests], [0, 0, 0, 0]);

@@ -2,7 +2,11 @@
 import { createPool, json, text } from "geecache-edge";
 
 const load = (key) => ({ key });
-const pool = createPool({ self: "a", peers: ["a", "b"], connect: () => ({ fetch: () => Promise.reject(new Error("not there")) }) });
+const pool = createPool({
+  self: "a",
+  peers: ["a", "b"],
+  connect: () => ({ fetch: () => Promise.reject(new Error("not there")) }),
+});
 const other = createPool();
 const objects = pool.group("objects", { maxBytes: 65_536, ttlMs: 60_000, codec: json(), load });
 const texts = other.group("texts", { maxBytes: 65_536, codec: text(), load: (key) => key });

@@ -46,7 +46,8 @@ export default {
     if (pathname === "/stats") return Response.json({ ...pool.stats(), hungUp, instances: instancesSoFar() });
     if (pathname === "/sabotage") return Response.json((sabotage = searchParams.get("how")));
     if (pathname === "/owners") return Response.json((await request.json()).map((key) => pool.owner(key)));
-    if (pathname === "/rings") return Response.json((await request.json()).map(({ peers, replicas, keys }) => ownersOn(peers, replicas, keys)));
+    if (pathname === "/rings")
+      return Response.json((await request.json()).map(({ peers, replicas, keys }) => ownersOn(peers, replicas, keys)));
     if (pathname === "/burn") return Response.json(burn(Number(searchParams.get("ms"))));
     if (pathname === "/fault") return fault(Number(searchParams.get("kind")));
     if (pathname === "/get") return get(Object.fromEntries(searchParams), env, ctx);
@@ -94,11 +95,18 @@ function burn(ms) {
 const SABOTAGE = {
   throws: () => Promise.reject(new Error("This worker is broken.")),
   hangs: () => scheduler.wait(600_000),
-  "answers HTML": () => new Response("<html><h1>It works!</h1></html>", { status: 500, headers: { "content-type": "text/html" } }),
+  "answers HTML": () =>
+    new Response("<html><h1>It works!</h1></html>", { status: 500, headers: { "content-type": "text/html" } }),
   redirects: () => Response.redirect("http://peer/_geecache/elsewhere", 302),
-  "breaks off": () => new Response(bodyOf((controller, sent) => (sent ? controller.error(new Error("broken off")) : controller.enqueue(new Uint8Array(100))))),
+  "breaks off": () =>
+    new Response(
+      bodyOf((controller, sent) =>
+        sent ? controller.error(new Error("broken off")) : controller.enqueue(new Uint8Array(100)),
+      ),
+    ),
   "sends an endless body": () => new Response(bodyOf((controller) => controller.enqueue(new Uint8Array(64 * 1024)))),
-  "sends a byte now and then": () => new Response(bodyOf(async (controller) => (await scheduler.wait(20), controller.enqueue(new Uint8Array(1))))),
+  "sends a byte now and then": () =>
+    new Response(bodyOf(async (controller) => (await scheduler.wait(20), controller.enqueue(new Uint8Array(1))))),
 };
 let sabotage = "none";
 

@@ -5,9 +5,9 @@ use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::error::{Code, Error};
-use crate::time::Millis;
-use crate::value::ByteView;
+use crate::base::bytes::ByteView;
+use crate::base::error::{Code, Error};
+use crate::base::time::Millis;
 
 /// Says whose a key is.
 pub trait PeerPicker {

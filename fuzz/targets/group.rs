@@ -1,7 +1,7 @@
 //! A group's whole public face, called in any order with anything: nothing breaks, and the budget holds.
 
 use super::Pieces;
-use geecache_edge::flight::FlightId;
+use geecache_edge::group::singleflight::FlightId;
 use geecache_edge::group::{Asker, Next, Step, Task, Told};
 use geecache_edge::{GroupOptions, Pool, PoolOptions};
 

@@ -1,10 +1,10 @@
 //! The copies a node has of a group's values, as its callers see and change them. None of it loads or asks.
 
 use super::Group;
-use crate::error::Error;
-use crate::options::check_key;
+use crate::base::error::Error;
+use crate::base::time::{Millis, NEVER};
+use crate::group::options::check_key;
 use crate::store::{Found, Meta};
-use crate::time::{Millis, NEVER};
 
 impl Group {
     /// The copy of `key` that is here and fresh, without counting as a use, or `None`. Never loads.

@@ -51,7 +51,7 @@ fn rounds([mut a, mut b, mut c, mut d]: [u32; 4], block: &[[u8; 4]]) -> [u32; 4]
 #[cfg(test)]
 mod tests {
     use super::md5;
-    use crate::text::hex;
+    use crate::base::text::hex;
 
     #[test]
     fn digests_are_rfc_1321_s() {

@@ -1,8 +1,8 @@
 //! Where peers and keys lie on the circle: Go's two ways, and a better-mixed one for clusters without Go.
 
 use super::md5::md5;
-use crate::crc32::crc32;
-use crate::text::hex;
+use crate::base::crc32::crc32;
+use crate::base::text::hex;
 
 /// How names become places. Every node of a cluster must have the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

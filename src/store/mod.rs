@@ -76,42 +76,31 @@
 //! there is the budget.
 
 mod arena;
-mod bucket;
-mod ghost;
-mod hash;
+mod eviction;
 mod index;
-mod keep;
-mod lesson;
-mod look;
-mod memory;
+mod insert;
+mod lookup;
 mod options;
-mod page;
-mod pages;
-mod parts;
-mod ranks;
-mod recency;
-mod record;
-mod room;
+mod space;
 #[cfg(test)]
 mod tests;
+mod trace_replay;
 #[cfg(any(test, fuzzing, feature = "validate"))]
 mod validate;
-mod weigh;
-mod worth;
 
+use arena::record::{self, Shape};
 use arena::{Addr, Arena};
-use hash::Hasher;
-use index::Index;
-use lesson::Lesson;
+#[cfg(feature = "ablation")]
+use eviction::ablation::Parts;
+use eviction::frequency_tuning::Lesson;
+use eviction::lru::{LINKS, Recency};
+use eviction::timing_wheel::Ranks;
+use index::hash::Hasher;
+use index::page::{Place, page_len};
+use index::{Index, resize};
 pub use options::{
     Found, MAX_KEY_BYTES, MAX_MAX_BYTES, MIN_MAX_BYTES, Meta, Policy, Refused, StoreError, StoreOptions,
 };
-use page::{Place, page_len};
-#[cfg(feature = "ablation")]
-use parts::Parts;
-use ranks::Ranks;
-use recency::{LINKS, Recency};
-use record::Shape;
 
 /// Where a value lies until the store is next changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,10 +157,10 @@ impl Store {
         let max_entry_bytes =
             if max_entry_bytes == 0 { (max_bytes / 8).min(512 << 10) } else { max_entry_bytes };
         // Outside the segments lie this struct, the list of segments and the directory of the index.
-        let page_base = pages::page_base(max_bytes);
+        let page_base = resize::page_base(max_bytes);
         let max_directory = (max_bytes / (64 * page_base)).next_power_of_two();
         let outside = size_of::<Store>() + max_directory * size_of::<Place>();
-        let widest = page_len(page_base * 2, page_base * pages::SETS)
+        let widest = page_len(page_base * 2, page_base * resize::SETS)
             + record::MAX_OVERHEAD
             + 3 * LINKS
             + MAX_KEY_BYTES.min(max_bytes / 64);

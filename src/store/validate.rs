@@ -1,10 +1,10 @@
 //! Walks everything and panics at the first thing that is not as it should be: for tests and fuzzing.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use super::page::read_page;
-use super::recency::{Side::Newer, link};
-use super::record::{self, Kind, Shape};
 use super::{Policy, Store};
+use crate::store::arena::record::{self, Kind, Shape};
+use crate::store::eviction::lru::{Side::Newer, link};
+use crate::store::index::page::read_page;
 use std::collections::HashSet;
 
 impl Store {

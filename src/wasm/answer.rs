@@ -4,11 +4,11 @@ use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use super::Core;
-use crate::error::Code;
+use crate::base::error::Code;
+use crate::base::time::Millis;
 use crate::group::Group;
-use crate::options::check_key;
+use crate::group::options::check_key;
 use crate::pool::GroupId;
-use crate::time::Millis;
 use crate::wire::{Answer, Asked, CACHE_STATUS_HEADER, Question, Reply, SetRequest, cache_status};
 
 const REPLY_VALUE: u32 = 0;

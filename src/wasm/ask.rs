@@ -5,10 +5,10 @@ use wasm_bindgen::prelude::*;
 use web_sys::Headers;
 
 use super::Core;
+use crate::base::time::Millis;
 use crate::group::Group;
 use crate::peer::PeerAnswer;
 use crate::pool::GroupId;
-use crate::time::Millis;
 use crate::wire::Asking;
 
 const VALUE: u32 = 0;

@@ -11,9 +11,9 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, RequestInit, RequestRedirect};
 
-use crate::error::{Code, Error};
+use crate::base::error::{Code, Error};
+use crate::base::time::Millis;
 use crate::peer::{Ask, PeerAnswer, PeerGetter};
-use crate::time::Millis;
 use crate::wire::{Exchange, SEAL_HEADER};
 
 #[wasm_bindgen]

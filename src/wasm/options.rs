@@ -7,7 +7,7 @@ use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use super::thrown;
-use crate::options::{GroupOptions, PoolOptions, refused};
+use crate::group::options::{GroupOptions, PoolOptions, refused};
 use crate::ring::Placement;
 use crate::wire::{self, Secret};
 

@@ -1,6 +1,6 @@
 //! `Cache-Status` (RFC 9211): what a cache did with a request, in words that tools for HTTP know.
 
-use crate::text::decimal;
+use crate::base::text::decimal;
 
 /// The header's name, in lower case.
 pub const CACHE_STATUS_HEADER: &str = "cache-status";

@@ -1,6 +1,6 @@
 //! Percent-encoding of a path's segments, as every peer understands it.
 
-use crate::text::hex_digit;
+use crate::base::text::hex_digit;
 
 /// Percent-encodes every byte outside of `A-Za-z0-9-_.~`, so that Go's unescaping of a query and of a path agree on
 /// it. `None` for "." and "..", which URL parsers take for a step up however they are written.

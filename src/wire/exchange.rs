@@ -17,14 +17,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::seal::{SIGNATURE_BYTES, Secret, is_signed, sign};
+use super::signature::{SIGNATURE_BYTES, Secret, is_signed, sign};
 use super::{Answer, FRESH_HEADER, Headers, OUTCOME_HEADER, Question, Reply, SEAL_HEADER, Wire};
-use crate::crc32::{crc32, crc32_on};
-use crate::error::{Code, Error};
+use crate::base::crc32::{crc32, crc32_on};
+use crate::base::error::{Code, Error};
+use crate::base::mutants::{self, Fault};
+use crate::base::text::{hex, parse_hex};
+use crate::base::time::Millis;
 use crate::peer::PeerAnswer;
-use crate::planted::{self, Fault};
-use crate::text::{hex, parse_hex};
-use crate::time::Millis;
 
 /// How far apart the clocks of two peers may be, and how long a signed question is good for, in ms.
 pub const CLOCK_SKEW_MS: u64 = 30_000;
@@ -124,7 +124,7 @@ impl Exchange {
             let asks = read.as_ref().ok().filter(|_| method == "GET" || method == "HEAD");
             let signer = asks.and_then(|asked| self.signer(method, asked, &bytes, now));
             let (Ok(question), Some(signer)) = (read, signer) else {
-                if !planted::is(Fault::RefusalUncounted) {
+                if !mutants::is(Fault::RefusalUncounted) {
                     count(&self.tally.unauthorized);
                 }
                 return Some(Err(Reply::Unauthorized));
@@ -137,14 +137,14 @@ impl Exchange {
     fn admit(&self, question: Question, bytes: &[u8], seal: Option<(String, usize)>) -> Result<Asked, Reply> {
         self.compare(bytes);
         match bytes.get(RING_BYTES + 8) {
-            Some(2..) if !planted::is(Fault::HopUnchecked) => Err(Reply::Forwarded),
+            Some(2..) if !mutants::is(Fault::HopUnchecked) => Err(Reply::Forwarded),
             _ => Ok(Asked { question, seal }),
         }
     }
 
     /// Which of our secrets a question is signed with.
     fn signer(&self, method: &str, asked: &Question, seal: &[u8], now: Millis) -> Option<usize> {
-        if planted::is(Fault::UnsignedLetIn) && seal.len() < SIGNATURE_BYTES {
+        if mutants::is(Fault::UnsignedLetIn) && seal.len() < SIGNATURE_BYTES {
             return Some(0);
         }
         let (said, signature) = seal.split_last_chunk::<SIGNATURE_BYTES>()?;
@@ -152,7 +152,7 @@ impl Exchange {
         let fields = [said, method.as_bytes(), asked.group.as_bytes(), &asked.key];
         let signer = self.secrets.iter().position(|secret| is_signed(secret, &fields, signature));
         let is_young = |_: &usize| Millis::from_be_bytes(*time).abs_diff(now) <= CLOCK_SKEW_MS;
-        signer.filter(|signer| planted::is(Fault::SignatureNeverOld) || is_young(signer))
+        signer.filter(|signer| mutants::is(Fault::SignatureNeverOld) || is_young(signer))
     }
 
     /// The answer to a question.
@@ -196,8 +196,8 @@ impl Exchange {
                 is_signed(secret, fields, signature)
             })
         });
-        let is_whole = is_whole || planted::is(Fault::DigestUnchecked);
-        let is_signed = is_signed || planted::is(Fault::AnswerUnsigned);
+        let is_whole = is_whole || mutants::is(Fault::DigestUnchecked);
+        let is_signed = is_signed || mutants::is(Fault::AnswerUnsigned);
         let why = match (is_whole, is_signed, status) {
             (true, true, _) if !is_ours && self.wire.is_mistaken(asking.group, asking.key) => {
                 return Ok(PeerAnswer::Unfit { why: "Go's peers may take a name with a space for another" });

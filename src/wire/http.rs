@@ -6,10 +6,10 @@ use std::borrow::Cow;
 
 use super::escape::{escape, unescape_plus};
 use super::{Answer, FRESH_HEADER, Form, Header, Headers, OUTCOME_HEADER, Question, Reply, protobuf};
-use crate::error::{Code, Error};
+use crate::base::error::{Code, Error};
+use crate::base::text::{decimal, parse_decimal, quoted};
+use crate::base::time::Millis;
 use crate::peer::PeerAnswer;
-use crate::text::{decimal, parse_decimal, quoted};
-use crate::time::Millis;
 
 /// The longest path that is sent: servers take 8 KB and more for the whole head.
 const MAX_PATH_BYTES: usize = 6 * 1024;

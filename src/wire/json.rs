@@ -1,6 +1,6 @@
 //! The one JSON text of the wires, `{"group": "...", "keys": ["...", "..."]}`, as Go writes it: nothing else is read.
 
-use crate::text::{hex, parse_hex};
+use crate::base::text::{hex, parse_hex};
 
 /// Writes the text; `None` for a key that is not UTF-8, which JSON cannot hold.
 pub fn keys_written(group: &str, keys: &[Vec<u8>]) -> Option<Vec<u8>> {

@@ -7,31 +7,25 @@
 mod cache_status;
 mod escape;
 mod exchange;
-mod geecache;
-mod geecache_proto;
-mod groupcache;
-mod groupcache_v3;
+mod formats;
 mod http;
 mod json;
-mod protobuf;
-mod seal;
+mod signature;
 
 pub use cache_status::{CACHE_STATUS_HEADER, cache_status};
 pub use escape::{escape, unescape};
 pub use exchange::{Asked, Asking, CLOCK_SKEW_MS, Exchange, Tally};
-pub use geecache::Geecache;
-pub use geecache_proto::GeecacheProto;
-pub use groupcache::Groupcache;
-pub use groupcache_v3::{GroupcacheV3, REMOVE_KEYS, SetRequest};
+use formats::protobuf;
+pub use formats::{Geecache, GeecacheProto, Groupcache, GroupcacheV3, REMOVE_KEYS, SetRequest};
 pub use json::{keys_in, keys_written};
-pub use seal::Secret;
+pub use signature::Secret;
 
 use std::borrow::Cow;
 
-use crate::error::{Code, Error};
+use crate::base::error::{Code, Error};
+use crate::base::time::Millis;
 use crate::peer::PeerAnswer;
 use crate::ring::Placement;
-use crate::time::Millis;
 
 /// On our answers that are not a value: `absent`, `unfit`, or the code of a failed load, none of which Go's statuses
 /// tell apart from an unknown group and a broken peer.

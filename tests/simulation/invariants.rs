@@ -1,10 +1,10 @@
 //! What must hold after every event, each with a name, and where it is looked at.
 
 use geecache_edge::Code;
-use geecache_edge::flight::{BEAT_MS, FlightId, SILENT_TICKS};
+use geecache_edge::base::time::Millis;
+use geecache_edge::group::singleflight::{BEAT_MS, FlightId, SILENT_TICKS};
 use geecache_edge::group::{Asker, Next, Task};
 use geecache_edge::store::Spot;
-use geecache_edge::time::Millis;
 use geecache_edge::wire::{Asked, CLOCK_SKEW_MS, Reply};
 
 use crate::leader::{Came, Doing, Leader};

@@ -2,9 +2,9 @@
 //! wait; unless they vanish.
 
 use geecache_edge::Code;
-use geecache_edge::flight::{BEAT_MS, FlightId};
+use geecache_edge::base::time::Millis;
+use geecache_edge::group::singleflight::{BEAT_MS, FlightId};
 use geecache_edge::group::{Asker, Next, Task, Told};
-use geecache_edge::time::Millis;
 
 use crate::plan::Ms;
 use crate::shell::Outcome;

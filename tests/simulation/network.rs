@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use geecache_edge::PeerAnswer;
-use geecache_edge::time::Millis;
+use geecache_edge::base::time::Millis;
 use geecache_edge::wire::{Answer, Asked, Exchange, Reply, SEAL_HEADER, Secret};
 
 use crate::leader::Came;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use geecache_edge::base::time::Millis;
 use geecache_edge::pool::{GroupId, Peers};
-use geecache_edge::time::Millis;
 use geecache_edge::wire::{Exchange, Secret};
 use geecache_edge::{Group, Pool, PoolOptions};
 

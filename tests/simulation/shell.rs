@@ -4,9 +4,9 @@
 use std::rc::Rc;
 
 use geecache_edge::Code;
-use geecache_edge::flight::{BEAT_MS, FlightId};
+use geecache_edge::base::time::NEVER;
+use geecache_edge::group::singleflight::{BEAT_MS, FlightId};
 use geecache_edge::group::{Asker, Step};
-use geecache_edge::time::NEVER;
 
 use crate::leader::Leader;
 use crate::network::Handler;

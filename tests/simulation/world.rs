@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;
 
-use geecache_edge::flight::FlightId;
+use geecache_edge::group::singleflight::FlightId;
 
 use crate::counts::Seen;
 use crate::faults::Deed;

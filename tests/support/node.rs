@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use geecache_edge::flight::FlightId;
+use geecache_edge::group::singleflight::FlightId;
 use geecache_edge::group::{Asker, Next, Step, Task, Told};
 use geecache_edge::{Group, GroupOptions, PeerPicker, Stats};
 

@@ -1,0 +1,69 @@
+//! The ladder: whom a flight asks, one after the other, and when it runs the loader itself.
+//!
+//! The owner, then as many of the ring's next peers as `failover` allows, then our own loader. A peer whose circuit
+//! breaker is open is passed over and counts as one that failed, at once. Where it is this node's turn, it loads.
+//! The ring is looked at anew at each rung, so that a list that changes midway is followed from there on; nobody is
+//! asked twice.
+
+use std::sync::Arc;
+
+use crate::base::mutants::{self, Fault};
+use crate::base::time::Millis;
+use crate::peer::PeerPicker;
+
+/// How far down a flight is.
+#[derive(Debug, Default)]
+pub(crate) struct Ladder {
+    /// The peers whose turn has been; the last of them is the one being asked.
+    tried: Vec<Arc<str>>,
+    loading: bool,
+}
+
+impl Ladder {
+    /// A ladder of the last rung alone.
+    pub fn own_loader() -> Ladder {
+        Ladder { tried: Vec::new(), loading: !mutants::is(Fault::QuestionForwarded) }
+    }
+
+    /// One rung down: the peer to ask, or `None` for our own loader. `passed_over` counts open breakers.
+    pub fn next(
+        &mut self,
+        key: &[u8],
+        now: Millis,
+        failover: u32,
+        peers: &mut dyn PeerPicker,
+        passed_over: &mut u64,
+    ) -> Option<Arc<str>> {
+        let failover = if mutants::is(Fault::NoFailover) { 0 } else { failover };
+        let mut rank = 0;
+        while !self.loading && self.tried.len() <= failover as usize {
+            let Some(peer) = peers.pick_peer(key, rank) else { break };
+            rank += 1;
+            if self.tried.contains(&peer) {
+                continue;
+            }
+            self.tried.push(peer.clone());
+            if peers.admit(&peer, now) {
+                return Some(peer);
+            }
+            *passed_over += 1;
+        }
+        self.loading = true;
+        None
+    }
+
+    /// The peer that is being asked.
+    pub fn asked(&self) -> Option<&Arc<str>> {
+        if self.loading { None } else { self.tried.last() }
+    }
+
+    /// Whether a peer's turn has been.
+    pub fn has_tried(&self) -> bool {
+        !self.tried.is_empty()
+    }
+
+    /// No peer can help: our own loader is next.
+    pub fn skip_peers(&mut self) {
+        self.loading = true;
+    }
+}

@@ -1,0 +1,21 @@
+//! golang/groupcache's wire: the value in protobuf, under its own path and content type.
+
+use crate::wire::{Form, Wire};
+
+/// `"groupcache"`: what a golang/groupcache node asks and answers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Groupcache;
+
+impl Wire for Groupcache {
+    fn base_path(&self) -> &'static str {
+        "/_groupcache/"
+    }
+
+    fn form(&self) -> Form {
+        Form::Message
+    }
+
+    fn content_type(&self) -> &'static str {
+        "application/x-protobuf"
+    }
+}

@@ -1,0 +1,13 @@
+//! A group's decisions: lookups, singleflight, failover, copies.
+#![cfg(not(target_arch = "wasm32"))]
+
+#[path = "../support/node.rs"]
+mod node;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod copies;
+mod failover;
+mod lookup;
+mod random_walk;
+mod singleflight;

@@ -134,10 +134,22 @@ function rustEnv() {
 
 /** The crate as core.wasm and core.js with their types, in the work folder. */
 function buildGlue() {
-  const features = options.features ? ["--features", options.features] : [];
+  const features = ["--features", ["npm", ...(options.features ? [options.features] : [])].join()];
   run(
     "cargo",
-    ["build", "--quiet", "--release", "--lib", "--target", "wasm32-unknown-unknown", ...features],
+    // The crate is a plain library, so that programs can link it: only the package makes a module of it.
+    [
+      "rustc",
+      "--quiet",
+      "--locked",
+      "--release",
+      "--lib",
+      "--crate-type",
+      "cdylib",
+      "--target",
+      "wasm32-unknown-unknown",
+      ...features,
+    ],
     rustEnv(),
   );
   const built = join(

@@ -37,19 +37,19 @@ pub mod ring;
 pub mod store;
 pub mod wire;
 
-// Public for the tests in tests/wasm/ alone: JavaScript meets it through the package.
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", target_os = "unknown", any(feature = "npm", feature = "fetch")))]
 #[doc(hidden)]
 pub mod wasm;
 
-#[cfg(all(target_arch = "wasm32", feature = "fetch"))]
+#[cfg(all(target_arch = "wasm32", target_os = "unknown", feature = "fetch"))]
 pub use wasm::{FetchPeer, Fetcher};
 
 pub use base::bytes::ByteView;
 pub use base::error::{Code, Error};
 pub use group::Group;
-pub use group::options::{GroupOptions, PoolOptions};
+pub use group::options::GroupOptions;
 pub use group::stats::Stats;
 pub use peer::{Loader, NoPeers, PeerAnswer, PeerGetter, PeerPicker};
 pub use pool::Pool;
+pub use pool::options::PoolOptions;
 pub use ring::Ring;

@@ -1,6 +1,7 @@
 //! The ground floor: errors, time, bytes and text. Imports nothing of the crate.
 
 pub mod bytes;
+pub mod check;
 pub(crate) mod crc32;
 pub mod error;
 #[cfg(feature = "planted")]

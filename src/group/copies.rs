@@ -1,9 +1,9 @@
 //! The copies a node has of a group's values, as its callers see and change them. None of it loads or asks.
 
 use super::Group;
+use crate::base::check::check_key;
 use crate::base::error::Error;
 use crate::base::time::{Millis, NEVER};
-use crate::group::options::check_key;
 use crate::store::{Found, Meta};
 
 impl Group {

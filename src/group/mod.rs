@@ -13,11 +13,12 @@
 //! do next, down to the end of the flight. Nothing here waits, reads a clock or draws a random number, so that a
 //! test, a Rust service and the npm package run the same decisions.
 
+use crate::base::check::{check_group, check_key};
 use crate::base::error::{Code, Error};
 use crate::base::mutants::{self, Fault};
 use crate::base::time::{Millis, NEVER};
 use crate::group::failover::Ladder;
-use crate::group::options::{GroupOptions, check_group, check_key};
+use crate::group::options::GroupOptions;
 use crate::group::singleflight::{FlightId, Flights};
 use crate::group::stats::Stats;
 pub use crate::group::step::{Asker, Next, Step, Task, Told};

@@ -88,6 +88,7 @@ mod trace_replay;
 #[cfg(any(test, fuzzing, feature = "validate"))]
 mod validate;
 
+pub use crate::base::check::MAX_KEY_BYTES;
 use arena::record::{self, Shape};
 use arena::{Addr, Arena};
 #[cfg(feature = "ablation")]
@@ -98,9 +99,7 @@ use eviction::timing_wheel::Ranks;
 use index::hash::Hasher;
 use index::page::{Place, page_len};
 use index::{Index, resize};
-pub use options::{
-    Found, MAX_KEY_BYTES, MAX_MAX_BYTES, MIN_MAX_BYTES, Meta, Policy, Refused, StoreError, StoreOptions,
-};
+pub use options::{Found, MAX_MAX_BYTES, MIN_MAX_BYTES, Meta, Policy, Refused, StoreError, StoreOptions};
 
 /// Where a value lies until the store is next changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

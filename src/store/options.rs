@@ -51,8 +51,6 @@ impl Default for StoreOptions {
 pub const MIN_MAX_BYTES: usize = 8 << 10;
 /// Greatest budget: what an address reaches.
 pub const MAX_MAX_BYTES: usize = 2 << 30;
-/// Greatest length of a key.
-pub const MAX_KEY_BYTES: usize = u16::MAX as usize;
 
 /// Why there is no such store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

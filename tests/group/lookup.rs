@@ -2,7 +2,7 @@
 
 use crate::node::*;
 use geecache_edge::Code;
-use geecache_edge::group::options::MAX_KEY_BYTES;
+use geecache_edge::base::check::MAX_KEY_BYTES;
 use geecache_edge::group::singleflight::{BEAT_MS, SILENT_TICKS};
 use geecache_edge::group::{Asker, Next, Step, Task, Told};
 

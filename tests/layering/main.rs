@@ -12,7 +12,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store", &["base"]),
     ("peer", &["base"]),
     ("wire", &["base", "peer", "ring"]),
-    ("group", &["base", "peer", "ring", "store", "wire"]),
+    ("group", &["base", "peer", "store"]),
     ("pool", &["base", "group", "peer", "ring", "wire"]),
     ("driver", &["base", "group", "peer"]),
     ("wasm", &["base", "group", "peer", "pool", "ring", "store", "wire"]),

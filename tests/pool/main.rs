@@ -1,7 +1,7 @@
 //! Pools and options: what is refused, by which name, and that two pools know nothing of each other.
 #![cfg(not(target_arch = "wasm32"))]
 
-use geecache_edge::group::options::MAX_KEY_BYTES;
+use geecache_edge::base::check::MAX_KEY_BYTES;
 use geecache_edge::group::{Asker, Step, Task};
 use geecache_edge::ring::Placement;
 use geecache_edge::wire::{Geecache, Groupcache, GroupcacheV3};

@@ -7,7 +7,9 @@ use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use super::thrown;
-use crate::group::options::{GroupOptions, PoolOptions, refused};
+use crate::base::check::refused;
+use crate::group::options::GroupOptions;
+use crate::pool::options::PoolOptions;
 use crate::ring::Placement;
 use crate::wire::{self, Secret};
 

@@ -4,10 +4,10 @@ use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use super::Core;
+use crate::base::check::check_key;
 use crate::base::error::Code;
 use crate::base::time::Millis;
 use crate::group::Group;
-use crate::group::options::check_key;
 use crate::pool::GroupId;
 use crate::wire::{Answer, Asked, CACHE_STATUS_HEADER, Question, Reply, SetRequest, cache_status};
 

@@ -1,0 +1,78 @@
+//! The peers on their ring, with this node's name and their circuit breakers: the pool's `PeerPicker`.
+
+use std::sync::Arc;
+
+use super::breaker::Breakers;
+use super::options::{PoolOptions, check_peers};
+use crate::base::error::Error;
+use crate::base::mutants::{self, Fault};
+use crate::base::time::Millis;
+use crate::peer::PeerPicker;
+use crate::ring::{Placement, Ring};
+
+/// Peers on a ring, this node's name among them: GeeCache's `HTTPPool` without the HTTP.
+#[derive(Clone, Debug)]
+pub struct Peers {
+    self_name: Option<Arc<str>>,
+    placement: Placement,
+    replicas: u32,
+    ring: Ring,
+    breakers: Breakers,
+}
+
+impl Peers {
+    pub(super) fn new(options: &PoolOptions) -> Peers {
+        let self_name = options.self_name.as_deref().map(Arc::from);
+        let (placement, replicas) = (options.placement(), options.replicas);
+        let ring = Ring::placed(placement, replicas, &options.peers);
+        Peers { self_name, placement, replicas, ring, breakers: Breakers::new(options.seed) }
+    }
+
+    /// The ring.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// The name of the peer that owns `key`, this node's own included; `None` where there are no peers.
+    pub fn owner(&self, key: &[u8]) -> Option<&Arc<str>> {
+        self.ring.owner(key)
+    }
+
+    /// How many peers are known to be down, and passed over.
+    pub fn down(&self) -> usize {
+        self.breakers.open()
+    }
+
+    /// Another list of peers, from the next look-up on. What is in flight goes on down the ladder by the new one; nobody
+    /// waits for a peer that left for longer than a beat. `ERR_OPTION` for a list that cannot be a ring.
+    pub fn set_peers(&mut self, peers: &[String]) -> Result<(), Error> {
+        check_peers(peers)?;
+        self.ring = Ring::placed(self.placement, self.replicas, peers);
+        self.breakers.retain(|peer| self.ring.peers().contains(peer));
+        Ok(())
+    }
+}
+
+impl PeerPicker for Peers {
+    fn pick_peer(&self, key: &[u8], rank: u32) -> Option<Arc<str>> {
+        let peer = match rank {
+            0 => self.ring.owner(key),
+            _ => self.ring.owners(key).nth(rank as usize),
+        };
+        peer.filter(|&peer| Some(peer) != self.self_name.as_ref()).cloned()
+    }
+
+    fn admit(&mut self, peer: &Arc<str>, now: Millis) -> bool {
+        self.breakers.admit(peer, now)
+    }
+
+    fn heard(&mut self, peer: &Arc<str>, now: Millis, answered: bool) {
+        if self.has(peer) {
+            self.breakers.heard(peer, now, answered);
+        }
+    }
+
+    fn has(&self, peer: &Arc<str>) -> bool {
+        self.ring.peers().contains(peer) || mutants::is(Fault::LeftPeerAwaited)
+    }
+}

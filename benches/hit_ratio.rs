@@ -53,13 +53,13 @@ fn references(folder: &Path) -> Result<Vec<Reference>, Box<dyn Error>> {
 struct Point {
     name: String,
     lru: f64,
-    default: f64,
+    gdsf: f64,
     best: Option<f64>,
 }
 
 fn row(name: &str, trace: &Trace, capacity: u64, published: &[&Reference]) -> Result<Point, Box<dyn Error>> {
     let lru = trace.replay(Policy::Lru, capacity, None)?;
-    let default = trace.replay(Policy::default(), capacity, None)?;
+    let gdsf = trace.replay(Policy::Gdsf, capacity, None)?;
     let best = published.iter().max_by(|one, other| one.ohr.total_cmp(&other.ohr));
     let reference = published.iter().find(|reference| reference.rival == "LRU (refsim)");
     let exact = match reference {
@@ -71,16 +71,16 @@ fn row(name: &str, trace: &Trace, capacity: u64, published: &[&Reference]) -> Re
         "{name:<20}{:>12} {:>6.2} {exact:<7} {:>6.2} {:>+6.2}   {:>6.2} {:>+6.2}   {}",
         lru.capacity,
         100.0 * lru.ohr(),
-        100.0 * default.ohr(),
-        100.0 * (default.ohr() - lru.ohr()),
+        100.0 * gdsf.ohr(),
+        100.0 * (gdsf.ohr() - lru.ohr()),
         100.0 * lru.bhr(),
-        100.0 * (default.bhr() - lru.bhr()),
+        100.0 * (gdsf.bhr() - lru.bhr()),
         best.map_or(String::new(), |best| format!("{:>6.2} {}", 100.0 * best.ohr, best.rival))
     );
     Ok(Point {
         name: name.to_owned(),
         lru: 100.0 * lru.ohr(),
-        default: 100.0 * default.ohr(),
+        gdsf: 100.0 * gdsf.ohr(),
         best: best.map(|best| 100.0 * best.ohr),
     })
 }
@@ -96,10 +96,10 @@ fn means(what: &str, points: &[&Point]) {
     }
     let best: Option<Vec<f64>> = points.iter().map(|point| point.best).collect();
     println!(
-        "{what}, {} points: lru {:.2}, default {:.2}{}",
+        "{what}, {} points: lru {:.2}, gdsf {:.2}{}",
         points.len(),
         mean(points.iter().map(|point| point.lru)),
-        mean(points.iter().map(|point| point.default)),
+        mean(points.iter().map(|point| point.gdsf)),
         best.map_or(String::new(), |best| format!(
             ", best published at each point {:.2}",
             mean(best.into_iter())
@@ -217,10 +217,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     means("mean of objects, all", &points.iter().collect::<Vec<_>>());
     let judged: Vec<&Point> = points.iter().filter(|point| JUDGED.contains(&&*point.name)).collect();
     means("mean of objects, those it is judged by", &judged);
-    let worst =
-        points.iter().min_by(|one, other| (one.default - one.lru).total_cmp(&(other.default - other.lru)));
+    let worst = points.iter().min_by(|one, other| (one.gdsf - one.lru).total_cmp(&(other.gdsf - other.lru)));
     if let Some(worst) = worst {
-        println!("least lead over lru: {:+.2} on {}", worst.default - worst.lru, worst.name);
+        println!("least lead over lru: {:+.2} on {}", worst.gdsf - worst.lru, worst.name);
     }
     Ok(())
 }

@@ -116,7 +116,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for count in [1_000, 100_000] {
         let keys: Vec<String> = (0..count).map(key).collect();
         let mut stores = Vec::new();
-        for policy in [Policy::Worth, Policy::Lru] {
+        for policy in [Policy::Gdsf, Policy::Lru] {
             let mut store =
                 Store::new(StoreOptions { max_bytes: 64 << 20, policy, ..StoreOptions::default() })?;
             for key in &keys {
@@ -159,7 +159,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let [ours, lru, rival] = times.map(median_and_least);
         let shown = |(median, least): (f64, f64)| format!("{median:5.1} ({least:5.1})");
         println!(
-            "  {count:7} entries: default {}   lru {}   naive lru {}   default / naive {:.2} ({:.2})",
+            "  {count:7} entries: gdsf {}   lru {}   naive lru {}   gdsf / naive {:.2} ({:.2})",
             shown(ours),
             shown(lru),
             shown(rival),
@@ -170,7 +170,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!(
         "inserts: nanoseconds an insert into a full store of 16 MiB, new keys of 29 bytes, values of 100 bytes, 2,000,000 of them"
     );
-    for policy in [Policy::Worth, Policy::Lru] {
+    for policy in [Policy::Gdsf, Policy::Lru] {
         let mut store = Store::new(StoreOptions { policy, ..StoreOptions::default() })?;
         let keys: Vec<String> = (0..2_200_000).map(key).collect();
         let (fill, churn) = keys.split_at(200_000);
@@ -182,10 +182,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let _ = store.insert(key.as_bytes(), &value, NEVER);
         }
         println!(
-            "  {policy:?}: {:.0}   ({} evictions, {} refusals, payload {:.1} % of the budget)",
+            "  {policy:?}: {:.0}   ({} evictions, {} rejections, payload {:.1} % of the budget)",
             start.elapsed().as_nanos() as f64 / churn.len() as f64,
             store.evictions(),
-            store.refusals(),
+            store.rejections(),
             100.0 * store.payload_bytes() as f64 / store.max_bytes() as f64
         );
     }

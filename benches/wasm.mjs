@@ -137,7 +137,7 @@ if (process.argv.includes("churn")) {
       const seconds = (performance.now() - t) / 1000;
       const peak = store.memory.buffer.byteLength;
       console.log(
-        `  ${lru ? "lru    " : "default"} ${megabytes} MiB: linear ${(peak / 2 ** 20).toFixed(2)} MiB of ${(1.05 * megabytes + 2).toFixed(2)}; least payload / in use by shift ${least
+        `  ${lru ? "lru    " : "gdsf   "} ${megabytes} MiB: linear ${(peak / 2 ** 20).toFixed(2)} MiB of ${(1.05 * megabytes + 2).toFixed(2)}; least payload / in use by shift ${least
           .slice(0, 10)
           .map((both) => both.join("/"))
           .join(" ")} %; ${store.figure(4)} evicted, ${store.figure(5)} refused; ${seconds.toFixed(0)} s`,

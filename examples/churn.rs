@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let value = vec![7u8; 1 << 17];
     let shifts: [(u64, u64); 10] =
         [(4, 12), (4, 4), (12, 4), (8, 4), (4, 12), (14, 2), (5, 3), (10, 2), (4, 8), (15, 1)];
-    for policy in [Policy::Worth, Policy::Lru] {
+    for policy in [Policy::Gdsf, Policy::Lru] {
         let mut store = Store::new(StoreOptions { max_bytes: budget, policy, ..StoreOptions::default() })?;
         let mut dice = 1u64;
         let mut roll = |sides: u64| {
@@ -36,13 +36,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 if store.get(key.as_bytes()).is_none() {
                     let octave = octave + roll(octaves);
                     let len = ((1 << octave) + roll(1 << octave)).min(65_536) as usize;
-                    let before = store.evictions() + store.refusals();
+                    let before = store.evictions() + store.rejections();
                     let _ = store.insert(
                         key.as_bytes(),
                         value.get(..len).unwrap_or_default(),
                         Meta { expires_at_ms: u64::MAX, flags: 0 },
                     );
-                    full |= store.evictions() + store.refusals() > before;
+                    full |= store.evictions() + store.rejections() > before;
                 }
                 if step % 64 == 0 && full {
                     least_payload = least_payload.min(store.payload_bytes());
@@ -67,10 +67,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             );
         }
         println!(
-            "  {:.0} ns an operation, {} evictions, {} refusals",
+            "  {:.0} ns an operation, {} evictions, {} rejections",
             start.elapsed().as_nanos() as f64 / (20 * steps) as f64,
             store.evictions(),
-            store.refusals()
+            store.rejections()
         );
     }
     Ok(())

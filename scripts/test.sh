@@ -60,7 +60,7 @@ lint() {
 native() {
   run native cargo test --no-fail-fast; count native $?
   # The store once more, with its memory as it is in wasm.
-  run pieces cargo test --no-fail-fast --features pieces --lib --test store; count pieces $?
+  run pieces cargo test --no-fail-fast --features segmented --lib --test store; count pieces $?
 }
 wasm() { run wasm in_wasm wasm-pack test --node -- --features fetch --test 'wasm*'; count wasm $?; }
 node_tests() {
@@ -77,7 +77,7 @@ for stage; do
     package) check package in_wasm node scripts/package.mjs ;;
     lint | native | wasm) "$stage" ;;
     # A build that can be made to trap, for the tests of what that costs.
-    js) check package-faults in_wasm node scripts/package.mjs --features faults --out .cache/pkg-faults; node_tests js ;;
+    js) check package-faults in_wasm node scripts/package.mjs --features injected-traps --out .cache/pkg-faults; node_tests js ;;
     workerd | examples | packaging | interop | browser) node_tests "$stage" ;;
     *) die "no such test stage: $stage" ;;
   esac

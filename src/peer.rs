@@ -16,15 +16,15 @@ pub trait PeerPicker {
     fn pick_peer(&self, key: &[u8], rank: u32) -> Option<Arc<str>>;
 
     /// Whether that peer may be asked now, or is known to be down. Default: always.
-    fn admit(&mut self, _peer: &Arc<str>, _now: Millis) -> bool {
+    fn allows(&mut self, _peer: &Arc<str>, _now: Millis) -> bool {
         true
     }
 
     /// How an ask ended: with an answer of whatever kind, or a failed peer. Default: nobody notes it.
-    fn heard(&mut self, _peer: &Arc<str>, _now: Millis, _answered: bool) {}
+    fn record_result(&mut self, _peer: &Arc<str>, _now: Millis, _answered: bool) {}
 
     /// Whether that peer is one still. Default: peers do not leave.
-    fn has(&self, _peer: &Arc<str>) -> bool {
+    fn contains(&self, _peer: &Arc<str>) -> bool {
         true
     }
 }
@@ -45,22 +45,22 @@ impl<P: PeerPicker> PeerPicker for Rc<RefCell<P>> {
         self.borrow().pick_peer(key, rank)
     }
 
-    fn admit(&mut self, peer: &Arc<str>, now: Millis) -> bool {
-        self.borrow_mut().admit(peer, now)
+    fn allows(&mut self, peer: &Arc<str>, now: Millis) -> bool {
+        self.borrow_mut().allows(peer, now)
     }
 
-    fn heard(&mut self, peer: &Arc<str>, now: Millis, answered: bool) {
-        self.borrow_mut().heard(peer, now, answered);
+    fn record_result(&mut self, peer: &Arc<str>, now: Millis, answered: bool) {
+        self.borrow_mut().record_result(peer, now, answered);
     }
 
-    fn has(&self, peer: &Arc<str>) -> bool {
-        self.borrow().has(peer)
+    fn contains(&self, peer: &Arc<str>) -> bool {
+        self.borrow().contains(peer)
     }
 }
 
 /// A question to a peer.
 #[derive(Clone, Debug)]
-pub struct Ask<'a> {
+pub struct PeerRequest<'a> {
     /// The peer's name on the ring.
     pub peer: &'a str,
     /// The group's name.
@@ -68,7 +68,7 @@ pub struct Ask<'a> {
     /// The key.
     pub key: &'a [u8],
     /// How long the whole answer may take, in ms.
-    pub within_ms: u64,
+    pub timeout_ms: u64,
     /// The largest value that is read, in bytes; a peer that sends more is cut off there.
     pub max_value_bytes: usize,
 }
@@ -84,10 +84,10 @@ pub enum PeerAnswer {
         fresh_ms: Option<u64>,
     },
     /// There is no such key. Final: the loader here is not run.
-    NoSuchKey,
+    NotFound,
     /// Neither the key nor its value can travel this way, and why: a path that no URL can carry, or a value that the
     /// peer says is too large. The peer is not at fault; the loader here runs.
-    Unfit {
+    NotTransferable {
         /// What is in the way.
         why: &'static str,
     },
@@ -102,9 +102,9 @@ pub enum PeerAnswer {
 
 /// Asks a peer over some transport: the seed's `Get(group, key)`.
 pub trait PeerGetter {
-    /// Asks; an error (`ERR_PEER`) is a failed peer, and the ladder goes on. Returns within `ask.within_ms`, or is
+    /// Asks; an error (`ERR_PEER`) is a failed peer, and the ladder goes on. Returns within `ask.timeout_ms`, or is
     /// dropped then.
-    fn get(&self, ask: Ask<'_>) -> impl Future<Output = Result<PeerAnswer, Error>>;
+    fn get(&self, ask: PeerRequest<'_>) -> impl Future<Output = Result<PeerAnswer, Error>>;
 }
 
 /// Where values come from when no peer has them: GeeCache's `Getter`.

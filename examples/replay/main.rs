@@ -1,10 +1,10 @@
 //! Sizes a cache from a trace: hit ratios of a policy at one capacity or many, counted by the store that will run.
 //!
-//! `cargo run --release --example replay -- --capacity N [--capacity N ...] [--policy lru|default] [--unit-size] TRACE[.gz]`
+//! `cargo run --release --example replay -- --capacity N [--capacity N ...] [--policy lru|gdsf] [--unit-size] TRACE[.gz]`
 //! prints a line of JSON a capacity; `--curve [FILE.svg]` prints a table instead, at 20 capacities from a thousandth of the footprint
 //! to all of it (or those given), for both policies unless one is named, and draws it.
 //!
-//! `--without size|uses|age|ghosts|lesson|refusal|bursts`, with `--features ablation`, turns a part of the default policy off.
+//! `--without size|uses|age|ghosts|lesson|refusal|bursts`, with `--features ablation`, turns a part of the policy `gdsf` off.
 //!
 //! A trace has a request a line, `key` or `key,size`. Every request is a read; what is missed is inserted, unless it is larger than
 //! the cache or refused. Capacity counts bytes of values, or objects where the trace has no sizes or `--unit-size` is given.
@@ -21,7 +21,7 @@ use trace::Trace;
 fn name(policy: Policy) -> &'static str {
     match policy {
         Policy::Lru => "lru",
-        _ => "default",
+        _ => "gdsf",
     }
 }
 
@@ -46,9 +46,9 @@ fn run() -> Result<(), Box<dyn Error>> {
                 capacities.push(text.parse::<u64>().map_err(|cause| format!("--capacity {text}: {cause}"))?);
             }
             "--policy" => {
-                policies.push(args.next().ok_or("--policy wants `lru` or `default`")?.parse::<Policy>()?)
+                policies.push(args.next().ok_or("--policy wants `lru` or `gdsf`")?.parse::<Policy>()?)
             }
-            "--without" => without = Some(args.next().ok_or("--without wants a part of the default policy")?),
+            "--without" => without = Some(args.next().ok_or("--without wants a part of the policy `gdsf`")?),
             "--unit-size" => unit_size = true,
             "--curve" => {
                 curve = Some(

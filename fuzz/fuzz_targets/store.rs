@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 fuzz_target!(|data: &[u8]| {
     let Some((&[policy, size, entry, seed], mut rest)) = data.split_first_chunk::<4>() else { return };
-    let policy = if policy & 1 == 0 { Policy::Worth } else { Policy::Lru };
+    let policy = if policy & 1 == 0 { Policy::Gdsf } else { Policy::Lru };
     let max_bytes = (MIN_MAX_BYTES + usize::from(size) * 97) << (size & 3);
     let max_entry_bytes = max_bytes * usize::from(entry) / 255;
     let Ok(mut store) =

@@ -1,7 +1,7 @@
 //! A peer's answer from whoever: nothing breaks, and with a secret no stranger is believed.
 
 use super::{Pieces, exchange};
-use geecache_edge::wire::{FRESH_HEADER, OUTCOME_HEADER, SEAL_HEADER};
+use geecache_edge::wire::{AUTH_HEADER, FRESH_HEADER, OUTCOME_HEADER};
 
 pub fn run(data: &[u8]) {
     let mut pieces = Pieces(data);
@@ -24,14 +24,14 @@ pub fn run(data: &[u8]) {
     let header = |name: &str| match name {
         OUTCOME_HEADER => outcome.clone(),
         FRESH_HEADER => (!fresh.is_empty()).then(|| fresh.clone()),
-        SEAL_HEADER => (!seal.is_empty()).then(|| seal.clone()),
+        AUTH_HEADER => (!seal.is_empty()).then(|| seal.clone()),
         // Go's peers say their own outcomes in plain text.
         "content-type" => (kind & 128 != 0).then(|| "text/plain".to_owned()),
         _ => None,
     };
     let key = pieces.bytes().to_vec();
-    let Some(asking) = exchange.ask("scores", &key, 1 << 40) else { return };
-    let heard = exchange.heard(&asking, status, &header, pieces.0.to_vec(), 1 << 40);
+    let Some(asking) = exchange.request("scores", &key, 1 << 40) else { return };
+    let heard = exchange.read_response(&asking, status, &header, pieces.0.to_vec(), 1 << 40);
     assert!(heard.is_err() || exchange.secrets.is_empty(), "a stranger was believed: {heard:?}");
     if let Err(error) = heard {
         assert!(error.message().len() < 500);

@@ -2,7 +2,7 @@
 
 use super::Pieces;
 use geecache_edge::group::singleflight::FlightId;
-use geecache_edge::group::{Asker, Next, Step, Task, Told};
+use geecache_edge::group::{Next, Origin, Step, Task, TaskResult};
 use geecache_edge::{GroupOptions, Pool, PoolOptions};
 
 pub fn run(data: &[u8]) {
@@ -35,7 +35,7 @@ pub fn run(data: &[u8]) {
         let value = vec![act; usize::from(key[0]) * (max_entry / 8 + 1)];
         let told = match act & 15 {
             0..=5 => {
-                let asker = if act & 16 == 0 { Asker::Caller } else { Asker::Peer };
+                let asker = if act & 16 == 0 { Origin::Local } else { Origin::Peer };
                 match group.begin(&key, now, asker, peers) {
                     Ok(Step::Hit(spot)) => assert!(group.at(spot).value.len() <= max_entry),
                     Ok(Step::Stale(_, Some((flight, _))) | Step::Lead(flight, _)) => flights.push(flight),
@@ -43,12 +43,12 @@ pub fn run(data: &[u8]) {
                 }
                 None
             }
-            6 => Some(Told::Value { value: Some(&value), fresh_ms: Some(u64::from(act) * 3) }),
-            7 => Some(Told::Value { value: Some(&value), fresh_ms: None }),
-            8 => Some(Told::NoSuchKey),
-            9 => Some(Told::LoadFailed),
-            10 => Some(Told::PeerFailed),
-            11 => Some(Told::Unfit),
+            6 => Some(TaskResult::Value { value: Some(&value), fresh_ms: Some(u64::from(act) * 3) }),
+            7 => Some(TaskResult::Value { value: Some(&value), fresh_ms: None }),
+            8 => Some(TaskResult::NotFound),
+            9 => Some(TaskResult::LoadFailed),
+            10 => Some(TaskResult::PeerFailed),
+            11 => Some(TaskResult::NotTransferable),
             12 => {
                 let _ = group.set(&key, &value, now);
                 None
@@ -58,19 +58,21 @@ pub fn run(data: &[u8]) {
                 None
             }
             _ => {
-                group.beat(flight, peers);
+                group.heartbeat(flight, peers);
                 group.watch(flight, now);
                 if act & 64 != 0 {
-                    group.lose(flight);
+                    group.abandon(flight);
                 }
                 None
             }
         };
         if let Some(told) = told {
-            match group.told(flight, now, told, peers) {
-                Next::Task(Task::Ask { within_ms, .. } | Task::Load { within_ms }) => assert!(within_ms > 0),
+            match group.complete_task(flight, now, told, peers) {
+                Next::Task(Task::Ask { timeout_ms, .. } | Task::Load { timeout_ms }) => {
+                    assert!(timeout_ms > 0)
+                }
                 Next::Stale(spot) => drop(group.at(spot).value.to_vec()),
-                Next::Done | Next::Again | Next::TooLate => flights.retain(|other| *other != flight),
+                Next::Done | Next::Retry | Next::DeadlinePassed => flights.retain(|other| *other != flight),
             }
         }
         let stats = group.stats();

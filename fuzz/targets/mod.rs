@@ -45,5 +45,5 @@ impl<'a> Pieces<'a> {
 pub fn exchange(kind: u8, wire: u8) -> Exchange {
     let secrets = if kind & 1 == 0 { vec![] } else { vec!["secret".to_owned()] };
     let (wire, base_path) = (NAMED[usize::from(wire & 3)].1, "/_geecache/".into());
-    Exchange { wire, base_path, ring: 7, secrets, tally: Default::default() }
+    Exchange { wire, base_path, ring: 7, secrets, counters: Default::default() }
 }

@@ -3,7 +3,7 @@
 
 use super::{Pieces, exchange};
 use geecache_edge::PeerAnswer;
-use geecache_edge::wire::{Reply, SEAL_HEADER};
+use geecache_edge::wire::{AUTH_HEADER, Reply};
 
 pub fn run(data: &[u8]) {
     let mut pieces = Pieces(data);
@@ -16,19 +16,19 @@ pub fn run(data: &[u8]) {
     };
     let seal = (kind & 128 != 0).then(|| pieces.text());
     let now = u64::from(pieces.byte()) << 33;
-    let Some(Ok(asked)) = exchange.question(method, &path, seal, now) else { return };
+    let Some(Ok(asked)) = exchange.read_request(method, &path, seal, now) else { return };
     assert!(exchange.secrets.is_empty(), "a stranger cannot have signed {path:?}");
     let (group, key) = (asked.question.group.clone(), asked.question.key.clone());
     let value = pieces.bytes().to_vec();
-    let answer = exchange.answer(&asked, Reply::Value { value: value.clone(), fresh_ms: None }, now);
-    let Some(asking) = exchange.ask(&group, &key, now) else { return };
-    let again = exchange.question("GET", &asking.path, Some(asking.seal.clone()), now);
+    let answer = exchange.respond(&asked, Reply::Value { value: value.clone(), fresh_ms: None }, now);
+    let Some(asking) = exchange.request(&group, &key, now) else { return };
+    let again = exchange.read_request("GET", &asking.path, Some(asking.seal.clone()), now);
     assert_eq!(
         again.map(|again| again.map(|asked| (asked.question.group, asked.question.key))),
         Some(Ok((group.clone(), key.clone())))
     );
     let header = |name: &str| answer.header(name).map(str::to_owned);
-    let heard = exchange.heard(&asking, answer.status, &header, answer.body.clone(), now);
+    let heard = exchange.read_response(&asking, answer.status, &header, answer.body.clone(), now);
     assert_eq!(heard.ok(), Some(PeerAnswer::Value { value, fresh_ms: None }));
-    assert!(answer.header(SEAL_HEADER).is_some());
+    assert!(answer.header(AUTH_HEADER).is_some());
 }

@@ -102,10 +102,10 @@ export interface GroupOptions<T, Env = unknown> {
    */
   maxEntryBytes?: number;
   /**
-   * What makes room for what. `default` keeps what is worth most: uses by size, with age. `lru` drops what was used least
+   * What makes room for what. `gdsf`, the default, keeps what is worth most: uses by size, with age. `lru` drops what was used least
    * recently, exactly. The `replay` example tells which one fits a trace of yours.
    */
-  policy?: "default" | "lru";
+  policy?: "gdsf" | "lru";
   /** How long a copy is fresh, in ms. Default: for ever. */
   ttlMs?: number;
   /** How long after that it is still answered while one load renews it behind, in ms. Default: 0. */

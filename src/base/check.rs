@@ -42,10 +42,10 @@ pub(crate) fn check_range(name: &str, value: u64, least: u64, most: u64) -> Resu
         return Ok(());
     }
     let [value, least, most] = [value, least, most].map(decimal);
-    Err(refused(name, &["is ", &value, ": give a whole number from ", &least, " to ", &most].concat()))
+    Err(invalid_option(name, &["is ", &value, ": give a whole number from ", &least, " to ", &most].concat()))
 }
 
 /// `ERR_OPTION`: the option, and why it is refused.
-pub(crate) fn refused(option: &str, why: &str) -> Error {
+pub(crate) fn invalid_option(option: &str, why: &str) -> Error {
     Error::new(Code::Option, ["the option ", option, " ", why].concat())
 }

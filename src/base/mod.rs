@@ -4,10 +4,10 @@ pub mod bytes;
 pub mod check;
 pub(crate) mod crc32;
 pub mod error;
-#[cfg(feature = "planted")]
+#[cfg(feature = "mutants")]
 #[doc(hidden)]
 pub mod mutants;
-#[cfg(not(feature = "planted"))]
+#[cfg(not(feature = "mutants"))]
 pub(crate) mod mutants;
 pub(crate) mod text;
 pub mod time;

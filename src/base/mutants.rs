@@ -4,12 +4,12 @@
 
 /// A small thing that is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum Mutant {
     /// Followers never notice that their leader is gone.
     BlindFollowers,
     /// A flight that landed leaves another behind, without a leader.
     GhostFlight,
-    /// A remove does not overtake the loads under way.
+    /// A remove does not invalidate the loads under way.
     RemoveLosesToLoad,
     /// The digest of an answer is not checked.
     DigestUnchecked,
@@ -49,26 +49,26 @@ pub enum Fault {
     RefusalUncounted,
 }
 
-#[cfg(feature = "planted")]
+#[cfg(feature = "mutants")]
 thread_local! {
-    static PLANTED: std::cell::Cell<Option<Fault>> = const { std::cell::Cell::new(None) };
+    static ACTIVE: std::cell::Cell<Option<Mutant>> = const { std::cell::Cell::new(None) };
 }
 
 /// Plants a fault in all that runs on this thread from now on, in place of the last; `None` for none.
-#[cfg(feature = "planted")]
-pub fn plant(fault: Option<Fault>) {
-    PLANTED.set(fault);
+#[cfg(feature = "mutants")]
+pub fn activate(mutant: Option<Mutant>) {
+    ACTIVE.set(mutant);
 }
 
 /// Whether that fault is planted.
-#[cfg(feature = "planted")]
-pub(crate) fn is(fault: Fault) -> bool {
-    PLANTED.get() == Some(fault)
+#[cfg(feature = "mutants")]
+pub(crate) fn active(mutant: Mutant) -> bool {
+    ACTIVE.get() == Some(mutant)
 }
 
 /// Whether that fault is planted.
-#[cfg(not(feature = "planted"))]
+#[cfg(not(feature = "mutants"))]
 #[inline(always)]
-pub(crate) const fn is(_fault: Fault) -> bool {
+pub(crate) const fn active(_mutant: Mutant) -> bool {
     false
 }

@@ -1,7 +1,7 @@
 //! The native async shell: carries out a group's steps on any single-threaded executor.
 //!
 //! ```
-//! # use geecache_edge::{*, driver::{GroupDriver, Runtime}, peer::Ask};
+//! # use geecache_edge::{*, driver::{GroupDriver, Runtime}, peer::PeerRequest};
 //! # use std::{future::Future, pin::Pin};
 //! # struct Test;
 //! # impl Runtime for Test {
@@ -17,7 +17,7 @@
 //! }
 //! # struct Nobody;
 //! # impl PeerGetter for Nobody {
-//! #     async fn get(&self, _: Ask<'_>) -> Result<PeerAnswer, Error> { Ok(PeerAnswer::NoSuchKey) }
+//! #     async fn get(&self, _: PeerRequest<'_>) -> Result<PeerAnswer, Error> { Ok(PeerAnswer::NotFound) }
 //! # }
 //! # futures_executor::block_on(async {
 //! let scores = GroupDriver::new("scores", GroupOptions::new(1 << 20), Scores, Nobody, Test)?;
@@ -39,10 +39,10 @@ use crate::base::bytes::ByteView;
 use crate::base::error::{Code, Error};
 use crate::base::time::Millis;
 use crate::group::options::GroupOptions;
-use crate::group::singleflight::{BEAT_MS, FlightId};
+use crate::group::singleflight::{FlightId, HEARTBEAT_MS};
 use crate::group::stats::Stats;
-use crate::group::{Asker, Group, Next, Step, Task, Told};
-use crate::peer::{Ask, Loader, NoPeers, PeerAnswer, PeerGetter, PeerPicker};
+use crate::group::{Group, Next, Origin, Step, Task, TaskResult};
+use crate::peer::{Loader, NoPeers, PeerAnswer, PeerGetter, PeerPicker, PeerRequest};
 
 /// What the driver needs of the executor it runs on.
 pub trait Runtime {
@@ -108,12 +108,12 @@ where
     /// The value of `key`, from memory, its owner or the loader; `None` where there is no such key. Ends within the
     /// group's `deadline_ms`. A future that is dropped abandons what it was loading to the next who asks.
     pub async fn get(&self, key: &[u8]) -> Outcome {
-        self.look_up(key, Asker::Caller).await
+        self.look_up(key, Origin::Local).await
     }
 
     /// The same for a question that came from a peer: answered here, never forwarded.
     pub async fn get_for_peer(&self, key: &[u8]) -> Outcome {
-        self.look_up(key, Asker::Peer).await
+        self.look_up(key, Origin::Peer).await
     }
 
     /// Calls `change` with the group itself: to `peek`, `set`, `remove` or `clear`.
@@ -126,15 +126,15 @@ where
         self.0.group.borrow().stats()
     }
 
-    async fn look_up(&self, key: &[u8], asker: Asker) -> Outcome {
+    async fn look_up(&self, key: &[u8], asker: Origin) -> Outcome {
         let (inner, begun) = (&*self.0, self.0.runtime.now_ms());
         let mut step = inner.group.borrow_mut().begin(key, begun, asker, &mut **inner.peers.borrow_mut())?;
         let mut again = false;
         loop {
             match step {
-                Step::Hit(spot) => return Ok(Some(inner.group.borrow().at(spot).value.into())),
-                Step::Stale(spot, refresh) => {
-                    let value = inner.group.borrow().at(spot).value.into();
+                Step::Hit(entry) => return Ok(Some(inner.group.borrow().at(entry).value.into())),
+                Step::Stale(entry, refresh) => {
+                    let value = inner.group.borrow().at(entry).value.into();
                     if let Some((flight, task)) = refresh {
                         let (behind, leader, key) = (self.clone(), self.leader(flight), key.to_vec());
                         let refresh = async move {
@@ -176,16 +176,16 @@ where
         loop {
             let (told, outcome) = inner.carry_out(key, flight, task).await;
             let (mut group, now) = (inner.group.borrow_mut(), inner.runtime.now_ms());
-            let next = group.told(flight, now, told.borrow(), &mut **inner.peers.borrow_mut());
+            let next = group.complete_task(flight, now, told.borrow(), &mut **inner.peers.borrow_mut());
             let outcome = match next {
                 Next::Task(next) => {
                     task = next;
                     continue;
                 }
-                Next::Again => return None,
-                Next::Stale(spot) => Ok(Some(group.at(spot).value.into())),
+                Next::Retry => return None,
+                Next::Stale(entry) => Ok(Some(group.at(entry).value.into())),
                 Next::Done => outcome,
-                Next::TooLate => Err(timeout("the peers", group.options().deadline_ms)),
+                Next::DeadlinePassed => Err(timeout("the peers", group.options().deadline_ms)),
             };
             drop(group);
             leader.land(&outcome);
@@ -209,7 +209,7 @@ impl<L: Loader, G: PeerGetter, R: Runtime> Inner<L, G, R> {
             Either::Left((outcome, _)) => outcome,
             Either::Right(_) => {
                 let (mut group, now) = (self.group.borrow_mut(), self.runtime.now_ms());
-                let stale = group.timed_out(key, now).map(|spot| Some(group.at(spot).value.into()));
+                let stale = group.timed_out(key, now).map(|entry| Some(group.at(entry).value.into()));
                 Some(stale.ok_or_else(|| timeout("looking the key up", deadline_ms)))
             }
         }
@@ -226,15 +226,15 @@ impl<L: Loader, G: PeerGetter, R: Runtime> Inner<L, G, R> {
     async fn while_there<T>(
         &self,
         flight: FlightId,
-        within_ms: u64,
+        timeout_ms: u64,
         asked: impl Future<Output = T>,
     ) -> Option<T> {
-        let (mut asked, mut left_ms) = (pin!(asked), within_ms);
+        let (mut asked, mut left_ms) = (pin!(asked), timeout_ms);
         while left_ms > 0 {
-            let beat_ms = left_ms.min(BEAT_MS.into());
+            let beat_ms = left_ms.min(HEARTBEAT_MS.into());
             match select(asked.as_mut(), pin!(self.runtime.sleep_ms(beat_ms))).await {
                 Either::Left((answered, _)) => return Some(answered),
-                Either::Right(_) if self.group.borrow_mut().beat(flight, &**self.peers.borrow()) => {
+                Either::Right(_) if self.group.borrow_mut().heartbeat(flight, &**self.peers.borrow()) => {
                     left_ms -= beat_ms
                 }
                 Either::Right(_) => break,
@@ -246,36 +246,38 @@ impl<L: Loader, G: PeerGetter, R: Runtime> Inner<L, G, R> {
     /// One task, and the outcome that it would be.
     async fn carry_out(&self, key: &[u8], flight: FlightId, task: Task) -> (Came, Outcome) {
         match task {
-            Task::Ask { peer, within_ms } => {
+            Task::Ask { peer, timeout_ms } => {
                 let (name, max_value_bytes) = {
                     let group = self.group.borrow();
                     (group.name().to_owned(), group.options().max_entry_bytes)
                 };
-                let ask = Ask { peer: &peer, group: &name, key, within_ms, max_value_bytes };
-                match self.while_there(flight, within_ms, self.getter.get(ask)).await {
+                let ask = PeerRequest { peer: &peer, group: &name, key, timeout_ms, max_value_bytes };
+                match self.while_there(flight, timeout_ms, self.getter.get(ask)).await {
                     Some(Ok(PeerAnswer::Value { value, fresh_ms })) => {
                         let value = ByteView::from(value);
                         (Came::Value(value.clone(), fresh_ms), Ok(Some(value)))
                     }
-                    Some(Ok(PeerAnswer::NoSuchKey)) => (Came::NoSuchKey, Ok(None)),
+                    Some(Ok(PeerAnswer::NotFound)) => (Came::NotFound, Ok(None)),
                     Some(Ok(PeerAnswer::LoadFailed { code, message })) => {
                         let said = ["the owner's loader failed: ", &message].concat();
                         (Came::LoadFailed, Err(Error::new(code, said)))
                     }
-                    Some(Ok(PeerAnswer::Unfit { why })) => (Came::Unfit, Err(Error::new(Code::Peer, why))),
+                    Some(Ok(PeerAnswer::NotTransferable { why })) => {
+                        (Came::NotTransferable, Err(Error::new(Code::Peer, why)))
+                    }
                     Some(Err(error)) => (Came::PeerFailed, Err(error)),
-                    None => (Came::PeerFailed, Err(timeout("the peer", within_ms))),
+                    None => (Came::PeerFailed, Err(timeout("the peer", timeout_ms))),
                 }
             }
-            Task::Load { within_ms } => {
-                let (loaded, late) = (pin!(self.loader.load(key)), pin!(self.runtime.sleep_ms(within_ms)));
+            Task::Load { timeout_ms } => {
+                let (loaded, late) = (pin!(self.loader.load(key)), pin!(self.runtime.sleep_ms(timeout_ms)));
                 match select(loaded, late).await {
                     Either::Left((Ok(Some(value)), _)) => (Came::Value(value.clone(), None), Ok(Some(value))),
-                    Either::Left((Ok(None), _)) => (Came::NoSuchKey, Ok(None)),
+                    Either::Left((Ok(None), _)) => (Came::NotFound, Ok(None)),
                     Either::Left((Err(cause), _)) => {
                         (Came::LoadFailed, Err(Error::new(Code::Load, cause.to_string()).because(cause)))
                     }
-                    Either::Right(_) => (Came::LoadFailed, Err(timeout("the loader", within_ms))),
+                    Either::Right(_) => (Came::LoadFailed, Err(timeout("the loader", timeout_ms))),
                 }
             }
         }
@@ -285,20 +287,20 @@ impl<L: Loader, G: PeerGetter, R: Runtime> Inner<L, G, R> {
 /// What came of a task, owned.
 enum Came {
     Value(ByteView, Option<u64>),
-    NoSuchKey,
+    NotFound,
     LoadFailed,
     PeerFailed,
-    Unfit,
+    NotTransferable,
 }
 
 impl Came {
-    fn borrow(&self) -> Told<'_> {
+    fn borrow(&self) -> TaskResult<'_> {
         match self {
-            Came::Value(value, fresh_ms) => Told::Value { value: Some(value), fresh_ms: *fresh_ms },
-            Came::NoSuchKey => Told::NoSuchKey,
-            Came::LoadFailed => Told::LoadFailed,
-            Came::PeerFailed => Told::PeerFailed,
-            Came::Unfit => Told::Unfit,
+            Came::Value(value, fresh_ms) => TaskResult::Value { value: Some(value), fresh_ms: *fresh_ms },
+            Came::NotFound => TaskResult::NotFound,
+            Came::LoadFailed => TaskResult::LoadFailed,
+            Came::PeerFailed => TaskResult::PeerFailed,
+            Came::NotTransferable => TaskResult::NotTransferable,
         }
     }
 }
@@ -324,12 +326,12 @@ impl<L, G, R> Leader<L, G, R> {
 
 impl<L, G, R> Drop for Leader<L, G, R> {
     fn drop(&mut self) {
-        self.inner.group.borrow_mut().lose(self.flight);
+        self.inner.group.borrow_mut().abandon(self.flight);
         self.take_joined();
     }
 }
 
-fn timeout(what: &str, within_ms: u64) -> Error {
-    let message = [what, " took longer than ", &within_ms.to_string(), " ms: try again, or raise the limit"];
+fn timeout(what: &str, timeout_ms: u64) -> Error {
+    let message = [what, " took longer than ", &timeout_ms.to_string(), " ms: try again, or raise the limit"];
     Error::new(Code::Timeout, message.concat())
 }

@@ -27,7 +27,7 @@ impl Group {
         now: Millis,
     ) -> Result<bool, Error> {
         check_key(key)?;
-        self.flights.overtake(key);
+        self.flights.invalidate(key);
         let fresh_ms = shorter(self.options.ttl_ms, value.1);
         let expires_at_ms = fresh_ms.map_or(NEVER, |ms| now.saturating_add(ms));
         Ok(self.keep(key, value.0, Meta { expires_at_ms, flags: 0 }))
@@ -36,13 +36,13 @@ impl Group {
     /// Forgets `key` here. A load of it that is under way is answered to those who wait and not kept.
     /// True where a copy was here.
     pub fn remove(&mut self, key: &[u8]) -> bool {
-        self.flights.overtake(key);
+        self.flights.invalidate(key);
         self.store.remove(key)
     }
 
     /// Forgets everything here, as [`remove`](Self::remove) does for each key.
     pub fn clear(&mut self) {
-        self.flights.overtake_all();
+        self.flights.invalidate_all();
         self.store.clear();
     }
 }

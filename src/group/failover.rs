@@ -7,34 +7,34 @@
 
 use std::sync::Arc;
 
-use crate::base::mutants::{self, Fault};
+use crate::base::mutants::{self, Mutant};
 use crate::base::time::Millis;
 use crate::peer::PeerPicker;
 
 /// How far down a flight is.
 #[derive(Debug, Default)]
-pub(crate) struct Ladder {
+pub(crate) struct Failover {
     /// The peers whose turn has been; the last of them is the one being asked.
     tried: Vec<Arc<str>>,
     loading: bool,
 }
 
-impl Ladder {
+impl Failover {
     /// A ladder of the last rung alone.
-    pub fn own_loader() -> Ladder {
-        Ladder { tried: Vec::new(), loading: !mutants::is(Fault::QuestionForwarded) }
+    pub fn own_loader() -> Failover {
+        Failover { tried: Vec::new(), loading: !mutants::active(Mutant::QuestionForwarded) }
     }
 
-    /// One rung down: the peer to ask, or `None` for our own loader. `passed_over` counts open breakers.
+    /// One rung down: the peer to ask, or `None` for our own loader. `short_circuits` counts open breakers.
     pub fn next(
         &mut self,
         key: &[u8],
         now: Millis,
         failover: u32,
         peers: &mut dyn PeerPicker,
-        passed_over: &mut u64,
+        short_circuits: &mut u64,
     ) -> Option<Arc<str>> {
-        let failover = if mutants::is(Fault::NoFailover) { 0 } else { failover };
+        let failover = if mutants::active(Mutant::NoFailover) { 0 } else { failover };
         let mut rank = 0;
         while !self.loading && self.tried.len() <= failover as usize {
             let Some(peer) = peers.pick_peer(key, rank) else { break };
@@ -43,10 +43,10 @@ impl Ladder {
                 continue;
             }
             self.tried.push(peer.clone());
-            if peers.admit(&peer, now) {
+            if peers.allows(&peer, now) {
                 return Some(peer);
             }
-            *passed_over += 1;
+            *short_circuits += 1;
         }
         self.loading = true;
         None

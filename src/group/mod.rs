@@ -15,15 +15,15 @@
 
 use crate::base::check::{check_group, check_key};
 use crate::base::error::{Code, Error};
-use crate::base::mutants::{self, Fault};
+use crate::base::mutants::{self, Mutant};
 use crate::base::time::{Millis, NEVER};
-use crate::group::failover::Ladder;
+use crate::group::failover::Failover;
 use crate::group::options::GroupOptions;
 use crate::group::singleflight::{FlightId, Flights};
 use crate::group::stats::Stats;
-pub use crate::group::step::{Asker, Next, Step, Task, Told};
+pub use crate::group::step::{Next, Origin, Step, Task, TaskResult};
 use crate::peer::PeerPicker;
-use crate::store::{Found, Meta, Spot, Store, StoreOptions};
+use crate::store::{EntryRef, Found, Meta, Store, StoreOptions};
 
 mod copies;
 pub(crate) mod failover;
@@ -45,7 +45,7 @@ pub struct Group {
     name: Box<str>,
     options: GroupOptions,
     store: Store,
-    flights: Flights<Ladder>,
+    flights: Flights<Failover>,
     stats: Stats,
 }
 
@@ -79,40 +79,46 @@ impl Group {
         &mut self,
         key: &[u8],
         now: Millis,
-        asker: Asker,
+        asker: Origin,
         peers: &mut dyn PeerPicker,
     ) -> Result<Step, Error> {
         check_key(key)?;
         match asker {
-            Asker::Caller => self.stats.requests += 1,
-            Asker::Peer => self.stats.peer_requests += 1,
+            Origin::Local => self.stats.requests += 1,
+            Origin::Peer => self.stats.peer_requests += 1,
         }
         Ok(self.begin_again(key, now, asker, peers))
     }
 
     /// The same for a request whose flight was lost: it is one look-up still.
-    pub fn begin_again(&mut self, key: &[u8], now: Millis, asker: Asker, peers: &mut dyn PeerPicker) -> Step {
-        if let Some((spot, meta)) = self.store.find(key) {
+    pub fn begin_again(
+        &mut self,
+        key: &[u8],
+        now: Millis,
+        asker: Origin,
+        peers: &mut dyn PeerPicker,
+    ) -> Step {
+        if let Some((entry, meta)) = self.store.find(key) {
             // 1. A fresh copy.
             if now < meta.expires_at_ms {
                 self.stats.hits += 1;
-                return Step::Hit(spot);
+                return Step::Hit(entry);
             }
             // 2. A stale copy that may still be served; whoever finds no flight in the air renews it behind.
             let stale_ms =
-                self.options.stale_while_revalidate_ms << u32::from(mutants::is(Fault::StaleTooLong));
+                self.options.stale_while_revalidate_ms << u32::from(mutants::active(Mutant::StaleTooLong));
             if now < meta.expires_at_ms.saturating_add(stale_ms) {
                 self.stats.stale_hits += 1;
                 let refresh = match self.joinable(key, now, asker) {
                     Some(_) => None,
                     None => Some(self.lead(key, now, asker, peers)),
                 };
-                return Step::Stale(spot, refresh);
+                return Step::Stale(entry, refresh);
             }
         }
         // 3. Already in flight.
         if let Some(flight) = self.joinable(key, now, asker) {
-            self.stats.joins += 1;
+            self.stats.coalesced += 1;
             return Step::Join(flight);
         }
         // 4. Lead a flight.
@@ -122,94 +128,101 @@ impl Group {
 
     /// The flight to join. A peer's question never joins a flight that is asking a peer: with lists of peers that
     /// disagree, two nodes would wait for each other.
-    fn joinable(&mut self, key: &[u8], now: Millis, asker: Asker) -> Option<FlightId> {
+    fn joinable(&mut self, key: &[u8], now: Millis, asker: Origin) -> Option<FlightId> {
         // No leader outlives its deadline, so what is twice as old has none.
         self.flights.sweep(now.saturating_sub(self.options.deadline_ms.saturating_mul(2)));
         let flight = self.flights.joinable(key)?;
-        let joins_any = mutants::is(Fault::PeerJoinsAsking);
-        (joins_any || asker == Asker::Caller || flight.ladder.asked().is_none()).then_some(flight.id())
+        let joins_any = mutants::active(Mutant::PeerJoinsAsking);
+        (joins_any || asker == Origin::Local || flight.state.asked().is_none()).then_some(flight.id())
     }
 
     fn lead(
         &mut self,
         key: &[u8],
         now: Millis,
-        asker: Asker,
+        asker: Origin,
         peers: &mut dyn PeerPicker,
     ) -> (FlightId, Task) {
         let ladder = match asker {
-            Asker::Caller => Ladder::default(),
-            Asker::Peer => Ladder::own_loader(),
+            Origin::Local => Failover::default(),
+            Origin::Peer => Failover::own_loader(),
         };
         let flight = self.flights.lead(key, now, ladder);
         (
             flight,
-            self.next_rung(flight, now, peers).unwrap_or(Task::Load { within_ms: self.options.deadline_ms }),
+            self.next_attempt(flight, now, peers)
+                .unwrap_or(Task::Load { timeout_ms: self.options.deadline_ms }),
         )
     }
 
     /// One rung down the ladder, while there is time for it.
-    fn next_rung(&mut self, id: FlightId, now: Millis, peers: &mut dyn PeerPicker) -> Option<Task> {
+    fn next_attempt(&mut self, id: FlightId, now: Millis, peers: &mut dyn PeerPicker) -> Option<Task> {
         let flight = self.flights.get_mut(id)?;
-        let began_at_ms = if mutants::is(Fault::RungTakesAll) { now } else { flight.began_at_ms };
+        let began_at_ms = if mutants::active(Mutant::RungTakesAll) { now } else { flight.began_at_ms };
         let left_ms = self.options.deadline_ms.saturating_sub(now.saturating_sub(began_at_ms));
         if left_ms == 0 {
             return None;
         }
-        let (failover, passed_over) = (self.options.failover, &mut self.stats.passed_over);
-        Some(match flight.ladder.next(&flight.key, now, failover, peers, passed_over) {
-            Some(peer) => Task::Ask { peer, within_ms: self.options.peer_timeout_ms.min(left_ms) },
+        let (failover, short_circuits) = (self.options.failover, &mut self.stats.short_circuits);
+        Some(match flight.state.next(&flight.key, now, failover, peers, short_circuits) {
+            Some(peer) => Task::Ask { peer, timeout_ms: self.options.peer_timeout_ms.min(left_ms) },
             None => {
                 self.stats.loads += 1;
-                self.stats.fallbacks += u64::from(flight.ladder.has_tried());
-                Task::Load { within_ms: left_ms }
+                self.stats.fallbacks += u64::from(flight.state.has_tried());
+                Task::Load { timeout_ms: left_ms }
             }
         })
     }
 
     /// What came of a leader's task; what it does next.
-    pub fn told(&mut self, id: FlightId, now: Millis, told: Told<'_>, peers: &mut dyn PeerPicker) -> Next {
+    pub fn complete_task(
+        &mut self,
+        id: FlightId,
+        now: Millis,
+        told: TaskResult<'_>,
+        peers: &mut dyn PeerPicker,
+    ) -> Next {
         let Some(flight) = self.flights.get_mut(id) else {
             // Lost to another leader. A value is still right for those who hold this flight's promise.
             return match told {
-                Told::PeerFailed | Told::Unfit => Next::Again,
+                TaskResult::PeerFailed | TaskResult::NotTransferable => Next::Retry,
                 _ => Next::Done,
             };
         };
-        if let Some(peer) = flight.ladder.asked() {
+        if let Some(peer) = flight.state.asked() {
             // Keys that no peer can be asked for are strangers' to choose: they say nothing of the peer.
-            if told != Told::Unfit {
-                peers.heard(peer, now, told != Told::PeerFailed);
+            if told != TaskResult::NotTransferable {
+                peers.record_result(peer, now, told != TaskResult::PeerFailed);
             }
         }
         match told {
             // 5. The peer failed: the ring's next peer, or our own loader.
-            Told::PeerFailed | Told::Unfit => {
+            TaskResult::PeerFailed | TaskResult::NotTransferable => {
                 self.stats.peer_failures += 1;
-                if told == Told::Unfit {
-                    flight.ladder.skip_peers();
+                if told == TaskResult::NotTransferable {
+                    flight.state.skip_peers();
                 }
-                if !mutants::is(Fault::MeanwhileIgnored) && self.came_meanwhile(id, now) {
+                if !mutants::active(Mutant::MeanwhileIgnored) && self.filled_concurrently(id, now) {
                     self.flights.end(id);
-                    return Next::Again;
+                    return Next::Retry;
                 }
-                match self.next_rung(id, now, peers) {
+                match self.next_attempt(id, now, peers) {
                     Some(task) => Next::Task(task),
                     None => match self.end_failed(id, now) {
-                        Next::Done => Next::TooLate,
+                        Next::Done => Next::DeadlinePassed,
                         stale => stale,
                     },
                 }
             }
-            Told::LoadFailed => self.end_failed(id, now),
-            Told::NoSuchKey => {
-                self.stats.absent += 1;
+            TaskResult::LoadFailed => self.end_failed(id, now),
+            TaskResult::NotFound => {
+                self.stats.not_found += 1;
                 if let Some((flight, true)) = self.flights.end(id) {
                     self.store.remove(&flight.key);
                 }
                 Next::Done
             }
-            Told::Value { value, fresh_ms } => {
+            TaskResult::Value { value, fresh_ms } => {
                 self.end_with_value(id, now, value, fresh_ms);
                 Next::Done
             }
@@ -218,17 +231,17 @@ impl Group {
 
     /// Whether the key has come, or is being loaded here, while this flight asked a peer in vain: peers whom the
     /// owner failed as well ask us, the ring's next, and we load for them.
-    fn came_meanwhile(&self, id: FlightId, now: Millis) -> bool {
+    fn filled_concurrently(&self, id: FlightId, now: Millis) -> bool {
         let Some(flight) = self.flights.get(id) else { return false };
         let newer = self.flights.joinable(&flight.key).filter(|newer| newer.id() != id);
-        newer.is_some_and(|newer| newer.ladder.asked().is_none()) || self.peek(&flight.key, now).is_some()
+        newer.is_some_and(|newer| newer.state.asked().is_none()) || self.peek(&flight.key, now).is_some()
     }
 
     /// 5. The loader failed: the stale copy if it may be served, else the error.
     fn end_failed(&mut self, id: FlightId, now: Millis) -> Next {
         let ended = self.flights.end(id);
-        if let Some(spot) = ended.and_then(|(flight, _)| self.stale_on_error(&flight.key, now)) {
-            return Next::Stale(spot);
+        if let Some(entry) = ended.and_then(|(flight, _)| self.stale_on_error(&flight.key, now)) {
+            return Next::Stale(entry);
         }
         self.stats.errors += 1;
         Next::Done
@@ -237,16 +250,17 @@ impl Group {
     /// 6. Keep the value, end the flight.
     fn end_with_value(&mut self, id: FlightId, now: Millis, value: Option<&[u8]>, fresh_ms: Option<u64>) {
         let Some((flight, keep)) = self.flights.end(id) else { return };
-        mutants::is(Fault::GhostFlight).then(|| self.flights.lead(&flight.key, now, Ladder::own_loader()));
-        let hot = flight.ladder.asked().is_some();
+        mutants::active(Mutant::GhostFlight)
+            .then(|| self.flights.lead(&flight.key, now, Failover::own_loader()));
+        let hot = flight.state.asked().is_some();
         self.stats.peer_hits += u64::from(hot);
         if !keep {
-            self.stats.overtaken += 1;
+            self.stats.invalidated_loads += 1;
             return;
         }
         let lives_ms = match hot {
             // A Go peer does not say how long its copy is fresh; ours may not outlive what we would load ourselves.
-            true if mutants::is(Fault::HotTooLong) => self.options.ttl_ms,
+            true if mutants::active(Mutant::HotTooLong) => self.options.ttl_ms,
             true => shorter(self.options.hot_ttl_ms.or(self.options.ttl_ms), fresh_ms),
             false => self.options.ttl_ms,
         };
@@ -268,21 +282,21 @@ impl Group {
                 false
             }
         };
-        self.stats.refused += u64::from(!kept);
+        self.stats.rejected += u64::from(!kept);
         kept
     }
 
-    /// The copy at a spot that a step named. Spots hold until the group is next changed.
-    pub fn at(&self, spot: Spot) -> Found<'_> {
-        self.store.at(spot)
+    /// The copy at a entry that a step named. Spots hold until the group is next changed.
+    pub fn at(&self, entry: EntryRef) -> Found<'_> {
+        self.store.at(entry)
     }
 
     /// A leader lives; see [`flight`](crate::group::singleflight). False: the peer it asks has left the ring meanwhile, and is not
     /// to be waited for.
-    pub fn beat(&mut self, id: FlightId, peers: &dyn PeerPicker) -> bool {
-        self.flights.beat(id);
-        let asked = self.flights.get(id).and_then(|flight| flight.ladder.asked());
-        asked.is_none_or(|peer| peers.has(peer))
+    pub fn heartbeat(&mut self, id: FlightId, peers: &dyn PeerPicker) -> bool {
+        self.flights.heartbeat(id);
+        let asked = self.flights.get(id).and_then(|flight| flight.state.asked());
+        asked.is_none_or(|peer| peers.contains(peer))
     }
 
     /// A follower looks whether its leader lives; false says: look the key up again.
@@ -291,26 +305,26 @@ impl Group {
     }
 
     /// The flight's leader is known to be gone: the next look-up of its key leads.
-    pub fn lose(&mut self, id: FlightId) {
-        self.flights.lose(id);
+    pub fn abandon(&mut self, id: FlightId) {
+        self.flights.abandon(id);
     }
 
     /// Whether the flight is in the air.
-    pub fn is_flying(&mut self, id: FlightId) -> bool {
+    pub fn is_in_flight(&mut self, id: FlightId) -> bool {
         self.flights.get_mut(id).is_some()
     }
 
     /// A caller's deadline passed before its answer came: the stale copy of its key, if it may be served on an error.
-    pub fn timed_out(&mut self, key: &[u8], now: Millis) -> Option<Spot> {
+    pub fn timed_out(&mut self, key: &[u8], now: Millis) -> Option<EntryRef> {
         self.stats.timeouts += 1;
         self.stale_on_error(key, now)
     }
 
-    fn stale_on_error(&mut self, key: &[u8], now: Millis) -> Option<Spot> {
-        let (spot, meta) = self.store.find(key)?;
+    fn stale_on_error(&mut self, key: &[u8], now: Millis) -> Option<EntryRef> {
+        let (entry, meta) = self.store.find(key)?;
         let is_served = now < meta.expires_at_ms.saturating_add(self.options.stale_if_error_ms);
         self.stats.stale_hits += u64::from(is_served);
-        is_served.then_some(spot)
+        is_served.then_some(entry)
     }
 
     /// The counters, and the size now.

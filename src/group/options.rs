@@ -13,7 +13,7 @@ pub struct GroupOptions {
     /// and not kept. Default: an eighth of `max_bytes`, at most 512 KiB. Memory is taken in steps that hold the largest
     /// entry, so a greater bound makes it grow in greater steps.
     pub max_entry_bytes: usize,
-    /// What makes room for what. Default: [`Policy::Worth`].
+    /// What makes room for what. Default: [`Policy::Gdsf`].
     pub policy: Policy,
     /// Seeds the hash of the keys, so that strangers cannot choose keys that collide. Default: 0, the same everywhere.
     pub hash_seed: u64,

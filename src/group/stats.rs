@@ -32,19 +32,19 @@ counters! {
     /// Look-ups answered with a copy past its freshness.
     stale_hits = "staleHits",
     /// Look-ups that joined a flight instead of leading one.
-    joins = "joins",
+    coalesced = "joins",
     /// Flights that another peer answered with a value.
     peer_hits = "peerHits",
     /// Asks that no usable answer came back from.
     peer_failures = "peerFailures",
     /// Asks not made, because the peer was known to be down.
-    passed_over = "passedOver",
+    short_circuits = "passedOver",
     /// Runs of this node's own loader.
     loads = "loads",
     /// Runs of this node's own loader because a peer had failed.
     fallbacks = "fallbacks",
     /// Flights that ended with "there is no such key".
-    absent = "absent",
+    not_found = "absent",
     /// Flights that ended with an error.
     errors = "errors",
     /// Callers whose deadline passed before their flight had landed.
@@ -52,9 +52,9 @@ counters! {
     /// Flights whose leader vanished, so that another took over.
     lost_flights = "lostFlights",
     /// Values that were loaded or set and not kept: too large, not admitted, or no memory.
-    refused = "refused",
+    rejected = "refused",
     /// Values that were answered and not kept because a remove or a set came while they were loading.
-    overtaken = "overtaken",
+    invalidated_loads = "overtaken",
     /// Entries that made room for others.
     evictions = "evictions",
     /// Entries now.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::group::singleflight::FlightId;
-use crate::store::Spot;
+use crate::store::EntryRef;
 
 /// Who looks a key up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asker {
+pub enum Origin {
     /// A caller on this node.
-    Caller,
+    Local,
     /// Another peer: it is answered here and its question never forwarded.
     Peer,
 }
@@ -17,10 +17,10 @@ pub enum Asker {
 /// What a look-up comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A fresh copy lies at this spot.
-    Hit(Spot),
-    /// A stale copy lies at this spot and is the answer. With a flight: lead it behind.
-    Stale(Spot, Option<(FlightId, Task)>),
+    /// A fresh copy lies at this entry.
+    Hit(EntryRef),
+    /// A stale copy lies at this entry and is the answer. With a flight: lead it behind.
+    Stale(EntryRef, Option<(FlightId, Task)>),
     /// Another request is loading the key: wait for its outcome, and watch its leader.
     Join(FlightId),
     /// This request leads.
@@ -35,18 +35,18 @@ pub enum Task {
         /// The peer's name on the ring.
         peer: Arc<str>,
         /// How long the whole answer may take.
-        within_ms: u64,
+        timeout_ms: u64,
     },
     /// Run the loader, and give it so many milliseconds.
     Load {
         /// How long it may take.
-        within_ms: u64,
+        timeout_ms: u64,
     },
 }
 
 /// What came of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told<'a> {
+pub enum TaskResult<'a> {
     /// A value. `None` where the shell had no room to hand it over: it is answered and not kept.
     Value {
         /// The bytes.
@@ -55,13 +55,13 @@ pub enum Told<'a> {
         fresh_ms: Option<u64>,
     },
     /// There is no such key.
-    NoSuchKey,
+    NotFound,
     /// The loader failed, here or at the peer, or ran out of time.
     LoadFailed,
     /// No usable answer came from the peer.
     PeerFailed,
     /// Neither the key nor its value can travel to or from a peer; the peer is not at fault.
-    Unfit,
+    NotTransferable,
 }
 
 /// What a leader does after that.
@@ -71,10 +71,10 @@ pub enum Next {
     Task(Task),
     /// The flight is over: what was told last is the outcome, for the leader and for all who joined.
     Done,
-    /// The flight is over: the load failed, and the stale copy at this spot is the outcome.
-    Stale(Spot),
+    /// The flight is over: the load failed, and the stale copy at this entry is the outcome.
+    Stale(EntryRef),
     /// The flight was lost to another leader meanwhile, or the key came another way: begin again.
-    Again,
+    Retry,
     /// The flight is over: a peer failed, and no time was left for more.
-    TooLate,
+    DeadlinePassed,
 }

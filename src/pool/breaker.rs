@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use crate::base::crc32::crc32;
-use crate::base::mutants::{self, Fault};
+use crate::base::mutants::{self, Mutant};
 use crate::base::time::Millis;
 
 /// Failures one after the other that open a breaker.
@@ -55,7 +55,7 @@ impl Breakers {
     }
 
     /// Whether the peer may be asked now. Whoever is admitted to an open breaker is its probe.
-    pub fn admit(&mut self, peer: &str, now: Millis) -> bool {
+    pub fn allows(&mut self, peer: &str, now: Millis) -> bool {
         let seed = self.seed;
         let Some(Breaker { open: Some(open), .. }) =
             self.troubled.iter_mut().find(|known| *known.peer == *peer)
@@ -71,7 +71,7 @@ impl Breakers {
     }
 
     /// How an ask ended.
-    pub fn heard(&mut self, peer: &Arc<str>, now: Millis, answered: bool) {
+    pub fn record_result(&mut self, peer: &Arc<str>, now: Millis, answered: bool) {
         let seed = self.seed;
         let at = self.troubled.iter().position(|known| known.peer == *peer);
         let known = match at {
@@ -91,7 +91,7 @@ impl Breakers {
                     open.retry_at_ms = now.saturating_add(cool_down_ms(seed, peer, open.probes));
                 }
             }
-            Some(_) if !mutants::is(Fault::BreakerNeverCloses) => {
+            Some(_) if !mutants::active(Mutant::BreakerNeverCloses) => {
                 (known.open, known.failed, known.asked) = (None, 0, 0)
             }
             Some(_) => {}
@@ -102,7 +102,7 @@ impl Breakers {
                 let too_often = known.asked == HISTORY && known.failed.count_ones() >= HISTORY / 2;
                 // An answer opens nothing: whoever has just answered may be asked.
                 let opens = !answered && (in_a_row >= MOST_IN_A_ROW || too_often);
-                if opens && !mutants::is(Fault::BreakerNeverOpens) {
+                if opens && !mutants::active(Mutant::BreakerNeverOpens) {
                     let retry_at_ms = now.saturating_add(cool_down_ms(seed, peer, 0));
                     known.open = Some(Open { probes: 0, retry_at_ms, probing: false });
                 }
@@ -142,10 +142,10 @@ mod tests {
         let (mut breakers, peer) = (Breakers::new(1), Arc::from("peer"));
         // A failure and an answer in turn: the answer is the last of a full history, half of which failed.
         for ask in 0..HISTORY {
-            breakers.heard(&peer, 0, ask % 2 == 1);
+            breakers.record_result(&peer, 0, ask % 2 == 1);
         }
-        assert!(breakers.admit(&peer, 0), "it has just answered");
-        breakers.heard(&peer, 0, false);
-        assert!(!breakers.admit(&peer, 0), "half of the last asks failed, this one too");
+        assert!(breakers.allows(&peer, 0), "it has just answered");
+        breakers.record_result(&peer, 0, false);
+        assert!(!breakers.allows(&peer, 0), "half of the last asks failed, this one too");
     }
 }

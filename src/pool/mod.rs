@@ -10,7 +10,7 @@ use crate::base::error::{Code, Error};
 use crate::base::text::quoted;
 use crate::group::Group;
 use crate::group::options::GroupOptions;
-use crate::wire::{Exchange, Secret, Tally, Wire};
+use crate::wire::{Exchange, ExchangeCounters, Secret, Wire};
 
 use options::PoolOptions;
 pub use peers::Peers;
@@ -26,7 +26,7 @@ pub struct Pool {
     wire: &'static dyn Wire,
     peers: Peers,
     groups: Vec<Group>,
-    tally: Arc<Tally>,
+    counters: Arc<ExchangeCounters>,
 }
 
 impl Pool {
@@ -39,7 +39,7 @@ impl Pool {
             wire: options.wire,
             peers: Peers::new(options),
             groups: Vec::new(),
-            tally: Arc::default(),
+            counters: Arc::default(),
         })
     }
 
@@ -76,8 +76,8 @@ impl Pool {
     /// How this node speaks with its peers as they are now, under these secrets.
     pub fn exchange(&self, secrets: Vec<Secret>) -> Exchange {
         let ring = self.peers.ring().fingerprint();
-        let (base_path, tally) = (self.base_path.clone(), self.tally.clone());
-        Exchange { wire: self.wire, base_path, ring, secrets, tally }
+        let (base_path, counters) = (self.base_path.clone(), self.counters.clone());
+        Exchange { wire: self.wire, base_path, ring, secrets, counters }
     }
 
     /// How many bytes an answer may have beyond its value.
@@ -86,8 +86,8 @@ impl Pool {
     }
 
     /// What was counted of the questions and answers.
-    pub fn tally(&self) -> &Tally {
-        &self.tally
+    pub fn counters(&self) -> &ExchangeCounters {
+        &self.counters
     }
 
     /// The peers.

@@ -1,6 +1,6 @@
 //! A pool's options, their defaults, and what is refused by name.
 
-use crate::base::check::{check_range, refused};
+use crate::base::check::{check_range, invalid_option};
 use crate::base::error::Error;
 use crate::ring::Placement;
 use crate::wire::{Geecache, Wire};
@@ -54,12 +54,12 @@ impl PoolOptions {
         check_range("replicas", u64::from(self.replicas), 1, 1_000)?;
         check_peers(&self.peers)?;
         if self.self_name.as_deref() == Some("") {
-            return Err(refused("self", "is empty: leave it out for a node that owns nothing"));
+            return Err(invalid_option("self", "is empty: leave it out for a node that owns nothing"));
         }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte);
         let path = self.base_path();
         if path.len() < 2 || !path.starts_with('/') || !path.ends_with('/') || !path.bytes().all(plain) {
-            return Err(refused(
+            return Err(invalid_option(
                 "basePath",
                 "must begin and end with \"/\" and hold letters, digits, - and _ between",
             ));
@@ -72,7 +72,7 @@ impl PoolOptions {
 pub(crate) fn check_peers(peers: &[String]) -> Result<(), Error> {
     check_range("peers.length", peers.len() as u64, 0, 10_000)?;
     match peers.iter().any(String::is_empty) {
-        true => Err(refused("peers", "holds an empty name: give every peer a name")),
+        true => Err(invalid_option("peers", "holds an empty name: give every peer a name")),
         false => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::breaker::Breakers;
 use super::options::{PoolOptions, check_peers};
 use crate::base::error::Error;
-use crate::base::mutants::{self, Fault};
+use crate::base::mutants::{self, Mutant};
 use crate::base::time::Millis;
 use crate::peer::PeerPicker;
 use crate::ring::{Placement, Ring};
@@ -39,7 +39,7 @@ impl Peers {
     }
 
     /// How many peers are known to be down, and passed over.
-    pub fn down(&self) -> usize {
+    pub fn open_breakers(&self) -> usize {
         self.breakers.open()
     }
 
@@ -62,17 +62,17 @@ impl PeerPicker for Peers {
         peer.filter(|&peer| Some(peer) != self.self_name.as_ref()).cloned()
     }
 
-    fn admit(&mut self, peer: &Arc<str>, now: Millis) -> bool {
-        self.breakers.admit(peer, now)
+    fn allows(&mut self, peer: &Arc<str>, now: Millis) -> bool {
+        self.breakers.allows(peer, now)
     }
 
-    fn heard(&mut self, peer: &Arc<str>, now: Millis, answered: bool) {
-        if self.has(peer) {
-            self.breakers.heard(peer, now, answered);
+    fn record_result(&mut self, peer: &Arc<str>, now: Millis, answered: bool) {
+        if self.contains(peer) {
+            self.breakers.record_result(peer, now, answered);
         }
     }
 
-    fn has(&self, peer: &Arc<str>) -> bool {
-        self.ring.peers().contains(peer) || mutants::is(Fault::LeftPeerAwaited)
+    fn contains(&self, peer: &Arc<str>) -> bool {
+        self.ring.peers().contains(peer) || mutants::active(Mutant::LeftPeerAwaited)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::eviction::{ghosts, priority, timing_wheel};
 use super::index::resize;
-use super::{MAX_KEY_BYTES, Meta, Policy, Refused, Store};
+use super::{MAX_KEY_BYTES, Meta, Policy, Rejected, Store};
 use crate::store::arena::Addr;
 use crate::store::arena::record::{self, Header, Shape};
 use crate::store::index::page::page_len;
@@ -10,7 +10,7 @@ use crate::store::index::page::page_len;
 impl Store {
     /// Keeps a value, in place of the one that was there, and answers how many entries had to go for it.
     /// Whether it succeeds or not, the old value is gone.
-    pub fn insert(&mut self, key: &[u8], value: &[u8], meta: Meta) -> Result<usize, Refused> {
+    pub fn insert(&mut self, key: &[u8], value: &[u8], meta: Meta) -> Result<usize, Rejected> {
         self.insert_counted(key, value, meta, None)
     }
 
@@ -20,11 +20,11 @@ impl Store {
         value: &[u8],
         meta: Meta,
         weight: Option<u32>,
-    ) -> Result<usize, Refused> {
+    ) -> Result<usize, Rejected> {
         let mut evicted = 0;
         let result = self.try_insert(key, value, meta, weight, &mut evicted);
         if result.is_err() {
-            self.refusals += 1;
+            self.rejections += 1;
         }
         result.map(|()| evicted)
     }
@@ -36,7 +36,7 @@ impl Store {
         meta: Meta,
         weight: Option<u32>,
         evicted: &mut usize,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), Rejected> {
         let hash = self.hash_of_key(key);
         let len = record::record_len(key.len(), value.len(), meta.expires_at_ms);
         let mut uses = None;
@@ -55,24 +55,24 @@ impl Store {
             - 2 * self.arena.prefix();
         if key.is_empty() || key.len() > MAX_KEY_BYTES || value.len() > self.max_entry_bytes || len > longest
         {
-            return Err(Refused::TooLarge);
+            return Err(Rejected::TooLarge);
         }
         let weight = weight.unwrap_or(len as u32);
         if self.max_weight.is_some_and(|max| u64::from(weight) > max) {
-            return Err(Refused::TooLarge);
+            return Err(Rejected::TooLarge);
         }
         let (uses, class) = match self.policy {
             Policy::Lru => (1, 0),
-            Policy::Worth => {
+            Policy::Gdsf => {
                 let uses = uses.unwrap_or_else(|| self.recall(hash)).saturating_add(1).min(record::MAX_USES);
                 (uses, self.class(uses, weight))
             }
         };
-        let ranked = self.policy == Policy::Worth;
-        let bid = (ranked && self.parts().refusal).then(|| priority::worth(class));
-        let roomy = self.make_room(len, weight, bid, evicted);
+        let ranked = self.policy == Policy::Gdsf;
+        let candidate_priority = (ranked && self.parts().refusal).then(|| priority::priority(class));
+        let roomy = self.make_room(len, weight, candidate_priority, evicted);
         if let Err(refused) = roomy {
-            if refused == Refused::NotAdmitted {
+            if refused == Rejected::NotAdmitted {
                 self.note(hash, uses);
             }
             return Err(refused);
@@ -108,7 +108,7 @@ impl Store {
         self.len -= 1;
         self.payload -= shape.payload();
         match self.policy {
-            Policy::Worth => self.ranks.take(record::rank(bytes)),
+            Policy::Gdsf => self.ranks.take(record::rank(bytes)),
             Policy::Lru => self.recency.unlink(&mut self.arena, addr),
         }
         self.index.remove(&mut self.arena, hash, addr);
@@ -126,7 +126,7 @@ impl Store {
         }
     }
 
-    /// Ranks an entry by what it is worth now.
+    /// TimingWheel an entry by what it is worth now.
     pub(super) fn rank_anew(&mut self, addr: Addr) {
         let class = self.class(record::uses(self.arena.bytes(addr)), self.weight_of(addr));
         let rank = timing_wheel::rank(class, self.clock);
@@ -138,7 +138,7 @@ impl Store {
 
     /// Remembers how often a key was used that went.
     pub(super) fn note(&mut self, hash: u64, uses: u8) {
-        if self.policy == Policy::Worth && self.parts().ghosts {
+        if self.policy == Policy::Gdsf && self.parts().ghosts {
             self.remembers = true;
             self.lesson.went(uses);
             // Without this, every return would add to a count for ever: 51.3 % of hits instead of 51.6.

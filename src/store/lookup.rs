@@ -1,6 +1,6 @@
 //! Finding an entry, and noting that it was used: all that a hit does.
 
-use super::{Found, Meta, Policy, Spot, Store};
+use super::{EntryRef, Found, Meta, Policy, Store};
 use crate::store::arena::Addr;
 use crate::store::arena::record::{self, Shape};
 
@@ -84,19 +84,19 @@ impl Store {
     fn used_exactly(&mut self, addr: Addr) -> Option<Found<'_>> {
         self.renew(addr);
         let shape = Shape::read(self.arena.bytes(addr));
-        Some(self.at(Spot(addr, shape)))
+        Some(self.at(EntryRef(addr, shape)))
     }
 
     /// Where the value under a key lies, and what is kept beside it. Counts as a use of it. For whoever decides before
     /// they read: [`at`](Self::at) is as cheap as a borrow.
-    pub fn find(&mut self, key: &[u8]) -> Option<(Spot, Meta)> {
+    pub fn find(&mut self, key: &[u8]) -> Option<(EntryRef, Meta)> {
         let (addr, shape) = self.locate(self.hash_of_key(key), key)?;
-        self.used(addr, shape).map(|found| (Spot(addr, shape), found.meta))
+        self.used(addr, shape).map(|found| (EntryRef(addr, shape), found.meta))
     }
 
     /// The value at a spot that [`find`](Self::find) told. Valid until the store is next changed.
-    pub fn at(&self, spot: Spot) -> Found<'_> {
-        let Spot(addr, shape) = spot;
+    pub fn at(&self, spot: EntryRef) -> Found<'_> {
+        let EntryRef(addr, shape) = spot;
         let bytes = self.arena.bytes(addr);
         Found { value: shape.value(bytes), meta: shape.meta(bytes) }
     }
@@ -104,14 +104,14 @@ impl Store {
     /// The value under a key, without counting as a use.
     pub fn peek(&self, key: &[u8]) -> Option<Found<'_>> {
         let (addr, shape) = self.locate(self.hash_of_key(key), key)?;
-        Some(self.at(Spot(addr, shape)))
+        Some(self.at(EntryRef(addr, shape)))
     }
 
     #[inline]
     pub(super) fn touch(&mut self, addr: Addr) {
         match self.policy {
             // Only noted: it is ranked anew when eviction meets it.
-            Policy::Worth => record::touch(self.arena.bytes_mut(addr)),
+            Policy::Gdsf => record::touch(self.arena.bytes_mut(addr)),
             Policy::Lru => self.renew(addr),
         }
     }

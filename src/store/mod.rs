@@ -4,7 +4,7 @@
 //!
 //! # What it keeps
 //!
-//! [`Policy::Lru`] drops what was used least recently, exactly. [`Policy::Worth`], the default, gives every entry a **rank** and drops
+//! [`Policy::Lru`] drops what was used least recently, exactly. [`Policy::Gdsf`], the default, gives every entry a **rank** and drops
 //! the least: `rank = clock + uses^power / size^1.5`, where the clock stands at the rank of whatever went last. An entry that is not
 //! used is overtaken by the clock in time; how soon depends on what it is worth by the byte. Around this, four things:
 //!
@@ -72,7 +72,7 @@
 //! measured), and the more hits fit, the more of their waiting is done at once. An insert into a full store slides some tens of
 //! bytes for each of its own. The index grows a page at a time, never all at once.
 //!
-//! When the allocator refuses a segment, the insert that asked is refused with [`Refused::NoMemory`] and counted; from then on what is
+//! When the allocator refuses a segment, the insert that asked is refused with [`Rejected::NoMemory`] and counted; from then on what is
 //! there is the budget.
 
 mod arena;
@@ -93,17 +93,17 @@ use arena::record::{self, Shape};
 use arena::{Addr, Arena};
 #[cfg(feature = "ablation")]
 use eviction::ablation::Parts;
-use eviction::frequency_tuning::Lesson;
-use eviction::lru::{LINKS, Recency};
-use eviction::timing_wheel::Ranks;
+use eviction::frequency_tuning::FrequencyTuning;
+use eviction::lru::{LINKS, LruList};
+use eviction::timing_wheel::TimingWheel;
 use index::hash::Hasher;
 use index::page::{Place, page_len};
 use index::{Index, resize};
-pub use options::{Found, MAX_MAX_BYTES, MIN_MAX_BYTES, Meta, Policy, Refused, StoreError, StoreOptions};
+pub use options::{Found, MAX_MAX_BYTES, MIN_MAX_BYTES, Meta, Policy, Rejected, StoreError, StoreOptions};
 
 /// Where a value lies until the store is next changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spot(Addr, Shape);
+pub struct EntryRef(Addr, Shape);
 
 /// Bytes under keys, within a budget. See the [module](self).
 ///
@@ -118,9 +118,9 @@ pub struct Store {
     arena: Arena,
     index: Index,
     /// Of the default policy: how many entries go when.
-    ranks: Ranks,
+    ranks: TimingWheel,
     /// Of `lru`.
-    recency: Recency,
+    recency: LruList,
     policy: Policy,
     hasher: Hasher,
     max_bytes: usize,
@@ -129,11 +129,11 @@ pub struct Store {
     page_base: usize,
     /// Of the default policy: what the worth of an entry begins at. It moves on to when the last one went, and wraps.
     clock: u32,
-    lesson: Lesson,
+    lesson: FrequencyTuning,
     len: usize,
     payload: usize,
     evictions: u64,
-    refusals: u64,
+    rejections: u64,
     /// In a weighing store, what its entries weigh, and may.
     weight: u64,
     max_weight: Option<u64>,
@@ -176,19 +176,19 @@ impl Store {
         Ok(Store {
             index: Index::new(arena.addr_bits(), max_directory),
             arena,
-            ranks: Ranks::new(),
-            recency: Recency::new(),
+            ranks: TimingWheel::new(),
+            recency: LruList::new(),
             policy,
             hasher: Hasher::new(hash_seed),
             max_bytes,
             max_entry_bytes,
             page_base,
             clock: 0,
-            lesson: Lesson::new(),
+            lesson: FrequencyTuning::new(),
             len: 0,
             payload: 0,
             evictions: 0,
-            refusals: 0,
+            rejections: 0,
             weight: 0,
             max_weight: None,
             remembers: false,
@@ -211,8 +211,8 @@ impl Store {
         self.arena.clear();
         self.index.directory = Vec::new();
         self.index.depth = 0;
-        (self.ranks, self.recency) = (Ranks::new(), Recency::new());
-        self.lesson = Lesson::new();
+        (self.ranks, self.recency) = (TimingWheel::new(), LruList::new());
+        self.lesson = FrequencyTuning::new();
         (self.clock, self.len, self.payload, self.weight, self.remembers) = (0, 0, 0, 0, false);
     }
 
@@ -266,8 +266,8 @@ impl Store {
     }
 
     /// Entries that were not taken, since the store was made.
-    pub fn refusals(&self) -> u64 {
-        self.refusals
+    pub fn rejections(&self) -> u64 {
+        self.rejections
     }
 }
 

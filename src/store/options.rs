@@ -10,17 +10,17 @@ pub enum Policy {
     Lru,
     /// What is worth least goes first: uses by size, with age, remembered beyond eviction. See the [module](super).
     #[default]
-    Worth,
+    Gdsf,
 }
 
 impl FromStr for Policy {
     type Err = StoreError;
 
-    /// `lru` or `default`.
+    /// `lru` or `gdsf`.
     fn from_str(name: &str) -> Result<Policy, StoreError> {
         match name {
             "lru" => Ok(Policy::Lru),
-            "default" => Ok(Policy::Worth),
+            "gdsf" => Ok(Policy::Gdsf),
             _ => Err(StoreError::UnknownPolicy),
         }
     }
@@ -59,7 +59,7 @@ pub enum StoreError {
     MaxBytes,
     /// `max_entry_bytes` is more than `max_bytes`.
     MaxEntryBytes,
-    /// A policy is called `lru` or `default`.
+    /// A policy is called `lru` or `gdsf`.
     UnknownPolicy,
 }
 
@@ -69,7 +69,7 @@ impl StoreError {
         match self {
             StoreError::MaxBytes => "a store cannot be made: max_bytes must be from 8 KiB to 2 GiB",
             StoreError::MaxEntryBytes => "a store cannot be made: max_entry_bytes is more than max_bytes",
-            StoreError::UnknownPolicy => "no such policy: give `lru` or `default`",
+            StoreError::UnknownPolicy => "no such policy: give `lru` or `gdsf`",
         }
     }
 }
@@ -102,7 +102,7 @@ pub struct Found<'a> {
 
 /// Why an entry was not taken. Whatever was under its key before is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum Rejected {
     /// The value exceeds `max_entry_bytes`, the entry the budget, or the key is empty or exceeds [`MAX_KEY_BYTES`]. Nothing was evicted.
     TooLarge,
     /// What would have had to go for it is worth more. (Only the default policy.)

@@ -1,6 +1,6 @@
 //! Room for a record: append, grow, slide together, and only then evict.
 
-use super::{Policy, Refused, Store};
+use super::{Policy, Rejected, Store};
 use crate::store::arena::record::{self, Kind, Shape};
 use crate::store::arena::{Addr, NoRoom, Step};
 use crate::store::index::page;
@@ -10,17 +10,17 @@ use crate::store::index::page;
 const FAR: usize = if cfg!(test) { 1 << 6 } else { 1 << 15 };
 
 impl Store {
-    /// Makes room for `len` bytes of which `weight` count, evicting what is worth less than `bid` (anything, without a bid).
+    /// Makes room for `len` bytes of which `weight` count, evicting what is worth less than `candidate_priority` (anything, without a candidate_priority).
     pub(super) fn make_room(
         &mut self,
         len: usize,
         weight: u32,
-        bid: Option<u32>,
+        candidate_priority: Option<u32>,
         evicted: &mut usize,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), Rejected> {
         if let Some(max_weight) = self.max_weight {
             while self.weight + u64::from(weight) > max_weight {
-                self.evict_for(bid, evicted)?;
+                self.evict_for(candidate_priority, evicted)?;
             }
         }
         loop {
@@ -29,23 +29,23 @@ impl Store {
                 Ok(Step::Compact(segment)) => self.compact(segment),
                 Ok(Step::Evacuate(segment)) => {
                     if !self.evacuate(segment, len) {
-                        self.evict_for(bid, evicted)?;
+                        self.evict_for(candidate_priority, evicted)?;
                     }
                 }
-                Err(NoRoom::Full) => self.evict_for(bid, evicted)?,
-                Err(NoRoom::NoMemory) => return Err(Refused::NoMemory),
+                Err(NoRoom::Full) => self.evict_for(candidate_priority, evicted)?,
+                Err(NoRoom::NoMemory) => return Err(Rejected::NoMemory),
             }
         }
     }
 
-    fn evict_for(&mut self, bid: Option<u32>, evicted: &mut usize) -> Result<(), Refused> {
-        let Some((victim, beyond)) = self.victim() else { return Err(Refused::NoMemory) };
-        if let Some(bid) = bid
-            && beyond > bid
+    fn evict_for(&mut self, candidate_priority: Option<u32>, evicted: &mut usize) -> Result<(), Rejected> {
+        let Some((victim, beyond)) = self.victim() else { return Err(Rejected::NoMemory) };
+        if let Some(candidate_priority) = candidate_priority
+            && beyond > candidate_priority
         {
             // As if it had been admitted and evicted at once: the clock moves on, so nothing lives on old merit for ever.
-            self.age(bid);
-            return Err(Refused::NotAdmitted);
+            self.age(candidate_priority);
+            return Err(Rejected::NotAdmitted);
         }
         self.age(beyond);
         self.note(self.hash_of(victim), record::uses(self.arena.bytes(victim)));

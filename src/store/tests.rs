@@ -106,8 +106,8 @@ fn random_life(seed: u64, policy: Policy) {
                     Err(refused) => {
                         model.0.remove(&key);
                         assert!(store.peek(&key).is_none(), "no stale value is left behind");
-                        assert!(refused != Refused::NotAdmitted || policy == Policy::Worth);
-                        assert!(refused != Refused::NoMemory);
+                        assert!(refused != Rejected::NotAdmitted || policy == Policy::Gdsf);
+                        assert!(refused != Rejected::NoMemory);
                     }
                 }
             }
@@ -122,7 +122,7 @@ fn random_life(seed: u64, policy: Policy) {
 #[test]
 fn model() {
     for seed in seeds(40) {
-        for policy in [Policy::Lru, Policy::Worth] {
+        for policy in [Policy::Lru, Policy::Gdsf] {
             let life = std::panic::catch_unwind(|| random_life(seed, policy));
             assert!(life.is_ok(), "STORE_SEED={seed} with {policy:?}");
         }
@@ -178,7 +178,7 @@ fn lru_is_exact() {
 
 #[test]
 fn the_budget_holds_while_sizes_shift() {
-    for policy in [Policy::Lru, Policy::Worth] {
+    for policy in [Policy::Lru, Policy::Gdsf] {
         let mut store = store(2 << 20, policy);
         let mut dice = Dice::new(3);
         let bytes = vec![1; 1 << 16];
@@ -209,7 +209,7 @@ fn the_budget_holds_while_sizes_shift() {
 
 #[test]
 fn the_largest_entry_fits_and_a_larger_one_costs_nothing() {
-    for policy in [Policy::Lru, Policy::Worth] {
+    for policy in [Policy::Lru, Policy::Gdsf] {
         for (max_bytes, max_entry_bytes) in
             [(MIN_MAX_BYTES, 0), (1 << 16, 40_000), (1 << 20, 1 << 19), (1 << 20, 1 << 20), (9 << 20, 0)]
                 .into_iter()
@@ -224,15 +224,15 @@ fn the_largest_entry_fits_and_a_larger_one_costs_nothing() {
             }
             let (len, evictions) = (store.len(), store.evictions());
             let too_large = vec![0; store.max_entry_bytes() + 1];
-            assert_eq!(store.insert(b"large", &too_large, NEVER), Err(Refused::TooLarge));
-            assert_eq!(store.insert(b"", b"", NEVER), Err(Refused::TooLarge));
-            assert_eq!(store.insert(&vec![0; MAX_KEY_BYTES + 1], b"", NEVER), Err(Refused::TooLarge));
+            assert_eq!(store.insert(b"large", &too_large, NEVER), Err(Rejected::TooLarge));
+            assert_eq!(store.insert(b"", b"", NEVER), Err(Rejected::TooLarge));
+            assert_eq!(store.insert(&vec![0; MAX_KEY_BYTES + 1], b"", NEVER), Err(Rejected::TooLarge));
             assert_eq!((store.len(), store.evictions()), (len, evictions));
             if max_entry_bytes < max_bytes {
-                // The default policy may find it worth less than what is there; after enough refusals the clock has moved on.
+                // The default policy may find it worth less than what is there; after enough rejections the clock has moved on.
                 let largest = vec![9; store.max_entry_bytes()];
                 while let Err(refused) = store.insert(b"large", &largest, NEVER) {
-                    assert_eq!(refused, Refused::NotAdmitted);
+                    assert_eq!(refused, Rejected::NotAdmitted);
                     store.remove(&key.to_le_bytes());
                     key -= 1;
                 }
@@ -258,14 +258,14 @@ fn a_scan_passes_by_what_is_in_use() {
         }
         hits
     };
-    let (worth, lru) = (hits(Policy::Worth), hits(Policy::Lru));
+    let (worth, lru) = (hits(Policy::Gdsf), hits(Policy::Lru));
     assert!(worth > lru || cfg!(miri), "{worth} hits, {lru} with lru");
 }
 
 #[test]
 fn a_store_that_cannot_grow_refuses_once_and_then_makes_do() {
     let mut store = store(4 << 20, Policy::Lru);
-    let mut refusals = 0;
+    let mut rejections = 0;
     for key in 0..if cfg!(miri) { 0 } else { 60_000u64 } {
         if store.reserved_bytes() > 1 << 20 {
             store.arena.refuse_growth();
@@ -273,13 +273,13 @@ fn a_store_that_cannot_grow_refuses_once_and_then_makes_do() {
         match store.insert(&key.to_le_bytes(), &[0; 100], NEVER) {
             Ok(_) => assert!(store.peek(&key.to_le_bytes()).is_some()),
             Err(refused) => {
-                assert_eq!(refused, Refused::NoMemory);
-                refusals += 1;
+                assert_eq!(refused, Rejected::NoMemory);
+                rejections += 1;
             }
         }
     }
-    assert_eq!(store.refusals(), refusals);
-    assert!(refusals == 1 && store.evictions() > 40_000 || cfg!(miri), "{refusals} refusals");
+    assert_eq!(store.rejections(), rejections);
+    assert!(rejections == 1 && store.evictions() > 40_000 || cfg!(miri), "{rejections} rejections");
     store.validate();
 }
 
@@ -291,7 +291,7 @@ fn options_are_checked_and_policies_have_names() {
     );
     let entry = StoreOptions { max_bytes: 1 << 20, max_entry_bytes: 2 << 20, ..StoreOptions::default() };
     assert_eq!(Store::new(entry).err(), Some(StoreError::MaxEntryBytes));
-    assert_eq!(("lru".parse(), "default".parse()), (Ok(Policy::Lru), Ok(Policy::Worth)));
+    assert_eq!(("lru".parse(), "gdsf".parse()), (Ok(Policy::Lru), Ok(Policy::Gdsf)));
     assert_eq!("LRU".parse::<Policy>(), Err(StoreError::UnknownPolicy));
 }
 

@@ -1,7 +1,7 @@
 //! A store that weighs instead of keeping, and without some of its parts: for sizing and for study.
 
 use super::index::resize;
-use super::{Meta, Refused, Store, StoreError, StoreOptions};
+use super::{Meta, Rejected, Store, StoreError, StoreOptions};
 use crate::store::eviction::ablation::Parts;
 
 impl Store {
@@ -15,7 +15,7 @@ impl Store {
     }
 
     /// An entry without a value that counts for `weight`, in a [weighing](Store::weighing) store.
-    pub fn insert_weighing(&mut self, key: &[u8], weight: u32) -> Result<usize, Refused> {
+    pub fn insert_weighing(&mut self, key: &[u8], weight: u32) -> Result<usize, Rejected> {
         self.insert_counted(
             key,
             &weight.to_le_bytes(),

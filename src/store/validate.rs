@@ -76,7 +76,7 @@ impl Store {
         assert_eq!(met, pages, "no page is lost");
         assert_eq!(indexed, entries);
 
-        if self.policy == Policy::Worth {
+        if self.policy == Policy::Gdsf {
             assert_eq!(ranks, self.ranks.entries().collect::<Vec<_>>().as_slice());
             return;
         }

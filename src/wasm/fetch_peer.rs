@@ -13,8 +13,8 @@ use web_sys::{AbortSignal, Headers, RequestInit, RequestRedirect};
 
 use crate::base::error::{Code, Error};
 use crate::base::time::Millis;
-use crate::peer::{Ask, PeerAnswer, PeerGetter};
-use crate::wire::{Exchange, SEAL_HEADER};
+use crate::peer::{PeerAnswer, PeerGetter, PeerRequest};
+use crate::wire::{AUTH_HEADER, Exchange};
 
 #[wasm_bindgen]
 extern "C" {
@@ -47,19 +47,19 @@ pub struct FetchPeer {
 }
 
 impl PeerGetter for FetchPeer {
-    async fn get(&self, ask: Ask<'_>) -> Result<PeerAnswer, Error> {
-        let Some(asking) = self.exchange.ask(ask.group, ask.key, now()) else {
-            return Ok(PeerAnswer::Unfit { why: "no URL can carry the key" });
+    async fn get(&self, ask: PeerRequest<'_>) -> Result<PeerAnswer, Error> {
+        let Some(asking) = self.exchange.request(ask.group, ask.key, now()) else {
+            return Ok(PeerAnswer::NotTransferable { why: "no URL can carry the key" });
         };
         let init = RequestInit::new();
         init.set_method(asking.method);
         // A redirect is followed to another key's value: it counts as a failure instead.
         init.set_redirect(RequestRedirect::Manual);
-        let within_ms = u32::try_from(ask.within_ms).unwrap_or(u32::MAX);
-        init.set_signal(Some(&AbortSignal::timeout_with_u32(within_ms)));
+        let timeout_ms = u32::try_from(ask.timeout_ms).unwrap_or(u32::MAX);
+        init.set_signal(Some(&AbortSignal::timeout_with_u32(timeout_ms)));
         let headers = Object::new();
         // Setting a property of a plain object of our own cannot fail.
-        let _ = Reflect::set(&headers, &SEAL_HEADER.into(), &asking.seal.as_str().into());
+        let _ = Reflect::set(&headers, &AUTH_HEADER.into(), &asking.seal.as_str().into());
         init.set_headers(&headers);
         let url = [ask.peer.trim_end_matches('/'), &asking.path].concat();
         let response = settled(self.fetcher.fetch(&url, &init)).await;
@@ -71,7 +71,7 @@ impl PeerGetter for FetchPeer {
         let status = field(&response, "status").ok().and_then(|status| status.as_f64()).unwrap_or(0.0);
         let headers: Headers = field(&response, "headers").unwrap_or_default().unchecked_into();
         let header = |name: &str| headers.get(name).ok().flatten();
-        self.exchange.heard(&asking, status as u16, &header, body, now())
+        self.exchange.read_response(&asking, status as u16, &header, body, now())
     }
 }
 
@@ -88,7 +88,7 @@ fn field(of: &JsValue, name: &str) -> Result<JsValue, JsValue> {
     Reflect::get(of, &name.into())
 }
 
-/// The body, up to `most` bytes; a peer that sends more is cut off. (Our own say so instead: `Reply::Unfit`.)
+/// The body, up to `most` bytes; a peer that sends more is cut off. (Our own say so instead: `Reply::NotTransferable`.)
 async fn read(stream: JsValue, most: usize) -> Result<Vec<u8>, Error> {
     let mut body: Vec<u8> = Vec::new();
     if stream.is_null() {

@@ -18,10 +18,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::signature::{SIGNATURE_BYTES, Secret, is_signed, sign};
-use super::{Answer, FRESH_HEADER, Headers, OUTCOME_HEADER, Question, Reply, SEAL_HEADER, Wire};
+use super::{AUTH_HEADER, FRESH_HEADER, Headers, OUTCOME_HEADER, Reply, Request, Response, Wire};
 use crate::base::crc32::{crc32, crc32_on};
 use crate::base::error::{Code, Error};
-use crate::base::mutants::{self, Fault};
+use crate::base::mutants::{self, Mutant};
 use crate::base::text::{hex, parse_hex};
 use crate::base::time::Millis;
 use crate::peer::PeerAnswer;
@@ -43,36 +43,36 @@ pub struct Exchange {
     /// The secrets that peers share; with none, whoever reaches a peer is one.
     pub secrets: Vec<Secret>,
     /// What is counted.
-    pub tally: Arc<Tally>,
+    pub counters: Arc<ExchangeCounters>,
 }
 
 /// What was counted of the questions and answers of a node.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct ExchangeCounters {
     unauthorized: AtomicU64,
-    other_rings: AtomicU64,
+    ring_mismatches: AtomicU64,
 }
 
-impl Tally {
+impl ExchangeCounters {
     /// Questions refused because they were not signed by one who knows the secret.
     pub fn unauthorized(&self) -> u64 {
         self.unauthorized.load(Relaxed)
     }
 
     /// Questions and answers from peers whose list of peers is another than ours.
-    pub fn other_rings(&self) -> u64 {
-        self.other_rings.load(Relaxed)
+    pub fn ring_mismatches(&self) -> u64 {
+        self.ring_mismatches.load(Relaxed)
     }
 }
 
 /// A question, ready to be sent.
 #[derive(Clone, Debug)]
-pub struct Asking<'a> {
+pub struct OutgoingRequest<'a> {
     /// `GET`.
     pub method: &'static str,
     /// The path, to be added to the peer's origin.
     pub path: String,
-    /// The only header, [`SEAL_HEADER`].
+    /// The only header, [`AUTH_HEADER`].
     pub seal: String,
     group: &'a str,
     key: &'a [u8],
@@ -80,23 +80,23 @@ pub struct Asking<'a> {
 
 /// A question that arrived, with what its answer needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct IncomingRequest {
     /// What is asked.
-    pub question: Question,
+    pub question: Request,
     /// The asker's seal, and which of our secrets it is signed with.
     pub seal: Option<(String, usize)>,
 }
 
-impl<'a> Asking<'a> {
+impl<'a> OutgoingRequest<'a> {
     /// A question that has been sent with that seal, to hold its answer against.
-    pub fn new(seal: String, group: &'a str, key: &'a [u8]) -> Asking<'a> {
-        Asking { method: "GET", path: String::new(), seal, group, key }
+    pub fn new(seal: String, group: &'a str, key: &'a [u8]) -> OutgoingRequest<'a> {
+        OutgoingRequest { method: "GET", path: String::new(), seal, group, key }
     }
 }
 
 impl Exchange {
     /// The question for `key`; `None` where no URL can carry it.
-    pub fn ask<'a>(&self, group: &'a str, key: &'a [u8], now: Millis) -> Option<Asking<'a>> {
+    pub fn request<'a>(&self, group: &'a str, key: &'a [u8], now: Millis) -> Option<OutgoingRequest<'a>> {
         let (method, path) = ("GET", self.wire.path(&self.base_path, group, key)?);
         let mut seal = self.ring.to_be_bytes().to_vec();
         seal.extend_from_slice(&now.to_be_bytes());
@@ -105,18 +105,18 @@ impl Exchange {
             let signature = sign(secret, &[&seal, method.as_bytes(), group.as_bytes(), key]);
             seal.extend_from_slice(&signature);
         }
-        Some(Asking { method, path, seal: hex(&seal), group, key })
+        Some(OutgoingRequest { method, path, seal: hex(&seal), group, key })
     }
 
     /// Reads a question. `None`: the path is not a peer's. An error is the reply to send, and nothing else is done.
-    pub fn question(
+    pub fn read_request(
         &self,
         method: &str,
         path: &str,
         seal: Option<String>,
         now: Millis,
-    ) -> Option<Result<Asked, Reply>> {
-        let read = self.wire.question(&self.base_path, method, path)?;
+    ) -> Option<Result<IncomingRequest, Reply>> {
+        let read = self.wire.read_request(&self.base_path, method, path)?;
         let bytes = seal.as_deref().and_then(parse_hex).unwrap_or_default();
         if !self.secrets.is_empty() {
             // Who cannot sign learns nothing, not even what would have been wrong. Only Go's peers change copies of ours,
@@ -124,27 +124,32 @@ impl Exchange {
             let asks = read.as_ref().ok().filter(|_| method == "GET" || method == "HEAD");
             let signer = asks.and_then(|asked| self.signer(method, asked, &bytes, now));
             let (Ok(question), Some(signer)) = (read, signer) else {
-                if !mutants::is(Fault::RefusalUncounted) {
-                    count(&self.tally.unauthorized);
+                if !mutants::active(Mutant::RefusalUncounted) {
+                    count(&self.counters.unauthorized);
                 }
                 return Some(Err(Reply::Unauthorized));
             };
-            return Some(self.admit(question, &bytes, seal.map(|seal| (seal, signer))));
+            return Some(self.accept(question, &bytes, seal.map(|seal| (seal, signer))));
         }
-        Some(read.and_then(|question| self.admit(question, &bytes, None)))
+        Some(read.and_then(|question| self.accept(question, &bytes, None)))
     }
 
-    fn admit(&self, question: Question, bytes: &[u8], seal: Option<(String, usize)>) -> Result<Asked, Reply> {
+    fn accept(
+        &self,
+        question: Request,
+        bytes: &[u8],
+        seal: Option<(String, usize)>,
+    ) -> Result<IncomingRequest, Reply> {
         self.compare(bytes);
         match bytes.get(RING_BYTES + 8) {
-            Some(2..) if !mutants::is(Fault::HopUnchecked) => Err(Reply::Forwarded),
-            _ => Ok(Asked { question, seal }),
+            Some(2..) if !mutants::active(Mutant::HopUnchecked) => Err(Reply::Forwarded),
+            _ => Ok(IncomingRequest { question, seal }),
         }
     }
 
     /// Which of our secrets a question is signed with.
-    fn signer(&self, method: &str, asked: &Question, seal: &[u8], now: Millis) -> Option<usize> {
-        if mutants::is(Fault::UnsignedLetIn) && seal.len() < SIGNATURE_BYTES {
+    fn signer(&self, method: &str, asked: &Request, seal: &[u8], now: Millis) -> Option<usize> {
+        if mutants::active(Mutant::UnsignedLetIn) && seal.len() < SIGNATURE_BYTES {
             return Some(0);
         }
         let (said, signature) = seal.split_last_chunk::<SIGNATURE_BYTES>()?;
@@ -152,12 +157,12 @@ impl Exchange {
         let fields = [said, method.as_bytes(), asked.group.as_bytes(), &asked.key];
         let signer = self.secrets.iter().position(|secret| is_signed(secret, &fields, signature));
         let is_young = |_: &usize| Millis::from_be_bytes(*time).abs_diff(now) <= CLOCK_SKEW_MS;
-        signer.filter(|signer| mutants::is(Fault::SignatureNeverOld) || is_young(signer))
+        signer.filter(|signer| mutants::active(Mutant::SignatureNeverOld) || is_young(signer))
     }
 
     /// The answer to a question.
-    pub fn answer(&self, asked: &Asked, reply: Reply, now: Millis) -> Answer {
-        let mut answer = self.wire.answer(reply, now);
+    pub fn respond(&self, asked: &IncomingRequest, reply: Reply, now: Millis) -> Response {
+        let mut answer = self.wire.write_response(reply, now);
         let (group, key) = (&*asked.question.group, &*asked.question.key);
         let mut seal = self.ring.to_be_bytes().to_vec();
         seal.extend_from_slice(&digest(group, key, &answer.body));
@@ -171,21 +176,21 @@ impl Exchange {
                 });
             seal.extend_from_slice(&signature);
         }
-        answer.headers.push((SEAL_HEADER, hex(&seal).into()));
+        answer.headers.push((AUTH_HEADER, hex(&seal).into()));
         answer
     }
 
     /// Reads an answer. An error (`ERR_PEER`) says that the peer failed.
-    pub fn heard(
+    pub fn read_response(
         &self,
-        asking: &Asking<'_>,
+        asking: &OutgoingRequest<'_>,
         status: u16,
         header: Headers<'_>,
         body: Vec<u8>,
         now: Millis,
     ) -> Result<PeerAnswer, Error> {
         // Go's peers neither sign nor sum: without a secret, an answer without a seal is theirs.
-        let seal = header(SEAL_HEADER).map(|seal| parse_hex(&seal).unwrap_or_default());
+        let seal = header(AUTH_HEADER).map(|seal| parse_hex(&seal).unwrap_or_default());
         let is_ours = seal.is_some();
         let seal = seal.unwrap_or_default();
         let (said, signature) = seal.split_at_checked(RING_BYTES + 4).unwrap_or_default();
@@ -196,13 +201,15 @@ impl Exchange {
                 is_signed(secret, fields, signature)
             })
         });
-        let is_whole = is_whole || mutants::is(Fault::DigestUnchecked);
-        let is_signed = is_signed || mutants::is(Fault::AnswerUnsigned);
+        let is_whole = is_whole || mutants::active(Mutant::DigestUnchecked);
+        let is_signed = is_signed || mutants::active(Mutant::AnswerUnsigned);
         let why = match (is_whole, is_signed, status) {
-            (true, true, _) if !is_ours && self.wire.is_mistaken(asking.group, asking.key) => {
-                return Ok(PeerAnswer::Unfit { why: "Go's peers may take a name with a space for another" });
+            (true, true, _) if !is_ours && self.wire.is_ambiguous(asking.group, asking.key) => {
+                return Ok(PeerAnswer::NotTransferable {
+                    why: "Go's peers may take a name with a space for another",
+                });
             }
-            (true, true, _) => return self.wire.outcome(status, header, body, now),
+            (true, true, _) => return self.wire.read_response(status, header, body, now),
             (false, ..) => "the peer's answer was cut short, altered, or another key's",
             (_, false, 401) => {
                 "the peer refused our signature: do both have the same secret, and the same time?"
@@ -215,7 +222,7 @@ impl Exchange {
     /// Counts another ring than ours. A peer that does not say, like Go's, may be of one mind with us.
     fn compare(&self, seal: &[u8]) {
         if seal.first_chunk().is_some_and(|ring| *ring != self.ring.to_be_bytes()) {
-            count(&self.tally.other_rings);
+            count(&self.counters.ring_mismatches);
         }
     }
 }

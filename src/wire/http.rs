@@ -5,7 +5,9 @@
 use std::borrow::Cow;
 
 use super::escape::{escape, unescape_plus};
-use super::{Answer, FRESH_HEADER, Form, Header, Headers, OUTCOME_HEADER, Question, Reply, protobuf};
+use super::{
+    BodyEncoding, FRESH_HEADER, Header, Headers, OUTCOME_HEADER, Reply, Request, Response, protobuf,
+};
 use crate::base::error::{Code, Error};
 use crate::base::text::{decimal, parse_decimal, quoted};
 use crate::base::time::Millis;
@@ -27,12 +29,12 @@ pub(super) fn path(base_path: &str, group: &str, key: &[u8]) -> Option<String> {
 }
 
 /// Reads `<base><group>/<key>`, where a raw "+" is `plus`: a space to those who escape as for a query.
-pub(super) fn question(
+pub(super) fn read_request(
     base_path: &str,
     method: &str,
     path: &str,
     plus: u8,
-) -> Option<Result<Question, Reply>> {
+) -> Option<Result<Request, Reply>> {
     let rest = path.strip_prefix(base_path)?;
     if method != "GET" && method != "HEAD" {
         return Some(Err(Reply::MethodNotAllowed));
@@ -45,22 +47,28 @@ pub(super) fn question(
     let (Some(group), Some(key)) = (group, unescape_plus(key, plus)) else {
         return Some(Err(Reply::BadRequest("the path holds a malformed escape")));
     };
-    Some(Ok(Question { group, key, head: method == "HEAD" }))
+    Some(Ok(Request { group, key, head: method == "HEAD" }))
 }
 
 /// The answer that says it.
-pub(super) fn answer(reply: Reply, content_type: &'static str, form: Form, now: Millis) -> Answer {
+pub(super) fn write_response(
+    reply: Reply,
+    content_type: &'static str,
+    encoding: BodyEncoding,
+    now: Millis,
+) -> Response {
     let (status, outcome, text): (u16, &'static str, Cow<'static, str>) = match reply {
         Reply::Value { value, fresh_ms } => {
             let mut headers = plain_headers(content_type);
             headers.extend(fresh_ms.map(|ms| (FRESH_HEADER, decimal(ms).into())));
-            let expiry = (form == Form::Expiring).then(|| protobuf::expiry(fresh_ms, now));
-            let body = if form == Form::Raw { value } else { protobuf::message(&value, expiry) };
-            return Answer { status: 200, headers, body };
+            let expiry =
+                (encoding == BodyEncoding::ProtobufWithExpiry).then(|| protobuf::expiry(fresh_ms, now));
+            let body = if encoding == BodyEncoding::Raw { value } else { protobuf::message(&value, expiry) };
+            return Response { status: 200, headers, body };
         }
-        Reply::NoSuchKey => (404, ABSENT, "there is no such key".into()),
+        Reply::NotFound => (404, ABSENT, "there is no such key".into()),
         Reply::LoadFailed { code, message } => (500, code.as_str(), message.into()),
-        Reply::Unfit => (500, UNFIT, "the value is larger than maxEntryBytes".into()),
+        Reply::NotTransferable => (500, UNFIT, "the value is larger than maxEntryBytes".into()),
         Reply::NoSuchGroup(name) => {
             (404, "", ["there is no group ", &quoted(&name), " here"].concat().into())
         }
@@ -78,22 +86,22 @@ pub(super) fn answer(reply: Reply, content_type: &'static str, form: Form, now: 
         _ if outcome.is_empty() => None,
         _ => Some((OUTCOME_HEADER, outcome.into())),
     });
-    Answer { status, headers, body: text.into_owned().into_bytes() }
+    Response { status, headers, body: text.into_owned().into_bytes() }
 }
 
 /// Reads an answer. An error (`ERR_PEER`) says that the peer failed.
-pub(super) fn outcome(
+pub(super) fn read_response(
     status: u16,
     header: Headers<'_>,
     body: Vec<u8>,
-    form: Form,
+    encoding: BodyEncoding,
     now: Millis,
 ) -> Result<PeerAnswer, Error> {
     match (status, header(OUTCOME_HEADER).as_deref()) {
         (200, _) => {
             // What cannot be read must not become "for ever": it is not kept.
             let fresh_ms = header(FRESH_HEADER).map(|ms| parse_decimal(&ms).unwrap_or(0));
-            if form == Form::Raw {
+            if encoding == BodyEncoding::Raw {
                 return Ok(PeerAnswer::Value { value: body, fresh_ms });
             }
             let Some((value, expiry)) = protobuf::value_and_expiry(&body) else {
@@ -102,15 +110,15 @@ pub(super) fn outcome(
             let fresh_ms = fresh_ms.or(protobuf::left_ms(expiry, now));
             Ok(PeerAnswer::Value { value: value.to_vec(), fresh_ms })
         }
-        (404, Some(ABSENT)) => Ok(PeerAnswer::NoSuchKey),
+        (404, Some(ABSENT)) => Ok(PeerAnswer::NotFound),
         (500, Some(UNFIT)) => {
-            Ok(PeerAnswer::Unfit { why: "the peer holds a value larger than its maxEntryBytes" })
+            Ok(PeerAnswer::NotTransferable { why: "the peer holds a value larger than its maxEntryBytes" })
         }
         (500, Some(code)) if let Some(code) = Code::of_load(code) => Ok(load_failed(code, body)),
         // Go's loader failed, or there is no such key, which it does not tell apart: the peer is not to blame.
-        (500, None) if header("x-content-type-options").is_some() => {
-            Ok(PeerAnswer::Unfit { why: "a Go peer has an error for the key, and does not say which" })
-        }
+        (500, None) if header("x-content-type-options").is_some() => Ok(PeerAnswer::NotTransferable {
+            why: "a Go peer has an error for the key, and does not say which",
+        }),
         _ => {
             let status = decimal(status.into());
             Err(Error::new(Code::Peer, ["the peer answered with status ", &status].concat()))

@@ -14,7 +14,7 @@ mod signature;
 
 pub use cache_status::{CACHE_STATUS_HEADER, cache_status};
 pub use escape::{escape, unescape};
-pub use exchange::{Asked, Asking, CLOCK_SKEW_MS, Exchange, Tally};
+pub use exchange::{CLOCK_SKEW_MS, Exchange, ExchangeCounters, IncomingRequest, OutgoingRequest};
 use formats::protobuf;
 pub use formats::{Geecache, GeecacheProto, Groupcache, GroupcacheV3, REMOVE_KEYS, SetRequest};
 pub use json::{keys_in, keys_written};
@@ -33,11 +33,11 @@ pub const OUTCOME_HEADER: &str = "geecache-outcome";
 /// On our values that do not stay fresh for ever: for how many ms the owner's copy still is.
 pub const FRESH_HEADER: &str = "geecache-fresh-ms";
 /// On our questions and answers, in hexadecimal, what only our own peers know of: see [`Exchange`].
-pub const SEAL_HEADER: &str = "geecache-seal";
+pub const AUTH_HEADER: &str = "geecache-seal";
 
 /// A question that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct Request {
     /// The group's name.
     pub group: String,
     /// The key.
@@ -57,7 +57,7 @@ pub enum Reply {
         fresh_ms: Option<u64>,
     },
     /// There is no such key.
-    NoSuchKey,
+    NotFound,
     /// The loader failed.
     LoadFailed {
         /// With which code: `ERR_LOAD`, `ERR_LOAD_TYPE` or `ERR_TIMEOUT`.
@@ -66,7 +66,7 @@ pub enum Reply {
         message: String,
     },
     /// The value is larger than this node keeps or hands on.
-    Unfit,
+    NotTransferable,
     /// There is no such group here.
     NoSuchGroup(String),
     /// The question makes no sense, and why.
@@ -86,7 +86,7 @@ pub type Header = (&'static str, Cow<'static, str>);
 
 /// An HTTP answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct Response {
     /// The status code.
     pub status: u16,
     /// Its headers.
@@ -95,7 +95,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     /// The header of that name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|header| header.0 == name).map(|header| &*header.1)
@@ -107,13 +107,13 @@ pub type Headers<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// How a wire writes a value down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum BodyEncoding {
     /// Its bytes.
     Raw,
     /// A message that holds it.
-    Message,
+    Protobuf,
     /// A message that holds its expiry as well.
-    Expiring,
+    ProtobufWithExpiry,
 }
 
 /// One protocol between peers. What a wire does not say for itself is GeeCache's way.
@@ -135,13 +135,13 @@ pub trait Wire: std::fmt::Debug + Sync {
 
     /// Reads a question. `None`: the path is not a peer's. An error is the reply to send. On a wire whose peers change each
     /// other's copies, [`GroupcacheV3`], it may be such a change as well: the method says so.
-    fn question(&self, base_path: &str, method: &str, path: &str) -> Option<Result<Question, Reply>> {
-        http::question(base_path, method, path, b' ')
+    fn read_request(&self, base_path: &str, method: &str, path: &str) -> Option<Result<Request, Reply>> {
+        http::read_request(base_path, method, path, b' ')
     }
 
     /// How a value is written down.
-    fn form(&self) -> Form {
-        Form::Raw
+    fn body_encoding(&self) -> BodyEncoding {
+        BodyEncoding::Raw
     }
 
     /// The content type of values.
@@ -150,30 +150,30 @@ pub trait Wire: std::fmt::Debug + Sync {
     }
 
     /// The answer that says it.
-    fn answer(&self, reply: Reply, now: Millis) -> Answer {
-        http::answer(reply, self.content_type(), self.form(), now)
+    fn write_response(&self, reply: Reply, now: Millis) -> Response {
+        http::write_response(reply, self.content_type(), self.body_encoding(), now)
     }
 
     /// Reads an answer. An error (`ERR_PEER`) says that the peer failed.
-    fn outcome(
+    fn read_response(
         &self,
         status: u16,
         header: Headers<'_>,
         body: Vec<u8>,
         now: Millis,
     ) -> Result<PeerAnswer, Error> {
-        http::outcome(status, header, body, self.form(), now)
+        http::read_response(status, header, body, self.body_encoding(), now)
     }
 
     /// Whether a Go peer may answer with another key's value: one that forwards a question escapes a space as "+", and Go
     /// servers leave that alone. What such a peer says of these names is not believed.
-    fn is_mistaken(&self, group: &str, key: &[u8]) -> bool {
+    fn is_ambiguous(&self, group: &str, key: &[u8]) -> bool {
         group.contains(' ') || key.contains(&b' ')
     }
 
     /// How many bytes a body may have beyond its value.
     fn framing_bytes(&self) -> usize {
-        if self.form() == Form::Raw { 0 } else { protobuf::FRAMING_BYTES }
+        if self.body_encoding() == BodyEncoding::Raw { 0 } else { protobuf::FRAMING_BYTES }
     }
 }
 

@@ -24,7 +24,7 @@ fn cluster(sim: &Sim, loads: &Count, lists: [[&str; 3]; 3], down: &'static str) 
             }
             match node.get_for_peer(&asked.key).await {
                 Ok(Some(value)) => Ok(PeerAnswer::Value { value: value.to_vec(), fresh_ms: None }),
-                Ok(None) => Ok(PeerAnswer::NoSuchKey),
+                Ok(None) => Ok(PeerAnswer::NotFound),
                 Err(error) => Ok(PeerAnswer::LoadFailed { code: error.code(), message: error.to_string() }),
             }
         }
@@ -115,7 +115,7 @@ fn whatever_happens_everybody_is_answered_in_time_and_nothing_stays_in_the_air()
         let load = Rc::new(fate);
         let ask = load.clone();
         let (of_loads, of_asks, clock) = (calls.clone(), calls.clone(), runtime.clone());
-        let origin = Origin::new(move |key| {
+        let origin = TestLoader::new(move |key| {
             let fate = load(runtime.clone(), &of_loads);
             async move {
                 match fate.await {
@@ -130,7 +130,7 @@ fn whatever_happens_everybody_is_answered_in_time_and_nothing_stays_in_the_air()
             async move {
                 match fate.await {
                     1 => Err(Error::new(Code::Peer, "the peer is down")),
-                    2 => Ok(PeerAnswer::NoSuchKey),
+                    2 => Ok(PeerAnswer::NotFound),
                     3 => Ok(PeerAnswer::LoadFailed {
                         code: Code::Load,
                         message: "the peer's origin is down".into(),

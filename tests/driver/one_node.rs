@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::sim::*;
 use futures_util::future::join_all;
 use geecache_edge::driver::Runtime;
-use geecache_edge::group::Asker;
+use geecache_edge::group::Origin;
 use geecache_edge::{Code, Error, NoPeers, PeerAnswer};
 
 #[test]
@@ -20,7 +20,7 @@ fn a_hundred_callers_cost_one_load() {
     }
     assert_eq!(sim.runtime.elapsed_ms(), 100);
     let stats = node.stats();
-    assert_eq!((stats.requests, stats.joins, stats.loads, stats.flights), (100, 99, 1, 0));
+    assert_eq!((stats.requests, stats.coalesced, stats.loads, stats.flights), (100, 99, 1, 0));
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn when_all_vanish_the_next_one_leads() {
 #[test]
 fn a_loader_that_hangs_times_out_at_the_deadline() {
     let mut sim = Sim::new();
-    let node = node(&sim, Origin::new(|_| pending()), Net::nobody(), |_| ());
+    let node = node(&sim, TestLoader::new(|_| pending()), Net::nobody(), |_| ());
     let leader = get(&sim, &node, "k");
     pass(&mut sim, 400);
     let follower = get(&sim, &node, "k");
@@ -75,7 +75,7 @@ fn a_follower_has_a_deadline_of_its_own() {
     let node = alone(&sim, &loads);
     // A flight that nobody carries out.
     let now = sim.runtime.now_ms();
-    node.with_group(|group| group.begin(b"k", now, Asker::Caller, &mut NoPeers)).unwrap();
+    node.with_group(|group| group.begin(b"k", now, Origin::Local, &mut NoPeers)).unwrap();
     pass(&mut sim, 300);
     let follower = get(&sim, &node, "k");
     assert_eq!(code(sim.run(follower)), Code::Timeout);
@@ -103,7 +103,7 @@ fn peers_that_hang_hand_over_after_the_peer_timeout() {
 fn what_the_owner_says_is_the_outcome_and_its_failure_is_not() {
     type Answer = fn() -> Answered;
     let garbage: Answer = || Err(Error::new(Code::Peer, "the peer answered with status 418"));
-    let absent: Answer = || Ok(PeerAnswer::NoSuchKey);
+    let absent: Answer = || Ok(PeerAnswer::NotFound);
     let failed: Answer = || Ok(PeerAnswer::LoadFailed { code: Code::Load, message: "no database".into() });
     let given: Answer = || Ok(PeerAnswer::Value { value: b"630".to_vec(), fresh_ms: None });
     for (answer, outcome, loads) in [
@@ -143,7 +143,7 @@ fn peers_are_registered_once() {
 fn a_loader_s_error_reaches_everybody_with_its_cause_and_is_not_kept() {
     let (mut sim, loads) = (Sim::new(), Count::default());
     let loaded = loads.clone();
-    let origin = Origin::new(move |_| {
+    let origin = TestLoader::new(move |_| {
         loaded.up();
         async { Err(std::io::Error::other("the disk is full").into()) }
     });
@@ -161,8 +161,8 @@ fn a_loader_s_error_reaches_everybody_with_its_cause_and_is_not_kept() {
 }
 
 /// An origin that gets another key, or its own, on the group that it loads for.
-fn reentrant(itself: Rc<RefCell<Option<Node>>>) -> Origin {
-    Origin::new(move |key| {
+fn reentrant(itself: Rc<RefCell<Option<Node>>>) -> TestLoader {
+    TestLoader::new(move |key| {
         let node = itself.borrow().clone().expect("the node is there");
         async move {
             match &*key {

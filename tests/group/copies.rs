@@ -1,7 +1,7 @@
 //! What a group keeps once a load has landed, for how long, and what beats it.
 
 use crate::node::*;
-use geecache_edge::group::{Asker, Next, Step, Told};
+use geecache_edge::group::{Next, Origin, Step, TaskResult};
 
 #[test]
 fn a_copy_is_fresh_to_the_last_millisecond_of_its_ttl() {
@@ -20,10 +20,14 @@ fn no_such_key_takes_the_old_copy_along() {
     node.load(b"old");
     node.now += 50;
     let (flight, _) = node.lead();
-    assert_eq!(node.told(flight, Told::NoSuchKey), Next::Done);
-    assert_eq!((node.stats().absent, node.stats().entries), (1, 0));
+    assert_eq!(node.complete_task(flight, TaskResult::NotFound), Next::Done);
+    assert_eq!((node.stats().not_found, node.stats().entries), (1, 0));
     let (flight, _) = node.lead();
-    assert_eq!(node.told(flight, Told::LoadFailed), Next::Done, "and it does not come back as a stale one");
+    assert_eq!(
+        node.complete_task(flight, TaskResult::LoadFailed),
+        Next::Done,
+        "and it does not come back as a stale one"
+    );
 }
 
 /// A change of the key while it loads, and what is here once the load has landed.
@@ -36,19 +40,19 @@ fn a_change_beats_a_load_that_began_before_it() {
         (|node| assert!(node.group.set(K, b"set", node.now).unwrap()), Some(b"set")),
     ];
     for (change, left) in changes {
-        for told in [given(b"loaded"), Told::NoSuchKey, Told::LoadFailed] {
+        for told in [given(b"loaded"), TaskResult::NotFound, TaskResult::LoadFailed] {
             let mut node = alone();
             let (flight, _) = node.lead();
             assert_eq!(node.begin(), Step::Join(flight));
             change(&mut node);
             assert!(!matches!(node.begin(), Step::Join(_)), "who comes after it does not join");
-            let next = node.told(flight, told);
+            let next = node.complete_task(flight, told);
             assert!(
                 matches!(next, Next::Done | Next::Stale(_)),
                 "{next:?}: it is an answer to those who wait"
             );
             assert_eq!(node.here(), left);
-            assert_eq!(node.stats().overtaken, u64::from(matches!(told, Told::Value { .. })));
+            assert_eq!(node.stats().invalidated_loads, u64::from(matches!(told, TaskResult::Value { .. })));
         }
     }
 }
@@ -57,13 +61,13 @@ fn a_change_beats_a_load_that_began_before_it() {
 fn a_remove_beats_every_flight_of_its_key() {
     let mut node = with_peers(&["owner"]);
     let (asking, _) = node.lead();
-    let Step::Lead(loading, _) = node.begin_as(Asker::Peer, K) else { panic!("led nothing") };
+    let Step::Lead(loading, _) = node.begin_as(Origin::Peer, K) else { panic!("led nothing") };
     node.group.remove(K);
     for flight in [loading, asking] {
-        assert_eq!(node.told(flight, from_owner(b"before the remove", 1_000)), Next::Done);
+        assert_eq!(node.complete_task(flight, from_owner(b"before the remove", 1_000)), Next::Done);
         assert_eq!(node.here(), None);
     }
-    assert_eq!(node.stats().overtaken, 2);
+    assert_eq!(node.stats().invalidated_loads, 2);
 }
 
 #[test]
@@ -72,8 +76,8 @@ fn a_load_that_begins_after_a_remove_is_kept_whatever_came_before() {
     let (before, _) = node.lead();
     node.group.remove(K);
     let (after, _) = node.lead();
-    node.told(after, given(b"after"));
-    node.told(before, given(b"before"));
+    node.complete_task(after, given(b"after"));
+    node.complete_task(before, given(b"before"));
     assert_eq!(node.here(), Some(&b"after"[..]));
 }
 
@@ -94,7 +98,7 @@ fn a_hot_copy_lives_for_the_shorter_of_two_times() {
         let mut node = node(|options| options.hot_ttl_ms = hot_ttl_ms);
         node.peers.0.set(&["owner"]);
         let (flight, _) = node.lead();
-        node.told(flight, Told::Value { value: Some(b"hot"), fresh_ms });
+        node.complete_task(flight, TaskResult::Value { value: Some(b"hot"), fresh_ms });
         for (age, now) in [1, 29, 30, 39, 40, 1 << 40].map(|age| (age, node.now + age)) {
             let here = node.group.peek(K, now).is_some();
             assert_eq!(
@@ -114,7 +118,7 @@ fn a_hot_copy_that_is_not_kept_takes_the_old_one_along() {
     node.peers.0.set(&["owner"]);
     node.now += 50;
     let (flight, _) = node.lead();
-    node.told(flight, from_owner(b"new", 0));
+    node.complete_task(flight, from_owner(b"new", 0));
     assert_eq!(node.stats().entries, 0);
 }
 
@@ -124,14 +128,14 @@ fn a_value_that_cannot_be_kept_is_answered_and_counted() {
     node.load(b"old");
     node.group.remove(K);
     node.load(&[0; 101]);
-    assert_eq!((node.here(), node.stats().refused), (None, 1));
+    assert_eq!((node.here(), node.stats().rejected), (None, 1));
     node.load(&[0; 100]);
-    assert_eq!((node.here().map(<[u8]>::len), node.stats().refused), (Some(100), 1));
+    assert_eq!((node.here().map(<[u8]>::len), node.stats().rejected), (Some(100), 1));
     assert!(!node.group.set(K, &[0; 101], node.now).unwrap());
-    assert_eq!((node.here(), node.stats().refused), (None, 2), "what was here is out of date");
+    assert_eq!((node.here(), node.stats().rejected), (None, 2), "what was here is out of date");
     let (flight, _) = node.lead();
-    node.told(flight, Told::Value { value: None, fresh_ms: None });
-    assert_eq!((node.stats().refused, node.stats().flights, node.here()), (3, 0, None));
+    node.complete_task(flight, TaskResult::Value { value: None, fresh_ms: None });
+    assert_eq!((node.stats().rejected, node.stats().flights, node.here()), (3, 0, None));
 }
 
 #[test]
@@ -139,7 +143,7 @@ fn a_value_of_no_bytes_is_a_value() {
     let mut node = alone();
     node.load(b"");
     assert_eq!(node.answered(), b"");
-    assert_eq!(node.stats().absent, 0);
+    assert_eq!(node.stats().not_found, 0);
 }
 
 #[test]
@@ -156,9 +160,9 @@ fn clocks_at_their_ends_overflow_nothing() {
         node.peers.0.set(&["owner"]);
         node.group.remove(K);
         let (flight, _) = node.lead();
-        node.told(flight, Told::PeerFailed);
-        node.told(flight, from_owner(b"632", u64::MAX));
-        assert!(!node.group.is_flying(flight));
+        node.complete_task(flight, TaskResult::PeerFailed);
+        node.complete_task(flight, from_owner(b"632", u64::MAX));
+        assert!(!node.group.is_in_flight(flight));
     }
 }
 

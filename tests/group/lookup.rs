@@ -3,15 +3,15 @@
 use crate::node::*;
 use geecache_edge::Code;
 use geecache_edge::base::check::MAX_KEY_BYTES;
-use geecache_edge::group::singleflight::{BEAT_MS, SILENT_TICKS};
-use geecache_edge::group::{Asker, Next, Step, Task, Told};
+use geecache_edge::group::singleflight::{HEARTBEAT_MS, MAX_MISSED_HEARTBEATS};
+use geecache_edge::group::{Next, Origin, Step, Task, TaskResult};
 
 #[test]
 fn a_load_of_our_own_key_is_kept_and_hit() {
     let mut node = alone();
     let (flight, task) = node.lead();
     assert_eq!((task, node.stats().flights), (load(DEADLINE_MS), 1));
-    assert_eq!(node.told(flight, given(b"630")), Next::Done);
+    assert_eq!(node.complete_task(flight, given(b"630")), Next::Done);
     node.now += 1 << 40;
     assert_eq!(node.answered(), b"630", "without a ttl it is fresh for ever");
     let stats = node.stats();
@@ -22,15 +22,15 @@ fn a_load_of_our_own_key_is_kept_and_hit() {
 fn many_callers_join_one_flight() {
     let mut node = alone();
     let (flight, _) = node.lead();
-    for asker in [Asker::Caller, Asker::Peer, Asker::Caller] {
+    for asker in [Origin::Local, Origin::Peer, Origin::Local] {
         assert_eq!(node.begin_as(asker, K), Step::Join(flight));
     }
     assert!(
-        matches!(node.begin_as(Asker::Caller, b"other"), Step::Lead(..)),
+        matches!(node.begin_as(Origin::Local, b"other"), Step::Lead(..)),
         "another key is another flight"
     );
     let stats = node.stats();
-    assert_eq!((stats.requests, stats.peer_requests, stats.joins, stats.loads), (4, 1, 3, 2));
+    assert_eq!((stats.requests, stats.peer_requests, stats.coalesced, stats.loads), (4, 1, 3, 2));
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn bad_keys_are_refused_and_start_nothing() {
     {
         let (key, peers) = (vec![b'k'; key], &mut node.peers);
         let begun =
-            node.group.begin(&key, node.now, Asker::Caller, peers).map_err(|error| error.code()).err();
+            node.group.begin(&key, node.now, Origin::Local, peers).map_err(|error| error.code()).err();
         let set = node.group.set(&key, b"", node.now).map_err(|error| error.code()).err();
         assert_eq!(
             (begun, set),
@@ -62,7 +62,7 @@ fn a_stale_copy_is_answered_and_renewed_once_behind() {
     assert_eq!((node.group.at(spot).value, task), (&b"old"[..], load(DEADLINE_MS)));
     assert!(matches!(node.begin(), Step::Stale(_, None)), "one renewal at a time");
     assert_eq!((node.answered(), node.here()), (b"old".to_vec(), None));
-    node.told(flight, given(b"new"));
+    node.complete_task(flight, given(b"new"));
     assert_eq!((node.answered(), node.stats().stale_hits), (b"new".to_vec(), 3));
     node.now += 79;
     assert!(matches!(node.begin(), Step::Stale(_, Some(_))), "the last millisecond of the window");
@@ -75,7 +75,7 @@ fn the_owner_is_asked_and_its_value_kept() {
     let mut node = with_peers(&["owner"]);
     let (flight, task) = node.lead();
     assert_eq!(task, ask("owner", PEER_TIMEOUT_MS));
-    assert_eq!(node.told(flight, from_owner(b"630", 40)), Next::Done);
+    assert_eq!(node.complete_task(flight, from_owner(b"630", 40)), Next::Done);
     node.now += 39;
     assert_eq!(node.answered(), b"630");
     node.now += 1;
@@ -101,13 +101,13 @@ fn a_failed_peer_hands_over_to_the_next_and_at_last_to_the_loader() {
         let (flight, mut task) = node.lead();
         for peer in asked {
             assert_eq!(task, ask(peer, PEER_TIMEOUT_MS), "{ranks:?} {failover}");
-            task = match node.told(flight, Told::PeerFailed) {
+            task = match node.complete_task(flight, TaskResult::PeerFailed) {
                 Next::Task(task) => task,
                 next => panic!("the ladder ends with {next:?}"),
             };
         }
         assert_eq!(task, load(DEADLINE_MS), "{ranks:?} {failover}");
-        assert_eq!(node.told(flight, given(b"own")), Next::Done);
+        assert_eq!(node.complete_task(flight, given(b"own")), Next::Done);
         assert_eq!(node.answered(), b"own");
         let (stats, failures) = (node.stats(), asked.len() as u64);
         assert_eq!((stats.peer_failures, stats.fallbacks), (failures, u64::from(failures > 0)));
@@ -120,21 +120,21 @@ fn what_is_left_of_the_deadline_bounds_each_task() {
     let mut node = with_peers(&["a", "b"]);
     let (flight, _) = node.lead();
     node.now += 900;
-    assert_eq!(node.told(flight, Told::PeerFailed), Next::Task(ask("b", 100)));
+    assert_eq!(node.complete_task(flight, TaskResult::PeerFailed), Next::Task(ask("b", 100)));
     node.now += 60;
-    assert_eq!(node.told(flight, Told::PeerFailed), Next::Task(load(40)));
+    assert_eq!(node.complete_task(flight, TaskResult::PeerFailed), Next::Task(load(40)));
 
     let mut late = with_peers(&["a"]);
     let (flight, _) = late.lead();
     late.now += 5_000;
-    assert_eq!(late.told(flight, Told::PeerFailed), Next::TooLate, "nothing is left");
+    assert_eq!(late.complete_task(flight, TaskResult::PeerFailed), Next::DeadlinePassed, "nothing is left");
     assert_eq!((late.stats().loads, late.stats().errors, late.stats().flights), (0, 1, 0));
 
     let mut back = with_peers(&["a"]);
     let (flight, _) = back.lead();
     back.now -= 5_000;
     assert_eq!(
-        back.told(flight, Told::PeerFailed),
+        back.complete_task(flight, TaskResult::PeerFailed),
         Next::Task(load(DEADLINE_MS)),
         "a clock set back gives no more"
     );
@@ -154,25 +154,29 @@ fn peers_that_change_midway_give_the_ladder_its_next_rung() {
     let mut node = with_peers(&["a", "b"]);
     let (flight, _) = node.lead();
     node.peers.0.set(&["x", "y"]);
-    assert_eq!(node.told(flight, Told::PeerFailed), Next::Task(ask("x", PEER_TIMEOUT_MS)), "the new owner");
+    assert_eq!(
+        node.complete_task(flight, TaskResult::PeerFailed),
+        Next::Task(ask("x", PEER_TIMEOUT_MS)),
+        "the new owner"
+    );
     let mut node = with_peers(&["a", "b"]);
     let (flight, _) = node.lead();
     node.peers.0.set(&[]);
-    assert_eq!(node.told(flight, Told::PeerFailed), Next::Task(load(DEADLINE_MS)));
+    assert_eq!(node.complete_task(flight, TaskResult::PeerFailed), Next::Task(load(DEADLINE_MS)));
 }
 
 #[test]
 fn a_failed_load_serves_stale_where_allowed_and_else_its_error() {
-    for told in [Told::LoadFailed, Told::PeerFailed] {
+    for told in [TaskResult::LoadFailed, TaskResult::PeerFailed] {
         let mut node = node(|options| (options.ttl_ms, options.stale_if_error_ms) = (Some(50), 30));
         node.load(b"old");
         node.peers.0.set(&["owner"]);
         for (age, stale) in [(50, true), (79, true), (80, false)] {
             node.now = 1_000_000 + age;
             let (flight, _) = node.lead();
-            let next = match node.told(flight, told) {
+            let next = match node.complete_task(flight, told) {
                 Next::Task(Task::Load { .. }) | Next::Task(Task::Ask { .. }) => {
-                    node.told(flight, Told::LoadFailed)
+                    node.complete_task(flight, TaskResult::LoadFailed)
                 }
                 next => next,
             };
@@ -187,7 +191,7 @@ fn a_failed_load_serves_stale_where_allowed_and_else_its_error() {
     }
     let mut empty = node(|options| options.stale_if_error_ms = 30);
     let (flight, _) = empty.lead();
-    assert_eq!(empty.told(flight, Told::LoadFailed), Next::Done);
+    assert_eq!(empty.complete_task(flight, TaskResult::LoadFailed), Next::Done);
     assert_eq!((empty.stats().errors, empty.here()), (1, None), "an error is not kept");
     assert!(matches!(empty.begin(), Step::Lead(..)));
 }
@@ -195,10 +199,10 @@ fn a_failed_load_serves_stale_where_allowed_and_else_its_error() {
 #[test]
 fn a_peer_s_question_is_never_forwarded() {
     let mut node = with_peers(&["owner", "next"]);
-    let Step::Lead(flight, task) = node.begin_as(Asker::Peer, K) else { panic!("led nothing") };
+    let Step::Lead(flight, task) = node.begin_as(Origin::Peer, K) else { panic!("led nothing") };
     assert_eq!(task, load(DEADLINE_MS));
     assert_eq!(node.begin(), Step::Join(flight), "a caller may wait for it");
-    node.told(flight, given(b"own"));
+    node.complete_task(flight, given(b"own"));
     assert_eq!((node.stats().peer_requests, node.stats().requests, node.stats().loads), (1, 1, 1));
 }
 
@@ -206,17 +210,17 @@ fn a_peer_s_question_is_never_forwarded() {
 fn a_peer_s_question_never_joins_a_flight_that_asks_a_peer() {
     let mut node = with_peers(&["owner"]);
     let (asking, _) = node.lead();
-    let Step::Lead(loading, task) = node.begin_as(Asker::Peer, K) else { panic!("waits for a peer") };
+    let Step::Lead(loading, task) = node.begin_as(Origin::Peer, K) else { panic!("waits for a peer") };
     assert_eq!(task, load(DEADLINE_MS));
-    assert_eq!(node.begin_as(Asker::Peer, K), Step::Join(loading));
-    node.told(loading, given(b"own"));
-    assert_eq!(node.told(asking, from_owner(b"owner's", 9)), Next::Done);
+    assert_eq!(node.begin_as(Origin::Peer, K), Step::Join(loading));
+    node.complete_task(loading, given(b"own"));
+    assert_eq!(node.complete_task(asking, from_owner(b"owner's", 9)), Next::Done);
     assert_eq!(node.stats().flights, 0);
 
     let mut node = with_peers(&["owner"]);
     let (flight, _) = node.lead();
-    node.told(flight, Told::PeerFailed);
-    assert_eq!(node.begin_as(Asker::Peer, K), Step::Join(flight), "it loads here by now");
+    node.complete_task(flight, TaskResult::PeerFailed);
+    assert_eq!(node.begin_as(Origin::Peer, K), Step::Join(flight), "it loads here by now");
 }
 
 #[test]
@@ -225,7 +229,7 @@ fn a_stale_copy_is_renewed_for_a_peer_without_asking_one() {
     node.load(b"old");
     node.peers.0.set(&["owner"]);
     node.now += 60;
-    let Step::Stale(_, Some((_, task))) = node.begin_as(Asker::Peer, K) else { panic!("no renewal") };
+    let Step::Stale(_, Some((_, task))) = node.begin_as(Origin::Peer, K) else { panic!("no renewal") };
     assert_eq!(task, load(DEADLINE_MS));
 }
 
@@ -233,19 +237,19 @@ fn a_stale_copy_is_renewed_for_a_peer_without_asking_one() {
 fn what_is_told_after_the_flight_was_lost_changes_nothing() {
     for (told, next) in [
         (given(b"late"), Next::Done),
-        (Told::NoSuchKey, Next::Done),
-        (Told::LoadFailed, Next::Done),
-        (Told::PeerFailed, Next::Again),
+        (TaskResult::NotFound, Next::Done),
+        (TaskResult::LoadFailed, Next::Done),
+        (TaskResult::PeerFailed, Next::Retry),
     ] {
         let mut node = with_peers(&["owner"]);
         let (lost, _) = node.lead();
-        node.group.lose(lost);
-        assert!(!node.group.is_flying(lost));
+        node.group.abandon(lost);
+        assert!(!node.group.is_in_flight(lost));
         let (flight, _) = node.lead();
-        assert_eq!(node.told(lost, told), next);
-        assert!(node.group.is_flying(flight), "the new flight goes on");
-        node.told(flight, given(b"new"));
-        assert_eq!(node.told(lost, told), next);
+        assert_eq!(node.complete_task(lost, told), next);
+        assert!(node.group.is_in_flight(flight), "the new flight goes on");
+        node.complete_task(flight, given(b"new"));
+        assert_eq!(node.complete_task(lost, told), next);
         assert_eq!(node.here(), Some(&b"new"[..]));
         assert_eq!((node.stats().lost_flights, node.stats().flights), (1, 0));
     }
@@ -255,14 +259,14 @@ fn what_is_told_after_the_flight_was_lost_changes_nothing() {
 fn a_silent_leader_is_given_up_after_four_ticks() {
     let mut node = alone();
     let (flight, _) = node.lead();
-    assert!(node.group.beat(flight, &node.peers));
-    for _ in 0..SILENT_TICKS {
-        node.now += u64::from(BEAT_MS);
+    assert!(node.group.heartbeat(flight, &node.peers));
+    for _ in 0..MAX_MISSED_HEARTBEATS {
+        node.now += u64::from(HEARTBEAT_MS);
         assert!(node.group.watch(flight, node.now), "one beat and fewer than four silent ticks");
     }
-    node.now += u64::from(BEAT_MS);
+    node.now += u64::from(HEARTBEAT_MS);
     assert!(!node.group.watch(flight, node.now));
-    let again = node.group.begin_again(K, node.now, Asker::Caller, &mut node.peers);
+    let again = node.group.begin_again(K, node.now, Origin::Local, &mut node.peers);
     assert!(matches!(again, Step::Lead(next, _) if next != flight), "{again:?}");
     assert_eq!((node.stats().requests, node.stats().lost_flights), (1, 1), "it is one look-up still");
 }
@@ -272,10 +276,10 @@ fn flights_twice_as_old_as_the_deadline_are_swept_when_another_takes_off() {
     let mut node = alone();
     let (old, _) = node.lead();
     node.now += 2 * DEADLINE_MS;
-    node.begin_as(Asker::Caller, b"another");
-    assert!(node.group.is_flying(old), "at twice its age it is not yet older");
+    node.begin_as(Origin::Local, b"another");
+    assert!(node.group.is_in_flight(old), "at twice its age it is not yet older");
     node.now += 1;
-    node.begin_as(Asker::Caller, b"a third");
-    assert!(!node.group.is_flying(old));
+    node.begin_as(Origin::Local, b"a third");
+    assert!(!node.group.is_in_flight(old));
     assert_eq!((node.stats().lost_flights, node.stats().flights), (1, 2));
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::support::{Rng, for_seeds};
-use geecache_edge::group::singleflight::{BEAT_MS, FlightId, SILENT_TICKS};
-use geecache_edge::group::{Asker, Next, Step, Task, Told};
-use geecache_edge::store::{Policy, Spot};
+use geecache_edge::group::singleflight::{FlightId, HEARTBEAT_MS, MAX_MISSED_HEARTBEATS};
+use geecache_edge::group::{Next, Origin, Step, Task, TaskResult};
+use geecache_edge::store::{EntryRef, Policy};
 use geecache_edge::{Group, GroupOptions, PeerPicker, Stats};
 
 const KEYS: usize = 4;
@@ -37,7 +37,7 @@ struct Air {
     began: u64,
     /// How many peers have failed; `None` once it loads here.
     asking: Option<u32>,
-    overtaken: bool,
+    invalidated_loads: bool,
 }
 
 struct Walk<'a> {
@@ -83,7 +83,7 @@ impl Walk<'_> {
             80..84 if !self.air.is_empty() => {
                 let gone = self.air.remove(self.rng.below(self.air.len() as u64) as usize).id;
                 match self.rng.chance(50) {
-                    true => self.group.lose(gone),
+                    true => self.group.abandon(gone),
                     false => self.watch_to_its_end(gone),
                 }
                 self.over.push(gone);
@@ -93,18 +93,18 @@ impl Walk<'_> {
             88..92 => {
                 let had = self.group.remove(&[key as u8]);
                 assert!(!self.exact || had == self.copies[key].is_some());
-                self.overtake(key);
+                self.invalidate(key);
                 self.copies[key] = None;
             }
             92..96 => {
                 let value = self.value(key);
                 assert!(self.group.set(&[key as u8], &value, self.now).unwrap());
-                self.overtake(key);
+                self.invalidate(key);
                 self.copies[key] = Some(Copy { value, expires_at: self.now + TTL_MS });
             }
             96..97 => {
                 self.group.clear();
-                (0..KEYS).for_each(|key| self.overtake(key));
+                (0..KEYS).for_each(|key| self.invalidate(key));
                 self.copies = Default::default();
             }
             _ => self.now += self.rng.below(60),
@@ -118,21 +118,25 @@ impl Walk<'_> {
         format!("{key}:{}:{}", self.values, "x".repeat(padding)).into_bytes()
     }
 
-    fn overtake(&mut self, key: usize) {
-        self.air.iter_mut().filter(|flight| flight.key == key).for_each(|flight| flight.overtaken = true);
+    fn invalidate(&mut self, key: usize) {
+        self.air
+            .iter_mut()
+            .filter(|flight| flight.key == key)
+            .for_each(|flight| flight.invalidated_loads = true);
     }
 
     fn begin(&mut self, key: usize) {
-        let asker = *self.rng.pick(&[Asker::Caller, Asker::Caller, Asker::Peer]);
+        let asker = *self.rng.pick(&[Origin::Local, Origin::Local, Origin::Peer]);
         let counter = match asker {
-            Asker::Caller => &mut self.expected.requests,
-            Asker::Peer => &mut self.expected.peer_requests,
+            Origin::Local => &mut self.expected.requests,
+            Origin::Peer => &mut self.expected.peer_requests,
         };
         *counter += 1;
         let swept = self.air.iter().take_while(|air| air.began + 2 * DEADLINE_MS < self.now).count();
-        let newest = self.air.iter().skip(swept).rfind(|flight| flight.key == key && !flight.overtaken);
+        let newest =
+            self.air.iter().skip(swept).rfind(|flight| flight.key == key && !flight.invalidated_loads);
         let joinable =
-            newest.filter(|flight| asker == Asker::Caller || flight.asking.is_none()).map(|flight| flight.id);
+            newest.filter(|flight| asker == Origin::Local || flight.asking.is_none()).map(|flight| flight.id);
         let age = self.copies[key].as_ref().map(|copy| self.now as i64 - copy.expires_at as i64);
         let step = self.group.begin(&[key as u8], self.now, asker, &mut Peers).unwrap();
         if !matches!(step, Step::Hit(_)) {
@@ -163,7 +167,7 @@ impl Walk<'_> {
                     "it could have been answered"
                 );
                 assert_eq!(Some(id), joinable);
-                self.expected.joins += 1;
+                self.expected.coalesced += 1;
             }
             Step::Lead(id, task) => {
                 assert!(
@@ -176,54 +180,61 @@ impl Walk<'_> {
         }
     }
 
-    fn is_the_copy(&self, key: usize, spot: Spot) {
+    fn is_the_copy(&self, key: usize, spot: EntryRef) {
         assert_eq!(Some(self.group.at(spot).value), self.copies[key].as_ref().map(|copy| &*copy.value));
     }
 
-    fn takes_off(&mut self, id: FlightId, key: usize, asker: Asker, task: Task) {
-        let asks = asker == Asker::Caller && key != 0;
+    fn takes_off(&mut self, id: FlightId, key: usize, asker: Origin, task: Task) {
+        let asks = asker == Origin::Local && key != 0;
         assert_eq!(matches!(task, Task::Ask { .. }), asks, "who is asked");
         self.expected.loads += u64::from(!asks);
-        self.air.push(Air { id, key, began: self.now, asking: asks.then_some(0), overtaken: false });
+        self.air.push(Air { id, key, began: self.now, asking: asks.then_some(0), invalidated_loads: false });
     }
 
     /// The leader at `at` tells what came of its task.
     fn tell(&mut self, at: usize) {
-        let (id, key, asking, overtaken) = {
-            let Air { id, key, asking, overtaken, .. } = self.air[at];
-            (id, key, asking, overtaken)
+        let (id, key, asking, invalidated_loads) = {
+            let Air { id, key, asking, invalidated_loads, .. } = self.air[at];
+            (id, key, asking, invalidated_loads)
         };
         match self.rng.below(10) {
             0..5 => {
                 let (value, fresh_ms) = (self.value(key), self.rng.below(2 * HOT_MS));
-                let told = Told::Value { value: Some(&value), fresh_ms: asking.map(|_| fresh_ms) };
-                assert_eq!(self.group.told(id, self.now, told, &mut Peers), Next::Done);
+                let told = TaskResult::Value { value: Some(&value), fresh_ms: asking.map(|_| fresh_ms) };
+                assert_eq!(self.group.complete_task(id, self.now, told, &mut Peers), Next::Done);
                 self.expected.peer_hits += u64::from(asking.is_some());
-                self.expected.overtaken += u64::from(overtaken);
-                if !overtaken {
+                self.expected.invalidated_loads += u64::from(invalidated_loads);
+                if !invalidated_loads {
                     let lives = if asking.is_some() { fresh_ms.min(HOT_MS) } else { TTL_MS };
                     self.copies[key] = (lives > 0).then_some(Copy { value, expires_at: self.now + lives });
                 }
             }
             5..6 => {
-                assert_eq!(self.group.told(id, self.now, Told::NoSuchKey, &mut Peers), Next::Done);
-                self.expected.absent += 1;
-                if !overtaken {
+                assert_eq!(
+                    self.group.complete_task(id, self.now, TaskResult::NotFound, &mut Peers),
+                    Next::Done
+                );
+                self.expected.not_found += 1;
+                if !invalidated_loads {
                     self.copies[key] = None;
                 }
             }
             6..8 if let Some(rank) = asking => {
-                let told = *self.rng.pick(&[Told::PeerFailed, Told::PeerFailed, Told::Unfit]);
-                let newest = self.air.iter().rfind(|flight| flight.key == key && !flight.overtaken);
+                let told = *self.rng.pick(&[
+                    TaskResult::PeerFailed,
+                    TaskResult::PeerFailed,
+                    TaskResult::NotTransferable,
+                ]);
+                let newest = self.air.iter().rfind(|flight| flight.key == key && !flight.invalidated_loads);
                 let loading = newest.is_some_and(|newest| newest.id != id && newest.asking.is_none());
                 let here = self.group.peek(&[key as u8], self.now).is_some();
                 let late = self.now >= self.air[at].began + DEADLINE_MS;
-                let next = self.group.told(id, self.now, told, &mut Peers);
+                let next = self.group.complete_task(id, self.now, told, &mut Peers);
                 self.expected.peer_failures += 1;
-                let asks_again = rank == 0 && told == Told::PeerFailed;
+                let asks_again = rank == 0 && told == TaskResult::PeerFailed;
                 match next {
-                    Next::Again => assert!(loading || here, "it had not come meanwhile"),
-                    Next::Stale(_) | Next::TooLate => {
+                    Next::Retry => assert!(loading || here, "it had not come meanwhile"),
+                    Next::Stale(_) | Next::DeadlinePassed => {
                         assert!(late && !loading && !here, "there was time for more");
                         let stale = matches!(next, Next::Stale(_));
                         self.expected.stale_hits += u64::from(stale);
@@ -240,7 +251,7 @@ impl Walk<'_> {
                     }
                 }
             }
-            _ => match self.group.told(id, self.now, Told::LoadFailed, &mut Peers) {
+            _ => match self.group.complete_task(id, self.now, TaskResult::LoadFailed, &mut Peers) {
                 Next::Stale(spot) => {
                     self.is_the_copy(key, spot);
                     let copy = self.copies[key].as_ref().unwrap();
@@ -262,23 +273,23 @@ impl Walk<'_> {
 
     fn tell_too_late(&mut self) {
         let id = *self.rng.pick(&self.over);
-        assert!(!self.group.is_flying(id));
+        assert!(!self.group.is_in_flight(id));
         let told = [
-            (Told::Value { value: Some(b"late"), fresh_ms: None }, Next::Done),
-            (Told::NoSuchKey, Next::Done),
-            (Told::LoadFailed, Next::Done),
-            (Told::PeerFailed, Next::Again),
-            (Told::Unfit, Next::Again),
+            (TaskResult::Value { value: Some(b"late"), fresh_ms: None }, Next::Done),
+            (TaskResult::NotFound, Next::Done),
+            (TaskResult::LoadFailed, Next::Done),
+            (TaskResult::PeerFailed, Next::Retry),
+            (TaskResult::NotTransferable, Next::Retry),
         ];
         let (told, next) = self.rng.pick(&told);
-        assert_eq!(self.group.told(id, self.now, *told, &mut Peers), *next);
+        assert_eq!(self.group.complete_task(id, self.now, *told, &mut Peers), *next);
     }
 
     fn watch_to_its_end(&mut self, id: FlightId) {
-        assert!(self.group.beat(id, &Peers), "peers do not leave here");
+        assert!(self.group.heartbeat(id, &Peers), "peers do not leave here");
         // Looks are told apart by their times alone, which need not be the walk's.
-        let looks: Vec<bool> = (1..=SILENT_TICKS + 1)
-            .map(|tick| self.group.watch(id, self.now + u64::from(1_000_000 + tick * BEAT_MS)))
+        let looks: Vec<bool> = (1..=MAX_MISSED_HEARTBEATS + 1)
+            .map(|tick| self.group.watch(id, self.now + u64::from(1_000_000 + tick * HEARTBEAT_MS)))
             .collect();
         assert_eq!(looks, [true, true, true, true, false], "one beat and four silent ticks");
     }

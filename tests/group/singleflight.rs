@@ -1,7 +1,7 @@
 //! Flights: who leads, who joins, what ends them, and that a remove beats what began before it.
 
 use crate::support::for_seeds;
-use geecache_edge::group::singleflight::{BEAT_MS, FlightId, Flights, SILENT_TICKS};
+use geecache_edge::group::singleflight::{FlightId, Flights, HEARTBEAT_MS, MAX_MISSED_HEARTBEATS};
 
 const K: &[u8] = b"key";
 
@@ -27,7 +27,7 @@ fn a_flight_can_be_joined_from_take_off_to_its_end() {
     assert_eq!(joinable(&flights, K), Some(id));
     assert_eq!(joinable(&flights, b"another"), None);
     let (flight, keep) = flights.end(id).unwrap();
-    assert_eq!((&*flight.key, flight.began_at_ms, flight.ladder, keep), (K, 7, "ask", true));
+    assert_eq!((&*flight.key, flight.began_at_ms, flight.state, keep), (K, 7, "ask", true));
     assert_eq!((joinable(&flights, K), flights.len(), flights.lost()), (None, 0, 0));
     assert_eq!(end(&mut flights, id), None, "it ends once");
 }
@@ -52,7 +52,7 @@ fn a_remove_beats_every_load_that_began_before_it() {
     let mut flights = flights();
     let (first, second) = (flights.lead(K, 0, ""), flights.lead(K, 0, ""));
     let other = flights.lead(b"other", 0, "");
-    flights.overtake(K);
+    flights.invalidate(K);
     assert_eq!(joinable(&flights, K), None);
     let third = flights.lead(K, 0, "");
     assert_eq!(end(&mut flights, second), Some(false));
@@ -65,7 +65,7 @@ fn a_remove_beats_every_load_that_began_before_it() {
 fn a_clear_beats_them_all() {
     let mut flights = flights();
     let before = [flights.lead(K, 0, ""), flights.lead(K, 0, ""), flights.lead(b"other", 0, "")];
-    flights.overtake_all();
+    flights.invalidate_all();
     assert_eq!((joinable(&flights, K), joinable(&flights, b"other")), (None, None));
     let after = flights.lead(K, 0, "");
     assert_eq!(before.map(|id| end(&mut flights, id)), [Some(false); 3]);
@@ -76,19 +76,19 @@ fn a_clear_beats_them_all() {
 fn a_leader_that_misses_four_beats_is_gone() {
     let mut flights = flights();
     let id = flights.lead(K, 0, "");
-    assert_eq!(SILENT_TICKS, 4);
-    for tick in 1..SILENT_TICKS {
+    assert_eq!(MAX_MISSED_HEARTBEATS, 4);
+    for tick in 1..MAX_MISSED_HEARTBEATS {
         assert!(flights.watch(id, tick_ms(tick)), "still waiting at tick {tick}");
     }
-    assert!(!flights.watch(id, tick_ms(SILENT_TICKS)));
+    assert!(!flights.watch(id, tick_ms(MAX_MISSED_HEARTBEATS)));
     assert_eq!((joinable(&flights, K), flights.len(), flights.lost()), (None, 0, 1));
-    assert!(!flights.watch(id, tick_ms(SILENT_TICKS)), "every other follower is told so too");
+    assert!(!flights.watch(id, tick_ms(MAX_MISSED_HEARTBEATS)), "every other follower is told so too");
     assert_eq!(flights.lost(), 1, "and counts it no more");
 }
 
 /// When the nth look of a follower falls.
 fn tick_ms(nth: u32) -> u64 {
-    u64::from(nth * BEAT_MS)
+    u64::from(nth * HEARTBEAT_MS)
 }
 
 #[test]
@@ -97,10 +97,10 @@ fn a_beat_begins_the_count_anew() {
     let id = flights.lead(K, 0, "");
     let mut ticks = 1..;
     for _ in 0..10 {
-        for tick in ticks.by_ref().take(SILENT_TICKS as usize - 1) {
+        for tick in ticks.by_ref().take(MAX_MISSED_HEARTBEATS as usize - 1) {
             assert!(flights.watch(id, tick_ms(tick)), "fewer than four silent ticks");
         }
-        flights.beat(id);
+        flights.heartbeat(id);
         assert!(flights.watch(id, tick_ms(ticks.next().unwrap())), "it beats");
     }
 }
@@ -132,8 +132,8 @@ fn nonsense_from_a_follower_traps_nothing() {
     let mut flights = flights();
     let id = flights.lead(K, 0, "");
     assert!(!flights.watch(FlightId(u64::MAX), 0));
-    flights.beat(FlightId(0));
-    flights.lose(FlightId(0));
+    flights.heartbeat(FlightId(0));
+    flights.abandon(FlightId(0));
     assert_eq!((flights.lost(), joinable(&flights, K)), (0, Some(id)));
     assert!(flights.watch(id, u64::MAX));
 }
@@ -142,12 +142,12 @@ fn nonsense_from_a_follower_traps_nothing() {
 fn a_lost_flight_is_over_and_the_next_one_leads() {
     let mut flights = flights();
     let id = flights.lead(K, 0, "");
-    flights.lose(id);
-    flights.lose(id);
+    flights.abandon(id);
+    flights.abandon(id);
     assert_eq!((flights.lost(), joinable(&flights, K), end(&mut flights, id)), (1, None, None));
     let next = flights.lead(K, 0, "");
     assert_eq!(joinable(&flights, K), Some(next));
-    flights.lose(id);
+    flights.abandon(id);
     assert_eq!(joinable(&flights, K), Some(next), "losing the old one again leaves the new one alone");
 }
 
@@ -190,18 +190,18 @@ fn random_walks_agree_with_a_plain_list() {
                     assert_eq!(end(&mut flights, flight.id), Some(flight.keep));
                 }
                 75..85 if !plain.is_empty() => {
-                    flights.lose(plain.remove(rng.below(plain.len() as u64) as usize).id);
+                    flights.abandon(plain.remove(rng.below(plain.len() as u64) as usize).id);
                     lost += 1;
                 }
                 85..93 => {
-                    flights.overtake(&[key]);
+                    flights.invalidate(&[key]);
                     plain
                         .iter_mut()
                         .filter(|flight| flight.key == key)
                         .for_each(|flight| flight.keep = false);
                 }
                 93..95 => {
-                    flights.overtake_all();
+                    flights.invalidate_all();
                     plain.iter_mut().for_each(|flight| flight.keep = false);
                 }
                 95..97 => {

@@ -196,7 +196,7 @@ test("a decoder that throws is ERR_LOAD_TYPE, with its cause", async () => {
   await refused("ERR_LOAD_TYPE", async () => group.peek("k"));
 });
 
-for (const policy of ["default", "lru"])
+for (const policy of ["gdsf", "lru"])
   test(`${policy}: the budget holds over many values, and what left or was refused is counted`, async () => {
     const seed = 7;
     const below = random(seed);
@@ -223,7 +223,7 @@ for (const policy of ["default", "lru"])
     }
     const { evictions, entries } = group.stats();
     assert.ok(evictions + refusals > 1_000 && evictions > 100 && entries > 10, `${evictions} ${refusals} ${entries}`);
-    assert.ok(policy === "default" || refusals === 0, "lru refuses nothing that fits");
+    assert.ok(policy === "gdsf" || refusals === 0, "lru refuses nothing that fits");
   });
 
 test("a long life in one pool: values up to the budget, memory that grows under the views", async () => {

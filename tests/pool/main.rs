@@ -2,7 +2,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use geecache_edge::base::check::MAX_KEY_BYTES;
-use geecache_edge::group::{Asker, Step, Task};
+use geecache_edge::group::{Origin, Step, Task};
 use geecache_edge::ring::Placement;
 use geecache_edge::wire::{Geecache, Groupcache, GroupcacheV3};
 use geecache_edge::{Code, Error, GroupOptions, PeerPicker, Pool, PoolOptions};
@@ -133,7 +133,7 @@ fn another_list_of_peers_holds_from_the_next_look_up_on() {
     let group = pool.add_group("scores", GroupOptions::new(1 << 16)).unwrap();
     let asks = |pool: &mut Pool, key: &[u8]| {
         let (group, peers) = pool.group_mut(group).unwrap();
-        match group.begin(key, 0, Asker::Caller, peers).unwrap() {
+        match group.begin(key, 0, Origin::Local, peers).unwrap() {
             Step::Lead(_, Task::Ask { peer, .. }) => Some(peer.to_string()),
             Step::Lead(_, Task::Load { .. }) => None,
             step => panic!("led nothing: {step:?}"),

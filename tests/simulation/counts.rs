@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use geecache_edge::group::{Asker, Next, Step, Task};
+use geecache_edge::group::{Next, Origin, Step, Task};
 use geecache_edge::{Code, PeerPicker};
 
 use crate::invariants::Invariant;
@@ -34,13 +34,13 @@ pub struct Seen {
     pub vanished: u64,
     /// From the stats of nodes that are gone.
     pub stale_hits: u64,
-    pub joins: u64,
+    pub coalesced: u64,
     pub peer_hits: u64,
-    pub passed_over: u64,
+    pub short_circuits: u64,
     pub lost_flights: u64,
     pub timeouts: u64,
     pub refused: u64,
-    pub overtaken: u64,
+    pub invalidated_loads: u64,
     pub evictions: u64,
     /// By key: loads whose leader vanished. By node and peer: when it last asked it.
     pub lost_loads: BTreeMap<usize, u64>,
@@ -52,13 +52,13 @@ impl Seen {
     pub fn forget_node(&mut self, node: &Node) {
         let stats = node.group().stats();
         self.stale_hits += stats.stale_hits;
-        self.joins += stats.joins;
+        self.coalesced += stats.coalesced;
         self.peer_hits += stats.peer_hits;
-        self.passed_over += stats.passed_over;
+        self.short_circuits += stats.short_circuits;
         self.lost_flights += stats.lost_flights;
         self.timeouts += stats.timeouts;
-        self.refused += stats.refused;
-        self.overtaken += stats.overtaken;
+        self.refused += stats.rejected;
+        self.invalidated_loads += stats.invalidated_loads;
         self.evictions += stats.evictions;
     }
 
@@ -79,30 +79,30 @@ impl Seen {
             ("cut", self.cut),
             ("vanished", self.vanished),
             ("stale", self.stale_hits),
-            ("joined", self.joins),
+            ("joined", self.coalesced),
             ("from peers", self.peer_hits),
-            ("passed over", self.passed_over),
+            ("passed over", self.short_circuits),
             ("lost flights", self.lost_flights),
             ("timeouts", self.timeouts),
             ("refused", self.refused),
-            ("overtaken", self.overtaken),
+            ("invalidated_loads", self.invalidated_loads),
             ("evicted", self.evictions),
         ]
     }
 }
 
 impl World {
-    pub fn count_step(&mut self, node: usize, asker: Asker, again: bool, step: &Step) {
+    pub fn count_step(&mut self, node: usize, asker: Origin, again: bool, step: &Step) {
         let counted = &mut self.nodes[node].book.counted;
         match asker {
             _ if again => {}
-            Asker::Caller => counted.requests += 1,
-            Asker::Peer => counted.peer_requests += 1,
+            Origin::Local => counted.requests += 1,
+            Origin::Peer => counted.peer_requests += 1,
         }
         match step {
             Step::Hit(_) => counted.hits += 1,
             Step::Stale(..) => counted.stale_hits += 1,
-            Step::Join(_) => counted.joins += 1,
+            Step::Join(_) => counted.coalesced += 1,
             Step::Lead(..) => {}
         }
         let (Step::Lead(_, task) | Step::Stale(_, Some((_, task)))) = step else { return };
@@ -123,26 +123,26 @@ impl World {
         let Node { pool, book, .. } = &mut self.nodes[node];
         let from_peer = matches!(doing, Doing::Asks { .. });
         if let Doing::Asks { peer, .. } = doing
-            && !matches!(came, Came::Unfit)
-            && pool.peers().has(&name(peer).into())
+            && !matches!(came, Came::NotTransferable)
+            && pool.peers().contains(&name(peer).into())
         {
             book.hears(peer, now, matches!(came, Came::PeerFailed));
         }
-        let overtaken = book.is_forgotten_since(key, stamp);
+        let invalidated_loads = book.is_forgotten_since(key, stamp);
         let counted = &mut book.counted;
         match came {
-            Came::PeerFailed | Came::Unfit => counted.peer_failures += 1,
+            Came::PeerFailed | Came::NotTransferable => counted.peer_failures += 1,
             Came::Is(Outcome::Absent) => counted.absent += 1,
             Came::Is(Outcome::Value { .. }) => {
                 counted.peer_hits += u64::from(from_peer);
-                counted.overtaken += u64::from(overtaken);
+                counted.invalidated_loads += u64::from(invalidated_loads);
             }
             Came::Is(Outcome::Failed(_)) => {}
         }
         match (next, came) {
             (Next::Task(Task::Load { .. }), _) => counted.loads += 1,
             (Next::Stale(_), _) => counted.stale_hits += 1,
-            (Next::TooLate, _) | (Next::Done, Came::Is(Outcome::Failed(_))) => counted.errors += 1,
+            (Next::DeadlinePassed, _) | (Next::Done, Came::Is(Outcome::Failed(_))) => counted.errors += 1,
             _ => {}
         }
     }
@@ -168,7 +168,7 @@ impl World {
         let (name, now) = (self.key(key), self.nodes[node].clock(self.now));
         let group = self.nodes[node].group();
         let is_here = group.peek(&name, now).is_some_and(|found| found.value == &**bytes);
-        let newly = group.stats().refused - refused;
+        let newly = group.stats().rejected - refused;
         if u64::from(!is_here) != newly {
             let what =
                 format!("node {node}: a value of {} B is here: {is_here}, refused: {newly}", bytes.len());
@@ -177,7 +177,7 @@ impl World {
     }
 
     pub fn check_set(&mut self, node: usize, key: usize, kept: bool, is_here: bool, refused: u64) {
-        let newly = self.nodes[node].group().stats().refused - refused;
+        let newly = self.nodes[node].group().stats().rejected - refused;
         if kept != is_here || u64::from(!kept) != newly {
             let what =
                 format!("node {node}: key {key} was set: {kept}, is here: {is_here}, refused: {newly}");
@@ -205,19 +205,19 @@ impl World {
             peer_requests: stats.peer_requests,
             hits: stats.hits,
             stale_hits: stats.stale_hits,
-            joins: stats.joins,
+            coalesced: stats.coalesced,
             peer_hits: stats.peer_hits,
             peer_failures: stats.peer_failures,
             loads: stats.loads,
-            absent: stats.absent,
+            absent: stats.not_found,
             errors: stats.errors,
             timeouts: stats.timeouts,
-            overtaken: stats.overtaken,
-            unauthorized: pool.tally().unauthorized(),
-            other_rings: pool.tally().other_rings(),
+            invalidated_loads: stats.invalidated_loads,
+            unauthorized: pool.counters().unauthorized(),
+            ring_mismatches: pool.counters().ring_mismatches(),
         };
         let expected = book.counted.clone();
-        let newly = stats.passed_over - std::mem::replace(&mut book.passed_over, stats.passed_over);
+        let newly = stats.short_circuits - std::mem::replace(&mut book.short_circuits, stats.short_circuits);
         let is_well = !book.troubles.values().any(|trouble| trouble.is_open);
         if counted != expected {
             self.broke(
@@ -258,7 +258,7 @@ impl World {
         match came {
             Came::Is(outcome) => self.shown(outcome),
             Came::PeerFailed => "the peer failed".to_owned(),
-            Came::Unfit => "unfit".to_owned(),
+            Came::NotTransferable => "unfit".to_owned(),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use geecache_edge::wire::{Asked, Exchange, FRESH_HEADER, OUTCOME_HEADER, Reply, SEAL_HEADER, Secret};
+use geecache_edge::wire::{
+    AUTH_HEADER, Exchange, FRESH_HEADER, IncomingRequest, OUTCOME_HEADER, Reply, Secret,
+};
 
 use crate::network::{Question, Said, Truth};
 use crate::node::{GROUP, Node, name};
@@ -15,7 +17,7 @@ pub enum Deed {
     Call {
         node: usize,
         key: usize,
-        within_ms: Ms,
+        timeout_ms: Ms,
     },
     Remove {
         node: usize,
@@ -75,10 +77,10 @@ impl World {
     pub fn does(&mut self, deed: Deed) {
         trace!(self, "-- {deed:?}");
         match deed {
-            Deed::Call { node, key, within_ms } => {
+            Deed::Call { node, key, timeout_ms } => {
                 if self.nodes[node].up {
                     self.seen.calls += 1;
-                    let request = self.request(node, key, None, within_ms);
+                    let request = self.request(node, key, None, timeout_ms);
                     self.look_up(request, false);
                 }
             }
@@ -127,7 +129,7 @@ impl World {
         let (version, value) = self.origin.make(key, bytes, self.now);
         if value.len() <= self.plan.options.max_entry_bytes {
             let (stamp, name, now) = (self.stamp(), self.key(key), self.nodes[node].clock(self.now));
-            let refused = self.nodes[node].group().stats().refused;
+            let refused = self.nodes[node].group().stats().rejected;
             let (group, _) = self.nodes[node].parts();
             let kept = group.set(&name, &value, now).expect("the keys are keys");
             let found = group.peek(&name, now).is_some_and(|found| found.value == &*value);
@@ -183,7 +185,7 @@ impl World {
         let is_open = exchange.secrets.is_empty();
         exchange.secrets = if self.rng.chance(50) { Vec::new() } else { vec![SECRETS[2].to_owned()] };
         let key = self.key(key);
-        let Some(asking) = exchange.ask(GROUP, &key, now) else { return };
+        let Some(asking) = exchange.request(GROUP, &key, now) else { return };
         let (mut path, mut seal) = (asking.path, Some(asking.seal));
         let mut truth = Truth {
             signed_with: exchange.secrets.pop(),
@@ -256,7 +258,7 @@ impl World {
             4 => said.is_endless = true,
             5 => said.status = *self.rng.pick(&[204, 301, 302, 418, 500, 502, 503]),
             // Whoever does not know the secret may say what they like.
-            6 => said.headers.retain(|header| header.0 != SEAL_HEADER),
+            6 => said.headers.retain(|header| header.0 != AUTH_HEADER),
             7 => {
                 said.headers.retain(|header| header.0 != FRESH_HEADER);
                 said.headers.push((FRESH_HEADER.to_owned(), "99999999".to_owned()));
@@ -276,12 +278,12 @@ impl World {
     fn forged(&mut self, liar: &Exchange, key: usize, now: Ms, ask: u64) -> Said {
         let key = self.key(key);
         let true_ask = self.asks.get(&ask).map(|ask| ask.overheard().0);
-        let seal = true_ask.and_then(|asker| asker.ask(GROUP, &key, now).map(|asking| asking.seal));
+        let seal = true_ask.and_then(|asker| asker.request(GROUP, &key, now).map(|asking| asking.seal));
         let path = liar.wire.path(&liar.base_path, GROUP, &key).unwrap_or_default();
-        let read = liar.wire.question(&liar.base_path, "GET", &path);
+        let read = liar.wire.read_request(&liar.base_path, "GET", &path);
         let Some(Ok(question)) = read else { return Said::nothing(self.now) };
-        let asked = Asked { question, seal: seal.map(|seal| (seal, 0)) };
+        let asked = IncomingRequest { question, seal: seal.map(|seal| (seal, 0)) };
         let reply = Reply::Value { value: self.rng.bytes(30), fresh_ms: Some(1_000_000) };
-        Said::of(liar.answer(&asked, reply, now), self.now)
+        Said::of(liar.respond(&asked, reply, now), self.now)
     }
 }

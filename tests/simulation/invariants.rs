@@ -2,10 +2,10 @@
 
 use geecache_edge::Code;
 use geecache_edge::base::time::Millis;
-use geecache_edge::group::singleflight::{BEAT_MS, FlightId, SILENT_TICKS};
-use geecache_edge::group::{Asker, Next, Task};
-use geecache_edge::store::Spot;
-use geecache_edge::wire::{Asked, CLOCK_SKEW_MS, Reply};
+use geecache_edge::group::singleflight::{FlightId, HEARTBEAT_MS, MAX_MISSED_HEARTBEATS};
+use geecache_edge::group::{Next, Origin, Task};
+use geecache_edge::store::EntryRef;
+use geecache_edge::wire::{CLOCK_SKEW_MS, IncomingRequest, Reply};
 
 use crate::leader::{Came, Doing, Leader};
 use crate::network::Question;
@@ -17,7 +17,7 @@ use crate::world::World;
 /// Named after what it promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invariant {
-    /// A value is its key's, as fresh as the options say, and none whose load a remove or a set has overtaken; a
+    /// A value is its key's, as fresh as the options say, and none whose load a remove or a set has invalidated_loads; a
     /// "there is no such key" or an error is one that a load gave.
     RightValue,
     /// A body that was altered, cut short or forged reaches no caller.
@@ -146,8 +146,8 @@ impl World {
     /// A follower that looks has a leader, or has had none for no longer than it takes to notice.
     pub fn check_leader(&mut self, node: usize, flight: FlightId, since: Ms) {
         let gone = self.gone.get(&(node, flight)).copied().unwrap_or(0).max(since);
-        let notices_ms =
-            Ms::from(SILENT_TICKS + 2) * (Ms::from(BEAT_MS) + self.plan.late_ms) + self.stepped_ms;
+        let notices_ms = Ms::from(MAX_MISSED_HEARTBEATS + 2) * (Ms::from(HEARTBEAT_MS) + self.plan.late_ms)
+            + self.stepped_ms;
         if !self.led.contains_key(&(node, flight)) && self.now - gone > notices_ms {
             let what = format!("node {node}: somebody has waited for {flight:?} for {} ms", self.now - gone);
             self.broke(Invariant::AtRest, what);
@@ -159,7 +159,7 @@ impl World {
         let Doing::Asks { peer, .. } = doing else { return };
         let (pool, now) = (&mut self.nodes[node].pool, self.now);
         let has_left = !pool.peers().ring().peers().contains(&name(peer).into());
-        if has_left && stays && self.nodes[node].parts().0.is_flying(flight) {
+        if has_left && stays && self.nodes[node].parts().0.is_in_flight(flight) {
             let what = format!("node {node} waits for node {peer}, which has left, at {now}");
             self.broke(Invariant::InTime, what);
         }
@@ -176,7 +176,7 @@ impl World {
     }
 
     /// A copy past its freshness is the answer.
-    pub fn check_stale(&mut self, node: usize, spot: Spot, allowed_ms: Ms) {
+    pub fn check_stale(&mut self, node: usize, spot: EntryRef, allowed_ms: Ms) {
         let expires_at_ms = self.nodes[node].group().at(spot).meta.expires_at_ms;
         let stale_ms = self.nodes[node].clock(self.now).saturating_sub(expires_at_ms);
         if stale_ms >= allowed_ms.max(1) {
@@ -188,7 +188,8 @@ impl World {
 
     /// A flight fails: nothing is here that could be the answer instead.
     pub fn check_given_up(&mut self, node: usize, key: usize, came: &Came, next: &Next) {
-        let fails = matches!((came, next), (Came::Is(Outcome::Failed(_)), Next::Done) | (_, Next::TooLate));
+        let fails =
+            matches!((came, next), (Came::Is(Outcome::Failed(_)), Next::Done) | (_, Next::DeadlinePassed));
         if fails && self.has_stale(node, key) {
             let what = format!("node {node} fails key {key} beside a stale copy that may be served");
             self.broke(Invariant::Answered, what);
@@ -204,9 +205,9 @@ impl World {
         found.is_some_and(|found| now < until(found.meta.expires_at_ms))
     }
 
-    pub fn check_join(&mut self, node: usize, asker: Asker, flight: FlightId) {
+    pub fn check_join(&mut self, node: usize, asker: Origin, flight: FlightId) {
         let leader = self.led.get(&(node, flight)).and_then(|leader| self.leaders.get(leader));
-        if asker == Asker::Peer && leader.is_some_and(|leader| matches!(leader.doing, Doing::Asks { .. })) {
+        if asker == Origin::Peer && leader.is_some_and(|leader| matches!(leader.doing, Doing::Asks { .. })) {
             let what = format!("node {node}: a peer's question waits for {flight:?}, which asks a peer");
             self.broke(Invariant::NoForward, what);
         }
@@ -218,12 +219,12 @@ impl World {
         let left_ms = (leader.began_at + self.plan.options.deadline_ms)
             .saturating_sub(self.nodes[node].clock(self.now));
         let left_ms = left_ms.min(self.plan.options.deadline_ms);
-        let (Task::Ask { within_ms, .. } | Task::Load { within_ms }) = *task;
-        if within_ms > left_ms {
+        let (Task::Ask { timeout_ms, .. } | Task::Load { timeout_ms }) = *task;
+        if timeout_ms > left_ms {
             let what = format!("node {node}: {task:?} with {left_ms} ms left");
             self.broke(Invariant::InTime, what);
         }
-        if let (Asker::Peer, Task::Ask { peer, .. }) = (asker, task) {
+        if let (Origin::Peer, Task::Ask { peer, .. }) = (asker, task) {
             self.broke(Invariant::NoForward, format!("node {node} asks {peer} what it was asked"));
         }
     }
@@ -251,7 +252,7 @@ impl World {
         node: usize,
         question: &Question,
         now: Millis,
-        read: &Option<Result<Asked, Reply>>,
+        read: &Option<Result<IncomingRequest, Reply>>,
     ) {
         let (secrets, truth) = (&self.nodes[node].secrets, &question.truth);
         if secrets.is_empty() {

@@ -3,8 +3,8 @@
 
 use geecache_edge::Code;
 use geecache_edge::base::time::Millis;
-use geecache_edge::group::singleflight::{BEAT_MS, FlightId};
-use geecache_edge::group::{Asker, Next, Task, Told};
+use geecache_edge::group::singleflight::{FlightId, HEARTBEAT_MS};
+use geecache_edge::group::{Next, Origin, Task, TaskResult};
 
 use crate::plan::Ms;
 use crate::shell::Outcome;
@@ -16,7 +16,7 @@ pub struct Leader {
     pub key: usize,
     pub flight: FlightId,
     pub request: u64,
-    pub asker: Asker,
+    pub asker: Origin,
     pub began: Ms,
     /// The same by the node's clock.
     pub began_at: Millis,
@@ -43,11 +43,11 @@ pub enum Doing {
 pub enum Came {
     Is(Outcome),
     PeerFailed,
-    Unfit,
+    NotTransferable,
 }
 
 impl Leader {
-    pub fn new(node: usize, key: usize, flight: FlightId, request: u64, asker: Asker, held: bool) -> Leader {
+    pub fn new(node: usize, key: usize, flight: FlightId, request: u64, asker: Origin, held: bool) -> Leader {
         let doing = Doing::Nothing;
         Leader { node, key, flight, request, asker, began: 0, began_at: 0, stamp: 0, held, doing, task: 0 }
     }
@@ -60,7 +60,7 @@ impl World {
         leader.began_at = self.nodes[leader.node].clock(self.now);
         self.led.insert((leader.node, leader.flight), id);
         self.leaders.insert(id, leader);
-        self.timer(BEAT_MS.into(), Event::Beat(id));
+        self.timer(HEARTBEAT_MS.into(), Event::Beat(id));
         self.carry_out(id, task);
         id
     }
@@ -69,9 +69,9 @@ impl World {
         let Some(&Leader { node, flight, doing, .. }) = self.leaders.get(&id) else { return };
         self.touched = node;
         let (group, peers) = self.nodes[node].parts();
-        let stays = group.beat(flight, peers);
+        let stays = group.heartbeat(flight, peers);
         self.check_beat(node, flight, doing, stays);
-        self.timer(BEAT_MS.into(), Event::Beat(id));
+        self.timer(HEARTBEAT_MS.into(), Event::Beat(id));
         if let (false, Doing::Asks { ask, .. }) = (stays, doing) {
             self.ask_failed(ask, "the peer has left the ring");
         }
@@ -83,17 +83,17 @@ impl World {
         let (node, key, number) = (leader.node, leader.key, leader.task);
         self.check_task(id, &task);
         match task {
-            Task::Ask { peer, within_ms } => {
+            Task::Ask { peer, timeout_ms } => {
                 let peer = self.node_index(&peer).expect("peers are nodes");
-                let ask = self.ask(id, peer, within_ms);
+                let ask = self.ask(id, peer, timeout_ms);
                 self.doing(id, Doing::Asks { ask, peer });
             }
-            Task::Load { within_ms } => {
+            Task::Load { timeout_ms } => {
                 let stamp = self.stamp();
                 self.doing(id, Doing::Loads(stamp));
                 *self.origin.loads.entry(key).or_default() += 1;
                 self.seen.loads += 1;
-                self.timer(within_ms, Event::LoadLate(id, number));
+                self.timer(timeout_ms, Event::LoadLate(id, number));
                 if !self.rng.chance(self.plan.hangs) {
                     let takes_ms = self.between(self.plan.takes_ms);
                     let loaded = self.draw_loaded();
@@ -114,7 +114,7 @@ impl World {
         if self.rng.chance(self.plan.fails) {
             Loaded::Fails
         } else if self.rng.chance(self.plan.absent) {
-            Loaded::NoSuchKey
+            Loaded::NotFound
         } else {
             Loaded::Value(self.rng.below(self.plan.value_bytes as u64 + 1) as usize)
         }
@@ -130,7 +130,7 @@ impl World {
                 self.nodes[node].book.comes(key, version, stamp, None);
                 Outcome::Value { bytes, fresh_ms: self.plan.options.ttl_ms }
             }
-            Loaded::NoSuchKey => {
+            Loaded::NotFound => {
                 self.origin.absent_at.insert(key, self.now);
                 Outcome::Absent
             }
@@ -154,20 +154,21 @@ impl World {
         self.touched = node;
         self.doing(id, Doing::Nothing);
         let now = self.nodes[node].clock(self.now);
-        let flew = self.nodes[node].parts().0.is_flying(flight);
-        let refused = self.nodes[node].group().stats().refused;
+        let flew = self.nodes[node].parts().0.is_in_flight(flight);
+        let refused = self.nodes[node].group().stats().rejected;
         let room = self.plan.options.max_entry_bytes;
         let told = match &came {
-            Came::Is(Outcome::Value { bytes, fresh_ms }) => {
-                Told::Value { value: Some(&**bytes).filter(|bytes| bytes.len() <= room), fresh_ms: *fresh_ms }
-            }
-            Came::Is(Outcome::Absent) => Told::NoSuchKey,
-            Came::Is(Outcome::Failed(_)) => Told::LoadFailed,
-            Came::PeerFailed => Told::PeerFailed,
-            Came::Unfit => Told::Unfit,
+            Came::Is(Outcome::Value { bytes, fresh_ms }) => TaskResult::Value {
+                value: Some(&**bytes).filter(|bytes| bytes.len() <= room),
+                fresh_ms: *fresh_ms,
+            },
+            Came::Is(Outcome::Absent) => TaskResult::NotFound,
+            Came::Is(Outcome::Failed(_)) => TaskResult::LoadFailed,
+            Came::PeerFailed => TaskResult::PeerFailed,
+            Came::NotTransferable => TaskResult::NotTransferable,
         };
         let (group, peers) = self.nodes[node].parts();
-        let next = group.told(flight, now, told, peers);
+        let next = group.complete_task(flight, now, told, peers);
         trace!(self, "node {node}: leader {id} of {flight:?} told {}, next {next:?}", self.shown_came(&came));
         if flew {
             self.count_told(node, key, stamp, doing, &came, &next);
@@ -177,8 +178,8 @@ impl World {
         match (next, came) {
             (Next::Task(task), _) => self.carry_out(id, task),
             (Next::Done, Came::Is(outcome)) => self.land(id, Some(outcome)),
-            (Next::Done | Next::Again, _) => self.land(id, None),
-            (Next::TooLate, _) => self.land(id, Some(Outcome::Failed(Code::Timeout))),
+            (Next::Done | Next::Retry, _) => self.land(id, None),
+            (Next::DeadlinePassed, _) => self.land(id, Some(Outcome::Failed(Code::Timeout))),
             (Next::Stale(spot), _) => {
                 self.check_stale(node, spot, self.plan.options.stale_if_error_ms);
                 let bytes = self.nodes[node].group().at(spot).value.into();
@@ -214,7 +215,7 @@ impl World {
         }
         if self.plan.tells {
             let followers = self.waiting(leader.node, id, leader.flight);
-            followers.iter().for_each(|_| self.nodes[leader.node].parts().0.lose(leader.flight));
+            followers.iter().for_each(|_| self.nodes[leader.node].parts().0.abandon(leader.flight));
             followers.into_iter().for_each(|request| self.settle(request, None));
         }
     }

@@ -1,7 +1,7 @@
 //! The simulator can fail: each small fault that is planted in the core is caught, and by the invariant that is there for
 //! it.
 
-use geecache_edge::base::mutants::{Fault, plant};
+use geecache_edge::base::mutants::{Mutant, activate};
 
 use crate::invariants::Invariant;
 use crate::many;
@@ -10,28 +10,28 @@ use crate::many;
 const SEEDS: u64 = 3_000;
 
 /// What catches what.
-const CAUGHT: [(Fault, Invariant); 21] = [
-    (Fault::BlindFollowers, Invariant::AtRest),
-    (Fault::GhostFlight, Invariant::AtRest),
-    (Fault::RemoveLosesToLoad, Invariant::RightValue),
-    (Fault::DigestUnchecked, Invariant::Whole),
-    (Fault::AnswerUnsigned, Invariant::Whole),
-    (Fault::SignatureNeverOld, Invariant::OnlyPeers),
-    (Fault::QuestionForwarded, Invariant::NoForward),
-    (Fault::PeerJoinsAsking, Invariant::NoForward),
-    (Fault::HopUnchecked, Invariant::NoForward),
-    (Fault::UnsignedLetIn, Invariant::OnlyPeers),
-    (Fault::OvertakenJoined, Invariant::RightValue),
-    (Fault::LeftPeerAwaited, Invariant::InTime),
-    (Fault::RungTakesAll, Invariant::InTime),
-    (Fault::NoFailover, Invariant::OneLoad),
-    (Fault::MeanwhileIgnored, Invariant::OneLoad),
-    (Fault::BreakerNeverOpens, Invariant::Breaker),
-    (Fault::BreakerNeverCloses, Invariant::Breaker),
-    (Fault::StaleTooLong, Invariant::RightValue),
-    (Fault::HotTooLong, Invariant::RightValue),
-    (Fault::OverBudget, Invariant::Budget),
-    (Fault::RefusalUncounted, Invariant::Counted),
+const CAUGHT: [(Mutant, Invariant); 21] = [
+    (Mutant::BlindFollowers, Invariant::AtRest),
+    (Mutant::GhostFlight, Invariant::AtRest),
+    (Mutant::RemoveLosesToLoad, Invariant::RightValue),
+    (Mutant::DigestUnchecked, Invariant::Whole),
+    (Mutant::AnswerUnsigned, Invariant::Whole),
+    (Mutant::SignatureNeverOld, Invariant::OnlyPeers),
+    (Mutant::QuestionForwarded, Invariant::NoForward),
+    (Mutant::PeerJoinsAsking, Invariant::NoForward),
+    (Mutant::HopUnchecked, Invariant::NoForward),
+    (Mutant::UnsignedLetIn, Invariant::OnlyPeers),
+    (Mutant::OvertakenJoined, Invariant::RightValue),
+    (Mutant::LeftPeerAwaited, Invariant::InTime),
+    (Mutant::RungTakesAll, Invariant::InTime),
+    (Mutant::NoFailover, Invariant::OneLoad),
+    (Mutant::MeanwhileIgnored, Invariant::OneLoad),
+    (Mutant::BreakerNeverOpens, Invariant::Breaker),
+    (Mutant::BreakerNeverCloses, Invariant::Breaker),
+    (Mutant::StaleTooLong, Invariant::RightValue),
+    (Mutant::HotTooLong, Invariant::RightValue),
+    (Mutant::OverBudget, Invariant::Budget),
+    (Mutant::RefusalUncounted, Invariant::Counted),
 ];
 
 #[test]
@@ -42,7 +42,7 @@ fn each_planted_fault_is_caught_by_its_invariant() {
         let all = std::env::var_os("ALL").is_some();
         let caught = many(
             0..SEEDS,
-            || plant(Some(fault)),
+            || activate(Some(fault)),
             |_, run| all || !matches!(run, Err(violation) if violation.invariant == invariant),
         );
         let by = caught.broken.get(&invariant).map_or(0, Vec::len);

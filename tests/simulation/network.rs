@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use geecache_edge::PeerAnswer;
 use geecache_edge::base::time::Millis;
-use geecache_edge::wire::{Answer, Asked, Exchange, Reply, SEAL_HEADER, Secret};
+use geecache_edge::wire::{AUTH_HEADER, Exchange, IncomingRequest, Reply, Response, Secret};
 
 use crate::leader::Came;
 use crate::node::GROUP;
@@ -69,7 +69,7 @@ pub struct Ask {
 pub struct Handler {
     pub ask: Option<u64>,
     to: Option<usize>,
-    asked: Asked,
+    asked: IncomingRequest,
     exchange: Exchange,
     asked_at: Millis,
 }
@@ -90,7 +90,7 @@ impl Said {
         self.headers.iter().find(|header| header.0 == name).map(|header| header.1.clone())
     }
 
-    pub fn of(answer: Answer, said_at: Ms) -> Said {
+    pub fn of(answer: Response, said_at: Ms) -> Said {
         let headers =
             answer.headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_string())).collect();
         Said { status: answer.status, headers, body: answer.body, is_endless: false, said_at }
@@ -106,13 +106,13 @@ fn ring_of(seal: Option<&str>, least: usize) -> Option<u32> {
 
 impl World {
     /// A leader asks a peer.
-    pub fn ask(&mut self, leader: u64, to: usize, within_ms: Ms) -> u64 {
+    pub fn ask(&mut self, leader: u64, to: usize, timeout_ms: Ms) -> u64 {
         let (node, key) = (self.leaders[&leader].node, self.leaders[&leader].key);
         let id = self.stamp();
         self.check_ask(node, to);
         let (exchange, asked_at) = (self.nodes[node].exchange(), self.nodes[node].clock(self.now));
         let key_bytes = self.key(key);
-        let question = exchange.ask(GROUP, &key_bytes, asked_at).map(|asking| (asking.path, asking.seal));
+        let question = exchange.request(GROUP, &key_bytes, asked_at).map(|asking| (asking.path, asking.seal));
         let truth = Truth {
             signed_with: exchange.secrets.first().cloned(),
             signed_at: asked_at,
@@ -120,7 +120,7 @@ impl World {
             is_forwarded: false,
         };
         self.asks.insert(id, Ask { leader, node, key, exchange, asked_at, stamp: id });
-        self.timer(within_ms, Event::AskLate(id));
+        self.timer(timeout_ms, Event::AskLate(id));
         match question {
             None => self.after(0, Event::Unaskable(id)),
             Some((path, seal)) => {
@@ -183,12 +183,12 @@ impl World {
         }
         self.touched = node;
         let (exchange, now) = (self.nodes[node].exchange(), self.nodes[node].clock(self.now));
-        let read = exchange.question("GET", &question.path, question.seal.clone(), now);
+        let read = exchange.read_request("GET", &question.path, question.seal.clone(), now);
         self.check_question(node, question, now, &read);
         if let Some(Ok(_) | Err(Reply::Forwarded)) = read
             && ring_of(question.seal.as_deref(), 4).is_some_and(|ring| ring != exchange.ring)
         {
-            self.nodes[node].book.counted.other_rings += 1;
+            self.nodes[node].book.counted.ring_mismatches += 1;
         }
         let refusal = match read {
             None => Reply::NoSuchGroup("nothing of the kind".to_owned()),
@@ -208,7 +208,7 @@ impl World {
             }
         };
         trace!(self, "node {node}: refuses {question:?}: {refusal:?}");
-        let said = Said::of(exchange.wire.answer(refusal, now), self.now);
+        let said = Said::of(exchange.wire.write_response(refusal, now), self.now);
         self.send(node, question.from, question.ask, None, said);
     }
 
@@ -216,12 +216,12 @@ impl World {
     pub fn reply(&mut self, node: usize, handler: Handler, outcome: Outcome) {
         let room = self.plan.options.max_entry_bytes;
         let reply = match outcome {
-            Outcome::Value { bytes, .. } if bytes.len() > room => Reply::Unfit,
+            Outcome::Value { bytes, .. } if bytes.len() > room => Reply::NotTransferable,
             Outcome::Value { bytes, fresh_ms } => Reply::Value { value: bytes.to_vec(), fresh_ms },
-            Outcome::Absent => Reply::NoSuchKey,
+            Outcome::Absent => Reply::NotFound,
             Outcome::Failed(code) => Reply::LoadFailed { code, message: "it would not load".to_owned() },
         };
-        let answer = handler.exchange.answer(&handler.asked, reply, handler.asked_at);
+        let answer = handler.exchange.respond(&handler.asked, reply, handler.asked_at);
         let key = self.key_index(&handler.asked.question.key);
         self.send(node, handler.to, handler.ask, key, Said::of(answer, self.now));
     }
@@ -253,15 +253,15 @@ impl World {
         self.touched = node;
         if said.is_endless || said.body.len() > self.plan.options.max_entry_bytes {
             self.seen.cut_off += 1;
-            return self.came(ask.leader, Came::Unfit);
+            return self.came(ask.leader, Came::NotTransferable);
         }
         let header = |name: &str| said.header(name);
-        if ring_of(header(SEAL_HEADER).as_deref(), 8).is_some_and(|ring| ring != ask.exchange.ring) {
-            self.nodes[node].book.counted.other_rings += 1;
+        if ring_of(header(AUTH_HEADER).as_deref(), 8).is_some_and(|ring| ring != ask.exchange.ring) {
+            self.nodes[node].book.counted.ring_mismatches += 1;
         }
         let key = self.key(ask.key);
-        let asking = ask.exchange.ask(GROUP, &key, ask.asked_at).expect("it could be asked before");
-        let heard = ask.exchange.heard(&asking, said.status, &header, said.body.clone(), now);
+        let asking = ask.exchange.request(GROUP, &key, ask.asked_at).expect("it could be asked before");
+        let heard = ask.exchange.read_response(&asking, said.status, &header, said.body.clone(), now);
         let came = match heard {
             Ok(PeerAnswer::Value { value, fresh_ms }) => {
                 if let Some(version) = self.origin.version_of(&value) {
@@ -270,9 +270,9 @@ impl World {
                 }
                 Came::Is(Outcome::Value { bytes: value.into(), fresh_ms })
             }
-            Ok(PeerAnswer::NoSuchKey) => Came::Is(Outcome::Absent),
+            Ok(PeerAnswer::NotFound) => Came::Is(Outcome::Absent),
             Ok(PeerAnswer::LoadFailed { code, .. }) => Came::Is(Outcome::Failed(code)),
-            Ok(PeerAnswer::Unfit { .. }) => Came::Unfit,
+            Ok(PeerAnswer::NotTransferable { .. }) => Came::NotTransferable,
             Err(error) => {
                 trace!(self, "node {node}: question {id} was answered with {}: {error}", said.status);
                 Came::PeerFailed
@@ -290,7 +290,7 @@ impl World {
 
     pub fn unaskable(&mut self, id: u64) {
         if let Some(ask) = self.asks.remove(&id) {
-            self.came(ask.leader, Came::Unfit);
+            self.came(ask.leader, Came::NotTransferable);
         }
     }
 

@@ -71,7 +71,7 @@ pub struct Book {
     pub forgotten: BTreeMap<usize, Vec<u64>>,
     pub troubles: BTreeMap<usize, Trouble>,
     /// Asks not made, when that was last looked at.
-    pub passed_over: u64,
+    pub short_circuits: u64,
 }
 
 /// A version that came to a node.
@@ -91,16 +91,16 @@ pub struct Counted {
     pub peer_requests: u64,
     pub hits: u64,
     pub stale_hits: u64,
-    pub joins: u64,
+    pub coalesced: u64,
     pub peer_hits: u64,
     pub peer_failures: u64,
     pub loads: u64,
     pub absent: u64,
     pub errors: u64,
     pub timeouts: u64,
-    pub overtaken: u64,
+    pub invalidated_loads: u64,
     pub unauthorized: u64,
-    pub other_rings: u64,
+    pub ring_mismatches: u64,
 }
 
 /// A peer that failed lately, and what its breaker must be: see `src/breaker.rs`.

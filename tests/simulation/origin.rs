@@ -21,7 +21,7 @@ pub struct Version {
 
 /// Every value there ever was.
 #[derive(Debug, Default)]
-pub struct Origin {
+pub struct Database {
     pub versions: Vec<Version>,
     /// Loads that began, by key, on whatever node.
     pub loads: BTreeMap<usize, u64>,
@@ -30,7 +30,7 @@ pub struct Origin {
     pub failed_at: BTreeMap<usize, Ms>,
 }
 
-impl Origin {
+impl Database {
     /// The next version of a key.
     pub fn make(&mut self, key: usize, bytes: usize, now: Ms) -> (usize, Rc<[u8]>) {
         let version = self.versions.len();

@@ -58,8 +58,8 @@ impl World {
         let lasts_ms = self.plan.lasts_ms;
         for _ in 0..self.plan.calls {
             let (at, node, key) = (self.rng.below(lasts_ms), self.any_node(), self.any_key());
-            let within_ms = if self.rng.chance(20) { self.rng.below(1_000) } else { Ms::MAX };
-            self.plan_deed(at, Deed::Call { node, key, within_ms });
+            let timeout_ms = if self.rng.chance(20) { self.rng.below(1_000) } else { Ms::MAX };
+            self.plan_deed(at, Deed::Call { node, key, timeout_ms });
         }
         if self.plan.rotates && !self.plan.secrets.is_empty() {
             self.script_rotation();
@@ -140,7 +140,7 @@ impl World {
             for key in 0..self.plan.keys.len() {
                 for _ in 0..1 + self.rng.below(MOST_CALLERS) {
                     let at = self.rng.below(self.plan.lasts_ms);
-                    self.plan_deed(at, Deed::Call { node, key, within_ms: Ms::MAX });
+                    self.plan_deed(at, Deed::Call { node, key, timeout_ms: Ms::MAX });
                 }
             }
         }
@@ -174,7 +174,7 @@ impl World {
         let gap_ms = self.gap_ms();
         for key in 0..self.plan.keys.len() {
             let node = 1 + key % (self.plan.nodes - 1);
-            self.plan_deed(gap_ms * key as Ms, Deed::Call { node, key, within_ms: Ms::MAX });
+            self.plan_deed(gap_ms * key as Ms, Deed::Call { node, key, timeout_ms: Ms::MAX });
         }
         let swallows = self.rng.chance(50);
         self.plan_deed(BEFORE_MS, Deed::Crash { node: 0, swallows });
@@ -263,7 +263,7 @@ impl World {
         }
         for node in 0..self.plan.nodes {
             for key in 0..self.plan.keys.len().min(32) {
-                self.plan_deed(0, Deed::Call { node, key, within_ms: Ms::MAX });
+                self.plan_deed(0, Deed::Call { node, key, timeout_ms: Ms::MAX });
             }
         }
         self.settle_down();
@@ -271,7 +271,7 @@ impl World {
         // A key that nobody has: its look-up gives up what was left behind.
         self.plan.keys.push("the last one".to_owned());
         for node in 0..self.plan.nodes {
-            self.plan_deed(0, Deed::Call { node, key: self.plan.keys.len() - 1, within_ms: Ms::MAX });
+            self.plan_deed(0, Deed::Call { node, key: self.plan.keys.len() - 1, timeout_ms: Ms::MAX });
         }
         self.settle_down();
         for node in 0..self.plan.nodes {

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use geecache_edge::Code;
 use geecache_edge::base::time::NEVER;
-use geecache_edge::group::singleflight::{BEAT_MS, FlightId};
-use geecache_edge::group::{Asker, Step};
+use geecache_edge::group::singleflight::{FlightId, HEARTBEAT_MS};
+use geecache_edge::group::{Origin, Step};
 
 use crate::leader::Leader;
 use crate::network::Handler;
@@ -45,10 +45,10 @@ pub enum Outcome {
 }
 
 impl World {
-    pub fn request(&mut self, node: usize, key: usize, handler: Option<Box<Handler>>, within_ms: Ms) -> u64 {
+    pub fn request(&mut self, node: usize, key: usize, handler: Option<Box<Handler>>, timeout_ms: Ms) -> u64 {
         let (id, held) = (self.stamp(), self.rng.chance(self.plan.held));
         let (now, waits) = (self.now, Waits::No);
-        let ends_at = now + within_ms.min(self.plan.options.deadline_ms);
+        let ends_at = now + timeout_ms.min(self.plan.options.deadline_ms);
         let request = Request { node, key, handler, began: now, stamp: id, ends_at, held, waits, wait: 0 };
         self.requests.insert(id, request);
         self.touched = node;
@@ -59,7 +59,7 @@ impl World {
     pub fn look_up(&mut self, id: u64, again: bool) {
         let Some(request) = self.requests.get(&id) else { return };
         let (node, key, held) = (request.node, request.key, request.held);
-        let asker = if request.handler.is_some() { Asker::Peer } else { Asker::Caller };
+        let asker = if request.handler.is_some() { Origin::Peer } else { Origin::Local };
         let (now, name) = (self.nodes[node].clock(self.now), self.key(key));
         let (group, peers) = self.nodes[node].parts();
         let step = match again {
@@ -100,7 +100,7 @@ impl World {
         (request.waits, request.wait) = (waits, request.wait + 1);
         let (wait, left_ms) = (request.wait, request.ends_at.saturating_sub(self.now));
         if let Waits::Follows { .. } = waits {
-            self.timer(BEAT_MS.into(), Event::Look(id, wait));
+            self.timer(HEARTBEAT_MS.into(), Event::Look(id, wait));
         }
         self.timer(left_ms, Event::Deadline(id, wait));
     }
@@ -114,7 +114,7 @@ impl World {
         self.check_leader(node, flight, since);
         let now = self.nodes[node].clock(self.now);
         if self.nodes[node].parts().0.watch(flight, now) {
-            self.timer(BEAT_MS.into(), Event::Look(id, wait));
+            self.timer(HEARTBEAT_MS.into(), Event::Look(id, wait));
         } else {
             trace!(self, "node {node}: request {id} follows nobody any more");
             self.settle(id, None);

@@ -12,7 +12,7 @@ use crate::invariants::{Invariant, Violation};
 use crate::leader::Leader;
 use crate::network::{Ask, Network, Question, Said};
 use crate::node::{Node, START_MS, name};
-use crate::origin::Origin;
+use crate::origin::Database;
 use crate::plan::{Ms, Plan};
 use crate::shell::Request;
 use crate::support::Rng;
@@ -46,7 +46,7 @@ pub enum Event {
 #[derive(Clone, Debug)]
 pub enum Loaded {
     Value(usize),
-    NoSuchKey,
+    NotFound,
     Fails,
 }
 
@@ -61,7 +61,7 @@ pub struct World {
     pub plan: Plan,
     pub rng: Rng,
     pub nodes: Vec<Node>,
-    pub origin: Origin,
+    pub origin: Database,
     pub network: Network,
     pub requests: BTreeMap<u64, Request>,
     pub leaders: BTreeMap<u64, Leader>,
@@ -99,7 +99,7 @@ impl World {
             plan,
             rng,
             nodes: Vec::new(),
-            origin: Origin::default(),
+            origin: Database::default(),
             network: Network::default(),
             requests: BTreeMap::new(),
             leaders: BTreeMap::new(),

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::support::{Rng, for_seeds};
-use geecache_edge::store::{Found, Meta, Policy, Refused, Store, StoreOptions};
+use geecache_edge::store::{Found, Meta, Policy, Rejected, Store, StoreOptions};
 
 const MAX_BYTES: usize = 16_384;
 const MAX_ENTRY_BYTES: usize = 5_000;
@@ -47,7 +47,7 @@ fn op(rng: &mut Rng) -> Op {
 }
 
 fn walk(mut step: impl FnMut(&mut Store, Op), rng: &mut Rng, steps: usize) {
-    let mut store = store(*rng.pick(&[Policy::Lru, Policy::Worth]));
+    let mut store = store(*rng.pick(&[Policy::Lru, Policy::Gdsf]));
     for _ in 0..steps {
         step(&mut store, op(rng));
         store.validate();
@@ -75,8 +75,8 @@ fn whatever_it_evicts_a_key_has_its_last_value_or_none() {
                             last.insert(key, (value, meta));
                         }
                         Err(refused) => {
-                            assert_eq!(refused == Refused::TooLarge, value.len() > MAX_ENTRY_BYTES);
-                            if refused == Refused::TooLarge {
+                            assert_eq!(refused == Rejected::TooLarge, value.len() > MAX_ENTRY_BYTES);
+                            if refused == Rejected::TooLarge {
                                 assert_eq!(store.len(), others, "it costs nobody else its place");
                             }
                             assert_eq!(store.peek(&key), None, "the old value is out of date");
@@ -148,7 +148,7 @@ fn a_use_saves_from_eviction_and_a_peek_does_not() {
 
 #[test]
 fn a_value_of_no_bytes_is_a_value() {
-    let mut store = store(Policy::Worth);
+    let mut store = store(Policy::Gdsf);
     store.insert(b"k", b"", FRESH).unwrap();
     assert_eq!(store.peek(b"k"), Some(Found { value: b"", meta: FRESH }));
     let (spot, meta) = store.find(b"k").unwrap();

@@ -89,9 +89,9 @@ fn unit_size_counts_objects() {
 }
 
 #[test]
-fn the_default_policy_is_the_default_and_not_lru() {
+fn policy_not_given_is_gdsf() {
     let line = &lines(&["--capacity", "777", TRACE])[0];
-    assert_eq!(line["policy"], "default");
+    assert_eq!(line["policy"], "gdsf");
     assert_ne!(line["hits"], lru(&requests(), 777).0);
 }
 

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use geecache_edge::group::singleflight::FlightId;
-use geecache_edge::group::{Asker, Next, Step, Task, Told};
+use geecache_edge::group::{Next, Origin, Step, Task, TaskResult};
 use geecache_edge::{Group, GroupOptions, PeerPicker, Stats};
 
 pub const K: &[u8] = b"key";
@@ -46,12 +46,12 @@ pub fn with_peers(ranks: &'static [&'static str]) -> Node {
 }
 
 impl Node {
-    pub fn begin_as(&mut self, asker: Asker, key: &[u8]) -> Step {
+    pub fn begin_as(&mut self, asker: Origin, key: &[u8]) -> Step {
         self.group.begin(key, self.now, asker, &mut self.peers).unwrap()
     }
 
     pub fn begin(&mut self) -> Step {
-        self.begin_as(Asker::Caller, K)
+        self.begin_as(Origin::Local, K)
     }
 
     /// Begins, which must lead.
@@ -62,13 +62,13 @@ impl Node {
         }
     }
 
-    pub fn told(&mut self, flight: FlightId, told: Told<'_>) -> Next {
-        self.group.told(flight, self.now, told, &mut self.peers)
+    pub fn complete_task(&mut self, flight: FlightId, told: TaskResult<'_>) -> Next {
+        self.group.complete_task(flight, self.now, told, &mut self.peers)
     }
 
     pub fn load(&mut self, value: &[u8]) {
         let (flight, _) = self.lead();
-        assert_eq!(self.told(flight, given(value)), Next::Done);
+        assert_eq!(self.complete_task(flight, given(value)), Next::Done);
     }
 
     /// Begins, which must answer with a copy, and tells it.
@@ -88,18 +88,18 @@ impl Node {
     }
 }
 
-pub fn given(value: &[u8]) -> Told<'_> {
-    Told::Value { value: Some(value), fresh_ms: None }
+pub fn given(value: &[u8]) -> TaskResult<'_> {
+    TaskResult::Value { value: Some(value), fresh_ms: None }
 }
 
-pub fn from_owner(value: &[u8], fresh_ms: u64) -> Told<'_> {
-    Told::Value { value: Some(value), fresh_ms: Some(fresh_ms) }
+pub fn from_owner(value: &[u8], fresh_ms: u64) -> TaskResult<'_> {
+    TaskResult::Value { value: Some(value), fresh_ms: Some(fresh_ms) }
 }
 
-pub fn ask(peer: &str, within_ms: u64) -> Task {
-    Task::Ask { peer: peer.into(), within_ms }
+pub fn ask(peer: &str, timeout_ms: u64) -> Task {
+    Task::Ask { peer: peer.into(), timeout_ms }
 }
 
-pub const fn load(within_ms: u64) -> Task {
-    Task::Load { within_ms }
+pub const fn load(timeout_ms: u64) -> Task {
+    Task::Load { timeout_ms }
 }

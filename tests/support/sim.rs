@@ -13,7 +13,7 @@ use futures_executor::{LocalPool, LocalSpawner};
 use futures_util::future::{FutureExt, LocalBoxFuture, RemoteHandle};
 use futures_util::task::LocalSpawnExt;
 use geecache_edge::driver::{GroupDriver, Outcome, Runtime};
-use geecache_edge::peer::Ask;
+use geecache_edge::peer::PeerRequest;
 use geecache_edge::{ByteView, Code, Error, GroupOptions, Loader, PeerAnswer, PeerGetter, PeerPicker};
 
 /// Begins at a moment that is not 0, so that a time taken for a duration shows.
@@ -137,15 +137,15 @@ pub type Answered = Result<PeerAnswer, Error>;
 
 /// A loader made of a closure.
 #[derive(Clone)]
-pub struct Origin(Rc<dyn Fn(Vec<u8>) -> LocalBoxFuture<'static, Loaded>>);
+pub struct TestLoader(Rc<dyn Fn(Vec<u8>) -> LocalBoxFuture<'static, Loaded>>);
 
-impl Origin {
-    pub fn new<F: Future<Output = Loaded> + 'static>(load: impl Fn(Vec<u8>) -> F + 'static) -> Origin {
-        Origin(Rc::new(move |key| Box::pin(load(key))))
+impl TestLoader {
+    pub fn new<F: Future<Output = Loaded> + 'static>(load: impl Fn(Vec<u8>) -> F + 'static) -> TestLoader {
+        TestLoader(Rc::new(move |key| Box::pin(load(key))))
     }
 }
 
-impl Loader for Origin {
+impl Loader for TestLoader {
     fn load(&self, key: &[u8]) -> impl Future<Output = Loaded> {
         (self.0)(key.to_vec())
     }
@@ -153,19 +153,19 @@ impl Loader for Origin {
 
 /// What a question to a peer was, owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct ReceivedRequest {
     pub peer: String,
     pub group: String,
     pub key: Vec<u8>,
-    pub within_ms: u64,
+    pub timeout_ms: u64,
 }
 
 /// Peers made of a closure.
 #[derive(Clone)]
-pub struct Net(Rc<dyn Fn(Asked) -> LocalBoxFuture<'static, Answered>>);
+pub struct Net(Rc<dyn Fn(ReceivedRequest) -> LocalBoxFuture<'static, Answered>>);
 
 impl Net {
-    pub fn new<F: Future<Output = Answered> + 'static>(ask: impl Fn(Asked) -> F + 'static) -> Net {
+    pub fn new<F: Future<Output = Answered> + 'static>(ask: impl Fn(ReceivedRequest) -> F + 'static) -> Net {
         Net(Rc::new(move |asked| Box::pin(ask(asked))))
     }
 
@@ -175,16 +175,16 @@ impl Net {
 }
 
 impl PeerGetter for Net {
-    fn get(&self, ask: Ask<'_>) -> impl Future<Output = Answered> {
+    fn get(&self, ask: PeerRequest<'_>) -> impl Future<Output = Answered> {
         let (peer, group, key) = (ask.peer.to_owned(), ask.group.to_owned(), ask.key.to_vec());
-        (self.0)(Asked { peer, group, key, within_ms: ask.within_ms })
+        (self.0)(ReceivedRequest { peer, group, key, timeout_ms: ask.timeout_ms })
     }
 }
 
-pub type Node = GroupDriver<Origin, Net, SimRuntime>;
+pub type Node = GroupDriver<TestLoader, Net, SimRuntime>;
 
 /// A group of a deadline of 1,000 ms and a peer timeout of 250.
-pub fn node(sim: &Sim, origin: Origin, net: Net, change: impl FnOnce(&mut GroupOptions)) -> Node {
+pub fn node(sim: &Sim, origin: TestLoader, net: Net, change: impl FnOnce(&mut GroupOptions)) -> Node {
     let mut options = GroupOptions::new(1 << 20);
     (options.deadline_ms, options.peer_timeout_ms) = (1_000, 250);
     change(&mut options);
@@ -215,9 +215,9 @@ pub fn code(outcome: Outcome) -> Code {
 }
 
 /// An origin that takes 100 ms and gives "<key> <number of the load>".
-pub fn counting(runtime: &SimRuntime, loads: &Count) -> Origin {
+pub fn counting(runtime: &SimRuntime, loads: &Count) -> TestLoader {
     let (runtime, loads) = (runtime.clone(), loads.clone());
-    Origin::new(move |key| {
+    TestLoader::new(move |key| {
         let (runtime, load) = (runtime.clone(), loads.up());
         async move {
             runtime.sleep_ms(100).await;

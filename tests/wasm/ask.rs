@@ -1,4 +1,4 @@
-//! Asking peers through the bindings: what is to be sent, and what becomes of what came.
+//! OutgoingRequest peers through the bindings: what is to be sent, and what becomes of what came.
 
 use js_sys::Array;
 use wasm_bindgen::prelude::*;

@@ -1,4 +1,4 @@
-//! Asking a peer over real HTTP on loopback, with the runtime's own fetch.
+//! OutgoingRequest a peer over real HTTP on loopback, with the runtime's own fetch.
 
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
@@ -20,13 +20,13 @@ impl Peer {
     }
 
     /// What asking for a key comes to, given so many milliseconds.
-    async fn came(&self, key: &str, within_ms: f64) -> String {
+    async fn came(&self, key: &str, timeout_ms: f64) -> String {
         let fetcher = js("({ fetch: (url, init) => fetch(url, init) })");
-        asked(&fetcher, &self.url(), key.as_bytes(), within_ms, 10_000).await
+        asked(&fetcher, &self.url(), key.as_bytes(), timeout_ms, 10_000).await
     }
 
-    async fn failed(&self, key: &str, within_ms: f64, said: &str) {
-        let came = self.came(key, within_ms).await;
+    async fn failed(&self, key: &str, timeout_ms: f64, said: &str) {
+        let came = self.came(key, timeout_ms).await;
         assert!(came.starts_with("[3,\"") && came.contains(said), "{key}: expected {said:?}, got {came}");
     }
 

@@ -1,4 +1,4 @@
-//! Asking a peer through fetchers made of a few lines: what is asked, and what becomes of whatever comes back.
+//! OutgoingRequest a peer through fetchers made of a few lines: what is asked, and what becomes of whatever comes back.
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;

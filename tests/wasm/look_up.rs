@@ -11,7 +11,7 @@ const MAX_KEY: usize = 65_535;
 fn a_miss_loads_and_a_hit_shows_where_the_value_lies() {
     let mut shell = Shell::with_group("{}", "{ maxBytes: 65_536, ttlMs: 1_000 }");
     assert_eq!(shell.begin("Tom", 5_000.0), LOAD);
-    assert_eq!(shell.within_ms(), 10_000.0);
+    assert_eq!(shell.timeout_ms(), 10_000.0);
     assert!(shell.flight() > 0.0 && shell.core.is_flying(0, shell.flight()));
     let flight = shell.flight();
     assert_eq!(shell.came(flight, 5_000.0, b"630"), DONE);

@@ -104,7 +104,7 @@ fn every_option_of_a_group_arrives() {
         super::support::STALE
     );
     assert_eq!(shell.begin("k", 1_017.0), LOAD);
-    assert_eq!(shell.within_ms(), 900.0);
+    assert_eq!(shell.timeout_ms(), 900.0);
     assert_eq!(shell.core.told(0, shell.flight(), 1_017.0, super::support::CAME_LOAD_FAILED, -1.0), DONE);
 }
 
@@ -114,11 +114,11 @@ fn the_options_of_asking_arrive() {
     let group = "{ maxBytes: 8_192, hotTtlMs: 3, deadlineMs: 900, peerTimeoutMs: 80, failover: 1 }";
     let mut shell = Shell::with_group("{ self: 'me', peers: ['b', 'c'], replicas: 3 }", group);
     assert_eq!(shell.begin("k", 0.0), ASK);
-    assert_eq!(shell.within_ms(), 80.0);
+    assert_eq!(shell.timeout_ms(), 80.0);
     let flight = shell.flight();
     assert_eq!(shell.core.told(0, flight, 10.0, CAME_PEER_FAILED, -1.0), ASK, "failover to the other");
     assert_eq!(shell.core.told(0, flight, 20.0, CAME_PEER_FAILED, -1.0), LOAD);
-    assert_eq!(shell.within_ms(), 880.0, "what is left of the deadline");
+    assert_eq!(shell.timeout_ms(), 880.0, "what is left of the deadline");
     assert_eq!(shell.came(flight, 20.0, b"v"), DONE);
     assert_eq!(shell.begin("other", 100.0), ASK);
     let flight = shell.flight();

@@ -1,6 +1,6 @@
 //! What the tests of the bindings share: a core with hands and eyes in linear memory, objects made of JavaScript text.
 
-use geecache_edge::peer::Ask;
+use geecache_edge::peer::PeerRequest;
 use geecache_edge::wasm::Core;
 use geecache_edge::wire::{Exchange, Geecache};
 use geecache_edge::{FetchPeer, PeerAnswer, PeerGetter, Stats};
@@ -121,7 +121,7 @@ impl Shell {
         self.told_number(4) as u32
     }
 
-    pub fn within_ms(&self) -> f64 {
+    pub fn timeout_ms(&self) -> f64 {
         self.told_number(5)
     }
 
@@ -170,26 +170,27 @@ pub async fn asked(
     fetcher: &JsValue,
     origin: &str,
     key: &[u8],
-    within_ms: f64,
+    timeout_ms: f64,
     max_value_bytes: usize,
 ) -> String {
     let base_path = "/_geecache/".into();
-    let (secrets, tally) = Default::default();
-    let exchange = Exchange { wire: &Geecache, base_path, ring: 0, secrets, tally };
+    let (secrets, counters) = Default::default();
+    let exchange = Exchange { wire: &Geecache, base_path, ring: 0, secrets, counters };
     let peer = FetchPeer { exchange, fetcher: fetcher.clone().into() };
-    let within_ms = within_ms as u64;
+    let timeout_ms = timeout_ms as u64;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    let list = match peer.get(Ask { peer: origin, group: "g", key, within_ms, max_value_bytes }).await {
-        Ok(PeerAnswer::Value { value, fresh_ms }) => {
-            Array::of3(&0.into(), &text(value).into(), &fresh_ms.map_or(-1.0, |ms| ms as f64).into())
-        }
-        Ok(PeerAnswer::NoSuchKey) => Array::of1(&1.into()),
-        Ok(PeerAnswer::LoadFailed { code, message }) => {
-            Array::of3(&2.into(), &message.into(), &code.as_str().into())
-        }
-        Ok(PeerAnswer::Unfit { why }) => Array::of2(&4.into(), &why.into()),
-        Err(error) => Array::of2(&3.into(), &error.message().into()),
-    };
+    let list =
+        match peer.get(PeerRequest { peer: origin, group: "g", key, timeout_ms, max_value_bytes }).await {
+            Ok(PeerAnswer::Value { value, fresh_ms }) => {
+                Array::of3(&0.into(), &text(value).into(), &fresh_ms.map_or(-1.0, |ms| ms as f64).into())
+            }
+            Ok(PeerAnswer::NotFound) => Array::of1(&1.into()),
+            Ok(PeerAnswer::LoadFailed { code, message }) => {
+                Array::of3(&2.into(), &message.into(), &code.as_str().into())
+            }
+            Ok(PeerAnswer::NotTransferable { why }) => Array::of2(&4.into(), &why.into()),
+            Err(error) => Array::of2(&3.into(), &error.message().into()),
+        };
     json(&list)
 }
 

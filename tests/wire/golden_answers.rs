@@ -2,7 +2,7 @@
 
 use crate::golden::{bytes_of, hex, key_of, list, text, wires};
 use crate::support::for_seeds;
-use geecache_edge::wire::{Groupcache, GroupcacheV3, OUTCOME_HEADER, Question, Reply, Wire, named};
+use geecache_edge::wire::{Groupcache, GroupcacheV3, OUTCOME_HEADER, Reply, Request, Wire, named};
 use geecache_edge::{Code, GroupOptions, PeerAnswer, Pool, PoolOptions};
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ fn header(name: &'static str, value: &'static str) -> impl Fn(&str) -> Option<St
 
 /// The value that a 200 with this body gives; `None` for a failed peer.
 fn value_in(name: &str, body: &[u8]) -> Option<Vec<u8>> {
-    match wire(name).outcome(200, &|_| None, body.to_vec(), NOW) {
+    match wire(name).read_response(200, &|_| None, body.to_vec(), NOW) {
         Ok(PeerAnswer::Value { value, .. }) => Some(value),
         Err(error) if error.code() == Code::Peer => None,
         other => panic!("{other:?}"),
@@ -58,7 +58,8 @@ fn every_value_is_sent_as_go_sends_it() {
     for row in list(&golden["values"]) {
         let value = bytes_of(&row["value_hex"]);
         for name in ["geecache-proto", "groupcache"] {
-            let answer = wire(name).answer(Reply::Value { value: value.clone(), fresh_ms: Some(5) }, NOW);
+            let answer =
+                wire(name).write_response(Reply::Value { value: value.clone(), fresh_ms: Some(5) }, NOW);
             assert_eq!(hex(&answer.body), text(row, "body_hex"), "{name}");
             assert!(answer.body.len() - value.len() <= wire(name).framing_bytes());
         }
@@ -105,13 +106,16 @@ fn go_s_answers_are_taken_byte_for_byte_and_ours_are_the_same() {
                 "x-content-type-options" if status != 200 => Some("nosniff".to_owned()),
                 _ => None,
             };
-            let outcome = wire(name).outcome(status, &header, body.clone(), NOW);
+            let outcome = wire(name).read_response(status, &header, body.clone(), NOW);
             compared += 1;
             match status {
                 200 => (),
                 // A failed load or no such key: the peer is not to blame, and the key is loaded where it is asked.
                 500 => {
-                    assert!(matches!(outcome, Ok(PeerAnswer::Unfit { .. })), "{side} {row}: {outcome:?}");
+                    assert!(
+                        matches!(outcome, Ok(PeerAnswer::NotTransferable { .. })),
+                        "{side} {row}: {outcome:?}"
+                    );
                     continue;
                 }
                 _ => {
@@ -122,7 +126,7 @@ fn go_s_answers_are_taken_byte_for_byte_and_ours_are_the_same() {
             let Ok(PeerAnswer::Value { value, fresh_ms: None }) = outcome else {
                 panic!("{side} {row}: {outcome:?}")
             };
-            let ours = wire(name).answer(Reply::Value { value, fresh_ms: None }, NOW);
+            let ours = wire(name).write_response(Reply::Value { value, fresh_ms: None }, NOW);
             assert_eq!((ours.status, hex(&ours.body)), (200, hex(&body)), "{side} {row}");
             assert_eq!(ours.header("content-type"), Some(&*said), "{side} {row}");
         }
@@ -142,19 +146,19 @@ fn what_go_clients_ask_is_understood_and_what_we_ask_never_gets_another_key_s_va
     assert_eq!(list(&golden["urls"]).len(), 115);
     for row in list(&golden["urls"]) {
         let (group, key) = (text(row, "group"), key_of(row));
-        let question = || Some(Ok(Question { group: group.to_owned(), key: key.clone(), head: false }));
+        let question = || Some(Ok(Request { group: group.to_owned(), key: key.clone(), head: false }));
         for name in ["geecache", "geecache-proto", "groupcache", "groupcache-v3"] {
             let wire = wire(name);
             let base = wire.base_path();
             // v3's clients escape as for a path, the others as for a query.
             let go = text(row, if name == "groupcache-v3" { "path" } else { "query" });
-            assert_eq!(wire.question(base, "GET", &[base, go].concat()), question(), "{name}: {row}");
+            assert_eq!(wire.read_request(base, "GET", &[base, go].concat()), question(), "{name}: {row}");
             let Some(path) = wire.path(base, group, &key) else {
                 unasked += 1;
                 continue;
             };
             assert_eq!(path, [base, text(row, "safe")].concat(), "{name}");
-            assert_eq!(wire.question(base, "GET", &path), question(), "{name}: {path}");
+            assert_eq!(wire.read_request(base, "GET", &path), question(), "{name}: {path}");
             let wrong =
                 list(&row["safe_in_go"]).iter().any(|outcome| outcome.as_str().unwrap().starts_with("wrong"));
             assert!(!wrong || !can_be_made(group), "{name}: {path} gets another key's value from Go");
@@ -190,10 +194,10 @@ fn questions_are_read_as_groupcache_reads_them_but_where_we_differ_on_purpose() 
             continue;
         }
         let path = target.replacen("BASE", "/_groupcache", 1);
-        let got = Groupcache.question("/_groupcache/", method, path.split('?').next().unwrap());
+        let got = Groupcache.read_request("/_groupcache/", method, path.split('?').next().unwrap());
         if let Some(expected) = on_purpose(target) {
             let expected = expected
-                .map(|(group, key)| Ok(Question { group: group.to_owned(), key: key.to_vec(), head: false }));
+                .map(|(group, key)| Ok(Request { group: group.to_owned(), key: key.to_vec(), head: false }));
             assert_eq!(got, expected, "{target}");
             different += 1;
             continue;
@@ -236,7 +240,7 @@ fn statuses_are_judged_as_groupcache_judges_them() {
             "reset" | "not-http" => continue,
             _ => name.get(..3).and_then(|status| status.parse().ok()).unwrap_or(200),
         };
-        let got = wire("groupcache").outcome(status, &|_| None, body(verdict), NOW);
+        let got = wire("groupcache").read_response(status, &|_| None, body(verdict), NOW);
         match text(verdict, "go") {
             "peer" => assert_eq!(
                 got.unwrap(),
@@ -264,7 +268,7 @@ fn between_our_own_peers_every_wire_says_the_same() {
             Reply::Value { value: vec![], fresh_ms: None },
             Ok(PeerAnswer::Value { value: vec![], fresh_ms: None }),
         ),
-        (Reply::NoSuchKey, Ok(PeerAnswer::NoSuchKey)),
+        (Reply::NotFound, Ok(PeerAnswer::NotFound)),
         (
             Reply::LoadFailed { code: Code::Timeout, message: "too slow".into() },
             Ok(PeerAnswer::LoadFailed { code: Code::Timeout, message: "too slow".into() }),
@@ -278,9 +282,9 @@ fn between_our_own_peers_every_wire_says_the_same() {
     ];
     for name in ["geecache", "geecache-proto", "groupcache", "groupcache-v3"] {
         for (reply, expected) in &replies {
-            let answer = wire(name).answer(reply.clone(), NOW);
+            let answer = wire(name).write_response(reply.clone(), NOW);
             let header = |name: &str| answer.header(name).map(str::to_owned);
-            let got = wire(name).outcome(answer.status, &header, answer.body.clone(), NOW);
+            let got = wire(name).read_response(answer.status, &header, answer.body.clone(), NOW);
             assert_eq!(
                 &got.map_err(|error| assert_eq!(error.code(), Code::Peer)),
                 expected,
@@ -288,10 +292,10 @@ fn between_our_own_peers_every_wire_says_the_same() {
             );
             assert_eq!(answer.header("cache-control"), Some("no-store"), "{name}: {reply:?}");
         }
-        let unfit = wire(name).answer(Reply::Unfit, NOW);
+        let unfit = wire(name).write_response(Reply::NotTransferable, NOW);
         let header = |name: &str| unfit.header(name).map(str::to_owned);
-        let got = wire(name).outcome(unfit.status, &header, unfit.body.clone(), NOW);
-        assert!(matches!(got, Ok(PeerAnswer::Unfit { .. })), "{name}: {got:?}");
+        let got = wire(name).read_response(unfit.status, &header, unfit.body.clone(), NOW);
+        assert!(matches!(got, Ok(PeerAnswer::NotTransferable { .. })), "{name}: {got:?}");
     }
 }
 
@@ -299,13 +303,15 @@ fn between_our_own_peers_every_wire_says_the_same() {
 fn only_v3_s_go_peers_say_404_and_503_of_the_key() {
     for name in ["geecache", "geecache-proto", "groupcache"] {
         for status in [404, 500, 503] {
-            let got = wire(name).outcome(status, &header("content-type", "text/plain"), b"why".to_vec(), NOW);
+            let got =
+                wire(name).read_response(status, &header("content-type", "text/plain"), b"why".to_vec(), NOW);
             assert_eq!(got.unwrap_err().code(), Code::Peer, "{name} {status}");
         }
     }
-    let got =
-        |status, kind| GroupcacheV3.outcome(status, &header("content-type", kind), b"why\n".to_vec(), NOW);
-    assert_eq!(got(404, "text/plain; charset=utf-8").unwrap(), PeerAnswer::NoSuchKey);
+    let got = |status, kind| {
+        GroupcacheV3.read_response(status, &header("content-type", kind), b"why\n".to_vec(), NOW)
+    };
+    assert_eq!(got(404, "text/plain; charset=utf-8").unwrap(), PeerAnswer::NotFound);
     let failed = PeerAnswer::LoadFailed { code: Code::Load, message: "why\n".into() };
     assert_eq!(got(503, "text/plain; charset=utf-8").unwrap(), failed);
     // Nothing else is of the key: a page of somebody in between, an error that is not Go's, an unknown outcome of ours.
@@ -319,7 +325,7 @@ fn only_v3_s_go_peers_say_404_and_503_of_the_key() {
         assert_eq!(got(status, kind).unwrap_err().code(), Code::Peer, "{status} {kind}");
     }
     for status in [404, 503] {
-        let got = GroupcacheV3.outcome(status, &header(OUTCOME_HEADER, "other"), vec![], NOW);
+        let got = GroupcacheV3.read_response(status, &header(OUTCOME_HEADER, "other"), vec![], NOW);
         assert_eq!(got.unwrap_err().code(), Code::Peer, "{status}");
     }
 }

@@ -6,7 +6,8 @@ use crate::golden::{bytes_of, hex, list, text, wires};
 use crate::support::for_seeds;
 use geecache_edge::PeerAnswer;
 use geecache_edge::wire::{
-    Exchange, Groupcache, GroupcacheV3, Question, Reply, SetRequest, Tally, Wire, keys_in, keys_written,
+    Exchange, ExchangeCounters, Groupcache, GroupcacheV3, Reply, Request, SetRequest, Wire, keys_in,
+    keys_written,
 };
 use serde_json::Value;
 
@@ -20,7 +21,7 @@ fn exchange(secrets: &[&str]) -> Exchange {
         base_path: BASE.into(),
         ring: 7,
         secrets,
-        tally: Arc::new(Tally::default()),
+        counters: Arc::new(ExchangeCounters::default()),
     }
 }
 
@@ -40,7 +41,7 @@ fn an_expiry_is_read_as_what_is_left_of_it() {
     let golden = wires();
     assert_eq!(list(&golden["v3"]["get"]).len(), 21);
     for row in list(&golden["v3"]["get"]) {
-        let got = GroupcacheV3.outcome(200, &|_| None, bytes_of(&row["body_hex"]), NOW).unwrap();
+        let got = GroupcacheV3.read_response(200, &|_| None, bytes_of(&row["body_hex"]), NOW).unwrap();
         let fresh_ms = left_ms(row["expire"].as_i64().unwrap());
         assert_eq!(got, PeerAnswer::Value { value: bytes_of(&row["value_hex"]), fresh_ms }, "{row}");
     }
@@ -49,7 +50,7 @@ fn an_expiry_is_read_as_what_is_left_of_it() {
 #[test]
 fn an_expiry_is_sent_and_0_where_there_is_none() {
     let sent = |value: &[u8], fresh_ms| {
-        hex(&GroupcacheV3.answer(Reply::Value { value: value.to_vec(), fresh_ms }, NOW).body)
+        hex(&GroupcacheV3.write_response(Reply::Value { value: value.to_vec(), fresh_ms }, NOW).body)
     };
     assert_eq!(sent(b"630", None), "0a033633301800");
     let golden = wires();
@@ -58,14 +59,15 @@ fn an_expiry_is_sent_and_0_where_there_is_none() {
         assert_eq!(sent(&bytes_of(&row["value_hex"]), Some(0)), text(row, "body_hex"), "{row}");
     }
     // At the beginning of time, 0 is not for ever either.
-    let body = GroupcacheV3.answer(Reply::Value { value: vec![], fresh_ms: Some(0) }, 0).body;
-    let got = GroupcacheV3.outcome(200, &|_| None, body, 0);
+    let body = GroupcacheV3.write_response(Reply::Value { value: vec![], fresh_ms: Some(0) }, 0).body;
+    let got = GroupcacheV3.read_response(200, &|_| None, body, 0);
     assert!(matches!(got, Ok(PeerAnswer::Value { fresh_ms: Some(0..=1), .. })), "{got:?}");
     // However long it is, it is neither "for ever" nor past.
     for fresh_ms in [1, 60_000, 1 << 42, u64::MAX] {
-        let body = GroupcacheV3.answer(Reply::Value { value: vec![], fresh_ms: Some(fresh_ms) }, NOW).body;
+        let body =
+            GroupcacheV3.write_response(Reply::Value { value: vec![], fresh_ms: Some(fresh_ms) }, NOW).body;
         let Ok(PeerAnswer::Value { fresh_ms: Some(left), .. }) =
-            GroupcacheV3.outcome(200, &|_| None, body, NOW)
+            GroupcacheV3.read_response(200, &|_| None, body, NOW)
         else {
             panic!("{fresh_ms}");
         };
@@ -144,9 +146,9 @@ fn a_body_of_any_bytes_traps_nothing() {
 
 #[test]
 fn v3_alone_has_methods_that_change_copies_and_only_where_nobody_signs() {
-    let question = |wire: &dyn Wire, method| wire.question(BASE, method, "/_groupcache/scores/a%20b+");
+    let question = |wire: &dyn Wire, method| wire.read_request(BASE, method, "/_groupcache/scores/a%20b+");
     for method in ["PUT", "DELETE", "POST"] {
-        let asked = Question { group: "scores".to_owned(), key: b"a b+".to_vec(), head: false };
+        let asked = Request { group: "scores".to_owned(), key: b"a b+".to_vec(), head: false };
         assert_eq!(question(&GroupcacheV3, method), Some(Ok(asked)), "{method}: escaped as for a path");
         assert_eq!(question(&Groupcache, method), Some(Err(Reply::MethodNotAllowed)), "{method}");
     }
@@ -155,14 +157,14 @@ fn v3_alone_has_methods_that_change_copies_and_only_where_nobody_signs() {
     }
     // Bodies are not signed: with a secret there are no changes, not even from one who knows it.
     let ours = exchange(&["s"]);
-    let asking = ours.ask("scores", b"Tom", NOW).unwrap();
-    assert!(ours.question("GET", &asking.path, Some(asking.seal.clone()), NOW).unwrap().is_ok());
+    let asking = ours.request("scores", b"Tom", NOW).unwrap();
+    assert!(ours.read_request("GET", &asking.path, Some(asking.seal.clone()), NOW).unwrap().is_ok());
     for method in ["PUT", "DELETE", "POST"] {
         for seal in [None, Some(asking.seal.clone())] {
-            let got = ours.question(method, &asking.path, seal, NOW).unwrap();
+            let got = ours.read_request(method, &asking.path, seal, NOW).unwrap();
             assert_eq!(got.unwrap_err(), Reply::Unauthorized, "{method}");
         }
-        assert!(exchange(&[]).question(method, &asking.path, None, NOW).unwrap().is_ok(), "{method}");
+        assert!(exchange(&[]).read_request(method, &asking.path, None, NOW).unwrap().is_ok(), "{method}");
     }
-    assert_eq!(ours.tally.unauthorized(), 6);
+    assert_eq!(ours.counters.unauthorized(), 6);
 }

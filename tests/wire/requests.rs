@@ -2,7 +2,7 @@
 
 use crate::support::for_seeds;
 use geecache_edge::wire::{
-    Answer, FRESH_HEADER, Geecache, OUTCOME_HEADER, Question, Reply, Wire, escape, unescape,
+    FRESH_HEADER, Geecache, OUTCOME_HEADER, Reply, Request, Response, Wire, escape, unescape,
 };
 use geecache_edge::{Code, Error, PeerAnswer};
 use serde_json::Value;
@@ -29,12 +29,12 @@ fn key(row: &Value) -> Vec<u8> {
     }
 }
 
-fn asked(method: &str, path: &str) -> Option<Result<Question, Reply>> {
-    Geecache.question(BASE, method, path)
+fn asked(method: &str, path: &str) -> Option<Result<Request, Reply>> {
+    Geecache.read_request(BASE, method, path)
 }
 
-fn question(group: &str, key: &[u8]) -> Question {
-    Question { group: group.to_owned(), key: key.to_vec(), head: false }
+fn question(group: &str, key: &[u8]) -> Request {
+    Request { group: group.to_owned(), key: key.to_vec(), head: false }
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn urls_are_the_ones_go_understands_and_go_s_are_understood() {
 }
 
 /// Where we answer otherwise than Go's server, and why. `None`: not a peer's question.
-fn on_purpose(target: &str) -> Option<Option<Result<Question, Reply>>> {
+fn on_purpose(target: &str) -> Option<Option<Result<Request, Reply>>> {
     Some(match target {
         // A raw "+" can only be a Go client's space: it percent-encodes its own.
         "BASE/scores/a+b" => Some(Ok(question("scores", b"a b"))),
@@ -175,7 +175,7 @@ fn other_paths_are_not_ours() {
         assert_eq!(asked("POST", path), None, "{path}: and their methods are none of our business");
     }
     assert!(
-        Geecache.question("/cache/", "GET", "/cache/scores/Tom").is_some_and(|question| question.is_ok())
+        Geecache.read_request("/cache/", "GET", "/cache/scores/Tom").is_some_and(|question| question.is_ok())
     );
 }
 
@@ -186,7 +186,7 @@ fn malformed_questions_are_bad_requests() {
     {
         let got = asked("GET", &[BASE, rest].concat());
         let Some(Err(reply @ Reply::BadRequest(_))) = got else { panic!("{rest}: {got:?}") };
-        assert_eq!(Geecache.answer(reply, 0).status, 400);
+        assert_eq!(Geecache.write_response(reply, 0).status, 400);
     }
     for rest in ["", "scores", "%FF"] {
         assert!(matches!(asked("GET", &[BASE, rest].concat()), Some(Err(Reply::BadRequest(_)))), "{rest}");
@@ -197,17 +197,17 @@ fn malformed_questions_are_bad_requests() {
 fn methods_are_get_and_head() {
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", "", "BREW"] {
         let Some(Err(reply)) = asked(method, "/_geecache/scores/Tom") else { panic!("{method} is taken") };
-        let answer = Geecache.answer(reply, 0);
+        let answer = Geecache.write_response(reply, 0);
         assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")), "{method}");
     }
-    let head = Question { head: true, ..question("scores", b"Tom") };
+    let head = Request { head: true, ..question("scores", b"Tom") };
     assert_eq!(asked("HEAD", "/_geecache/scores/Tom"), Some(Ok(head)));
 }
 
 /// Reads an answer as it was written.
-fn read_back(answer: &Answer) -> Result<PeerAnswer, Error> {
+fn read_back(answer: &Response) -> Result<PeerAnswer, Error> {
     let header = |name: &str| answer.header(name).map(str::to_owned);
-    Geecache.outcome(answer.status, &header, answer.body.clone(), 0)
+    Geecache.read_response(answer.status, &header, answer.body.clone(), 0)
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn every_answer_is_read_as_it_was_meant() {
         (given(None), 200, value(None)),
         (given(Some(0)), 200, value(Some(0))),
         (given(Some(u64::MAX)), 200, value(Some(u64::MAX))),
-        (Reply::NoSuchKey, 404, Ok(PeerAnswer::NoSuchKey)),
+        (Reply::NotFound, 404, Ok(PeerAnswer::NotFound)),
         (failed(Code::Load), 500, passed_on(Code::Load)),
         (failed(Code::LoadType), 500, passed_on(Code::LoadType)),
         (failed(Code::Timeout), 500, passed_on(Code::Timeout)),
@@ -233,18 +233,21 @@ fn every_answer_is_read_as_it_was_meant() {
         (Reply::Broken("a trap".into()), 500, Err(Code::Peer)),
     ];
     for (reply, status, outcome) in answers {
-        let answer = Geecache.answer(reply.clone(), 0);
+        let answer = Geecache.write_response(reply.clone(), 0);
         assert_eq!(answer.status, status, "{reply:?}");
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{reply:?}");
         assert!(answer.headers.iter().all(|(name, _)| *name == name.to_ascii_lowercase()));
         assert_eq!(read_back(&answer).map_err(|error| error.code()), outcome, "{reply:?}");
     }
-    assert!(matches!(read_back(&Geecache.answer(Reply::Unfit, 0)), Ok(PeerAnswer::Unfit { .. })));
+    assert!(matches!(
+        read_back(&Geecache.write_response(Reply::NotTransferable, 0)),
+        Ok(PeerAnswer::NotTransferable { .. })
+    ));
 }
 
 #[test]
 fn a_name_in_an_answer_brings_no_control_characters() {
-    let answer = Geecache.answer(Reply::NoSuchGroup("a\r\nset-cookie: x".repeat(1_000)), 0);
+    let answer = Geecache.write_response(Reply::NoSuchGroup("a\r\nset-cookie: x".repeat(1_000)), 0);
     let text = String::from_utf8(answer.body).unwrap();
     assert!(text.len() < 300 && !text.contains(char::is_control), "{text:?}");
 }
@@ -256,7 +259,7 @@ fn go_s_answers_are_taken_as_go_takes_them_but_for_redirects() {
     for row in rows {
         let status = row["status"].as_u64().unwrap() as u16;
         let body = if text(&row, "go") == "empty" { vec![] } else { b"\xff\xff\xff\xff".to_vec() };
-        let got = Geecache.outcome(status, &|_| None, body.clone(), 0).map_err(|error| error.code());
+        let got = Geecache.read_response(status, &|_| None, body.clone(), 0).map_err(|error| error.code());
         // One that follows a redirect may get another key's value.
         let expected = match text(&row, "go") == "local" || status / 100 == 3 {
             true => Err(Code::Peer),
@@ -270,7 +273,7 @@ fn go_s_answers_are_taken_as_go_takes_them_but_for_redirects() {
 fn an_outcome_header_counts_on_its_own_status_alone() {
     let outcome = |status, said: &'static str| {
         let header = move |name: &str| (name == OUTCOME_HEADER).then(|| said.to_owned());
-        Geecache.outcome(status, &header, b"text".to_vec(), 0).map_err(|error| error.code())
+        Geecache.read_response(status, &header, b"text".to_vec(), 0).map_err(|error| error.code())
     };
     for (status, said) in [
         (404, "ERR_LOAD"),
@@ -285,7 +288,7 @@ fn an_outcome_header_counts_on_its_own_status_alone() {
     ] {
         assert_eq!(outcome(status, said), Err(Code::Peer), "{status} {said:?}");
     }
-    assert_eq!(outcome(404, "absent"), Ok(PeerAnswer::NoSuchKey));
+    assert_eq!(outcome(404, "absent"), Ok(PeerAnswer::NotFound));
     assert!(matches!(outcome(200, "absent"), Ok(PeerAnswer::Value { .. })), "a value is a value");
 }
 
@@ -293,7 +296,7 @@ fn an_outcome_header_counts_on_its_own_status_alone() {
 fn nonsense_about_freshness_is_not_for_ever() {
     let fresh = |said: &'static str| {
         let header = move |name: &str| (name == FRESH_HEADER).then(|| said.to_owned());
-        match Geecache.outcome(200, &header, vec![], 0) {
+        match Geecache.read_response(200, &header, vec![], 0) {
             Ok(PeerAnswer::Value { fresh_ms, .. }) => fresh_ms,
             other => panic!("{other:?}"),
         }
@@ -307,7 +310,7 @@ fn nonsense_about_freshness_is_not_for_ever() {
 #[test]
 fn a_peer_s_complaint_is_cut_short() {
     let header = |name: &str| (name == OUTCOME_HEADER).then(|| "ERR_LOAD".to_owned());
-    let complaint = |body| match Geecache.outcome(500, &header, body, 0) {
+    let complaint = |body| match Geecache.read_response(500, &header, body, 0) {
         Ok(PeerAnswer::LoadFailed { message, .. }) => message,
         other => panic!("{other:?}"),
     };

@@ -120,7 +120,7 @@ pub extern "C" fn figure(which: u32) -> f64 {
         2 => store.used_bytes() as f64,
         3 => store.reserved_bytes() as f64,
         4 => store.evictions() as f64,
-        _ => store.refusals() as f64,
+        _ => store.rejections() as f64,
     })
 }
 

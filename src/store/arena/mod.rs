@@ -9,7 +9,7 @@ mod segments;
 
 use segments::Memory;
 
-use crate::base::mutants::{self, Fault};
+use crate::base::mutants::{self, Mutant};
 
 /// A byte of the arena.
 pub(in crate::store) type Addr = u32;
@@ -192,7 +192,7 @@ impl Arena {
                 (emptiest, most) = (Some(segment), free);
             }
         }
-        let max_segments = self.memory.max_segments() + usize::from(mutants::is(Fault::OverBudget));
+        let max_segments = self.memory.max_segments() + usize::from(mutants::active(Mutant::OverBudget));
         let may_grow = except.is_none() && !self.starved && self.segments.len() < max_segments;
         // Sliding a segment is worth it for a fortieth of it, or while there is budget left for a sixty-fourth, once more than a
         // fraction of what is there lies fallow.

@@ -5,16 +5,16 @@
 //! the reservation be refused, there is one for each segment, which moves those before it.
 
 use crate::store::arena::Addr;
-#[cfg(any(target_arch = "wasm32", feature = "pieces"))]
+#[cfg(any(target_arch = "wasm32", feature = "segmented"))]
 use crate::store::eviction::lru::LINKS;
 
 /// Equal segments, all of their bytes there from the start.
 pub(in crate::store) struct Memory {
-    #[cfg(not(any(target_arch = "wasm32", feature = "pieces")))]
+    #[cfg(not(any(target_arch = "wasm32", feature = "segmented")))]
     bytes: Vec<u8>,
-    #[cfg(any(target_arch = "wasm32", feature = "pieces"))]
+    #[cfg(any(target_arch = "wasm32", feature = "segmented"))]
     segments: Vec<Vec<u8>>,
-    #[cfg(any(target_arch = "wasm32", feature = "pieces"))]
+    #[cfg(any(target_arch = "wasm32", feature = "segmented"))]
     shift: u32,
     segment_len: usize,
     max_segments: usize,
@@ -26,7 +26,7 @@ impl Memory {
     }
 }
 
-#[cfg(not(any(target_arch = "wasm32", feature = "pieces")))]
+#[cfg(not(any(target_arch = "wasm32", feature = "segmented")))]
 impl Memory {
     pub(in crate::store) fn new(segment_len: usize, max_segments: usize) -> Memory {
         Memory { bytes: Vec::new(), segment_len, max_segments }
@@ -83,7 +83,7 @@ impl Memory {
     }
 }
 
-#[cfg(any(target_arch = "wasm32", feature = "pieces"))]
+#[cfg(any(target_arch = "wasm32", feature = "segmented"))]
 impl Memory {
     pub(in crate::store) fn new(segment_len: usize, max_segments: usize) -> Memory {
         let shift = usize::BITS - segment_len.leading_zeros();

@@ -22,7 +22,7 @@ struct Kind {
     back: u32,
 }
 
-pub(in crate::store) struct Lesson {
+pub(in crate::store) struct FrequencyTuning {
     once: Kind,
     often: Kind,
     /// Entries that went since the power was last looked at.
@@ -30,9 +30,9 @@ pub(in crate::store) struct Lesson {
     power: u8,
 }
 
-impl Lesson {
-    pub(in crate::store) fn new() -> Lesson {
-        Lesson { once: Kind::default(), often: Kind::default(), since: 0, power: FIRST_POWER }
+impl FrequencyTuning {
+    pub(in crate::store) fn new() -> FrequencyTuning {
+        FrequencyTuning { once: Kind::default(), often: Kind::default(), since: 0, power: FIRST_POWER }
     }
 
     /// The power of uses in an entry's worth, in quarters.
@@ -80,7 +80,7 @@ mod tests {
 
     /// Of a hundred that went of each kind, so many come back.
     fn power_after(rounds: usize, once: u32, often: u32) -> u8 {
-        let mut lesson = Lesson::new();
+        let mut lesson = FrequencyTuning::new();
         for _ in 0..rounds {
             for uses in [1, 2].into_iter().cycle().take(200) {
                 lesson.went(uses);
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn it_changes_once_in_two_turns() {
-        let mut lesson = Lesson::new();
+        let mut lesson = FrequencyTuning::new();
         for _ in 0..1000 {
             lesson.went(2);
             lesson.came_back(1, 10_000);

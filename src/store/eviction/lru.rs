@@ -17,7 +17,7 @@ pub(in crate::store) enum Side {
 }
 use Side::{Newer, Older};
 
-pub(in crate::store) struct Recency {
+pub(in crate::store) struct LruList {
     newest: Addr,
     oldest: Addr,
 }
@@ -26,9 +26,9 @@ pub(in crate::store) fn link(arena: &Arena, addr: Addr, side: Side) -> Addr {
     arena.u32_at(addr - side as Addr, 0)
 }
 
-impl Recency {
-    pub(in crate::store) fn new() -> Recency {
-        Recency { newest: END, oldest: END }
+impl LruList {
+    pub(in crate::store) fn new() -> LruList {
+        LruList { newest: END, oldest: END }
     }
 
     /// What leads from `addr` to this side, or from the end there, leads to `to` now.

@@ -19,7 +19,7 @@ pub(in crate::store) fn class(uses: u8, power: u8, size: u32) -> usize {
 }
 
 /// The worth of a class, in ticks of the store's clock.
-pub(in crate::store) fn worth(class: usize) -> u32 {
+pub(in crate::store) fn priority(class: usize) -> u32 {
     // 2^(0, 1/4, 1/2, 3/4) in 1/32768.
     const QUARTERS: [u64; 4] = [32768, 38968, 46341, 55109];
     let quarter = QUARTERS.get(class & 3).copied().unwrap_or(32768);

@@ -18,7 +18,7 @@ const SLOTS: u32 = 16;
 /// [module](super): 51.64 % with never more than one slot due, 51.59 with a 128th, 51.38 with a 64th.
 const DUE: usize = 128;
 
-pub(in crate::store) struct Ranks {
+pub(in crate::store) struct TimingWheel {
     /// Entries of each rank.
     entries: [u32; WHEELS * SLOTS as usize],
     /// A bit for each slot of a wheel: it has entries.
@@ -39,7 +39,7 @@ fn log2_of_slot(wheel: usize) -> u32 {
 pub(in crate::store) fn rank(class: usize, clock: u32) -> u8 {
     let wheel = class / 8;
     let shift = log2_of_slot(wheel);
-    let reached = clock.wrapping_add(priority::worth(class)).wrapping_add(1 << shift >> 1);
+    let reached = clock.wrapping_add(priority::priority(class)).wrapping_add(1 << shift >> 1);
     (wheel as u32 * SLOTS + (reached >> shift) % SLOTS) as u8
 }
 
@@ -48,9 +48,14 @@ fn split(rank: u8) -> (usize, u16) {
     (rank as usize / SLOTS as usize, 1 << (u32::from(rank) % SLOTS))
 }
 
-impl Ranks {
-    pub(in crate::store) fn new() -> Ranks {
-        Ranks { entries: [0; WHEELS * SLOTS as usize], filled: [0; WHEELS], due: [0; WHEELS], due_entries: 0 }
+impl TimingWheel {
+    pub(in crate::store) fn new() -> TimingWheel {
+        TimingWheel {
+            entries: [0; WHEELS * SLOTS as usize],
+            filled: [0; WHEELS],
+            due: [0; WHEELS],
+            due_entries: 0,
+        }
     }
 
     pub(in crate::store) fn add(&mut self, rank: u8) {
@@ -139,7 +144,7 @@ mod tests {
     fn entries_go_when_the_clock_reaches_their_worth() {
         for seed in 0..if cfg!(miri) { 1 } else { 20 } {
             let mut dice = Dice::new(seed);
-            let (mut ranks, mut clock, mut there) = (Ranks::new(), u32::MAX / 2, Vec::new());
+            let (mut ranks, mut clock, mut there) = (TimingWheel::new(), u32::MAX / 2, Vec::new());
             for step in 0..if cfg!(miri) { 300 } else { 20_000 } {
                 // Mostly small classes, which let the clock stand, or mostly large ones, which turn it.
                 let most = if step / 5_000 % 2 == 0 { priority::CLASSES as u64 } else { 40 };
@@ -148,7 +153,7 @@ mod tests {
                     let rank = rank(class, clock);
                     assert!(there.iter().any(|entry: &(u8, _, _)| entry.0 == rank) || !ranks.is_due(rank));
                     ranks.add(rank);
-                    there.push((rank, class / 8, clock.wrapping_add(priority::worth(class))));
+                    there.push((rank, class / 8, clock.wrapping_add(priority::priority(class))));
                     continue;
                 }
                 let ticks = ranks.make_due(clock, there.len());

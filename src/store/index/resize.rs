@@ -2,7 +2,7 @@
 
 use crate::store::arena::Addr;
 use crate::store::index::page::{Page, skew};
-use crate::store::{Refused, Store};
+use crate::store::{Rejected, Store};
 
 /// Sets of ghosts a page has for each bucket of the smallest page: a ghost for each entry or two.
 pub(in crate::store) const SETS: usize = 4;
@@ -18,7 +18,7 @@ impl Store {
         &mut self,
         hash: u64,
         evicted: &mut usize,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), Rejected> {
         loop {
             let base = self.page_base;
             let sets = if self.remembers { base * SETS } else { 0 };
@@ -36,7 +36,7 @@ impl Store {
             }
             let split = full && page.buckets >= base * 2;
             if split && page.depth == self.index.depth && !self.index.deepen() {
-                return Err(Refused::NoMemory);
+                return Err(Rejected::NoMemory);
             }
             let mut entries = Vec::new();
             // Of a split: the half that goes on with a 0, and the one with a 1.
@@ -45,7 +45,7 @@ impl Store {
                 (true, false) => (page.buckets + self.step(), page.buckets + self.step()),
                 _ => {
                     if !self.list(&page, &mut entries) {
-                        return Err(Refused::NoMemory);
+                        return Err(Rejected::NoMemory);
                     }
                     let bit = 63 - page.depth;
                     let ones = entries.iter().filter(|&&addr| self.hash_of(addr) >> bit & 1 == 1).count();
@@ -63,7 +63,7 @@ impl Store {
             };
             let new = self.add_page(blank, evicted)?;
             // Making room may have moved the old page, or evicted so much that it is another by now.
-            let Some(page) = self.index.page(&self.arena, hash) else { return Err(Refused::NoMemory) };
+            let Some(page) = self.index.page(&self.arena, hash) else { return Err(Rejected::NoMemory) };
             let as_planned =
                 if full { page.used >= self.index.full(page.buckets) } else { page.buckets == buckets };
             entries.clear();
@@ -71,7 +71,7 @@ impl Store {
             if !as_planned || !listed {
                 self.arena.free(new.addr, new.len());
                 if !listed {
-                    return Err(Refused::NoMemory);
+                    return Err(Rejected::NoMemory);
                 }
                 continue;
             }
@@ -131,7 +131,7 @@ impl Store {
     }
 
     /// A blank page in the arena, pointed to by nothing yet.
-    fn add_page(&mut self, page: Page, evicted: &mut usize) -> Result<Page, Refused> {
+    fn add_page(&mut self, page: Page, evicted: &mut usize) -> Result<Page, Rejected> {
         let len = page.len();
         self.make_room(len, 0, None, evicted)?;
         let addr = self.arena.append(len, [&[]; 3]);

@@ -9,7 +9,7 @@ use crate::base::error::Code;
 use crate::base::time::Millis;
 use crate::group::Group;
 use crate::pool::GroupId;
-use crate::wire::{Answer, Asked, CACHE_STATUS_HEADER, Question, Reply, SetRequest, cache_status};
+use crate::wire::{CACHE_STATUS_HEADER, IncomingRequest, Reply, Request, Response, SetRequest, cache_status};
 
 const REPLY_VALUE: u32 = 0;
 const REPLY_NO_SUCH_KEY: u32 = 1;
@@ -30,10 +30,10 @@ impl Core {
         secrets: &JsValue,
     ) -> Result<Option<Array>, JsValue> {
         let exchange = self.exchange(secrets)?;
-        let Some(asked) = exchange.question(method, path, seal, now as Millis) else { return Ok(None) };
+        let Some(asked) = exchange.read_request(method, path, seal, now as Millis) else { return Ok(None) };
         let reply = match asked {
             Err(reply) => reply,
-            Ok(Asked { question, seal }) => {
+            Ok(IncomingRequest { question, seal }) => {
                 match (self.pool.find_group(&question.group), String::from_utf8(question.key)) {
                     (None, _) => Reply::NoSuchGroup(question.group),
                     (Some(_), Ok(key)) if check_key(key.as_bytes()).is_err() => {
@@ -47,7 +47,7 @@ impl Core {
                 }
             }
         };
-        let refusal = exchange.wire.answer(reply, now as Millis);
+        let refusal = exchange.wire.write_response(reply, now as Millis);
         Ok(Some(self.send(refusal)))
     }
 
@@ -87,23 +87,23 @@ impl Core {
         let is_value = reply == REPLY_VALUE;
         let reply = match reply {
             REPLY_VALUE => Reply::Value { value, fresh_ms },
-            REPLY_NO_SUCH_KEY => Reply::NoSuchKey,
-            REPLY_UNFIT => Reply::Unfit,
+            REPLY_NO_SUCH_KEY => Reply::NotFound,
+            REPLY_UNFIT => Reply::NotTransferable,
             REPLY_LOAD_FAILED => {
                 Reply::LoadFailed { code: Code::of_load(code).unwrap_or(Code::Load), message }
             }
             _ => Reply::Broken(message),
         };
         let name = self.pool.group(GroupId(group)).map_or("", Group::name);
-        let asked = Asked {
-            question: Question {
+        let asked = IncomingRequest {
+            question: Request {
                 group: name.to_owned(),
                 key: self.scratch.key(key_bytes).to_vec(),
                 head: false,
             },
             seal: seal.zip(usize::try_from(signer).ok()),
         };
-        let mut answer = exchange.answer(&asked, reply, now as Millis);
+        let mut answer = exchange.respond(&asked, reply, now as Millis);
         if is_value {
             answer.headers.push((CACHE_STATUS_HEADER, cache_status(code, fresh_ms).into()));
         }
@@ -113,7 +113,7 @@ impl Core {
 
 impl Core {
     /// The head; the body is kept where a value is shown.
-    fn send(&mut self, answer: Answer) -> Array {
+    fn send(&mut self, answer: Response) -> Array {
         self.show_bytes(answer.body);
         let pairs =
             answer.headers.into_iter().map(|(name, value)| Array::of2(&name.into(), &(*value).into()));

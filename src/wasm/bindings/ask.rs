@@ -1,4 +1,4 @@
-//! Asking peers: what is sent and what came of it, by the wire. TypeScript fetches in between.
+//! OutgoingRequest peers: what is sent and what came of it, by the wire. TypeScript fetches in between.
 
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
@@ -9,7 +9,7 @@ use crate::base::time::Millis;
 use crate::group::Group;
 use crate::peer::PeerAnswer;
 use crate::pool::GroupId;
-use crate::wire::Asking;
+use crate::wire::OutgoingRequest;
 
 const VALUE: u32 = 0;
 const NO_SUCH_KEY: u32 = 1;
@@ -30,7 +30,7 @@ impl Core {
     ) -> Result<Option<Array>, JsValue> {
         let exchange = self.exchange(secrets)?;
         let Some(group) = self.pool.group(GroupId(group)) else { return Ok(None) };
-        let asking = exchange.ask(group.name(), self.scratch.key(key_bytes), now as Millis);
+        let asking = exchange.request(group.name(), self.scratch.key(key_bytes), now as Millis);
         let most = group.options().max_entry_bytes.saturating_add(exchange.wire.framing_bytes());
         Ok(asking.map(|asking| Array::of3(&asking.path.into(), &asking.seal.into(), &(most as f64).into())))
     }
@@ -55,19 +55,19 @@ impl Core {
         let exchange = self.exchange(secrets)?;
         let body = std::mem::take(&mut self.inbox);
         let name = self.pool.group(GroupId(group)).map_or("", Group::name);
-        let asking = Asking::new(seal, name, self.scratch.key(key_bytes));
+        let asking = OutgoingRequest::new(seal, name, self.scratch.key(key_bytes));
         let header = |name: &str| headers.get(name).ok().flatten();
         let (kind, said, more): (u32, JsValue, JsValue) =
-            match exchange.heard(&asking, status, &header, body, now as Millis) {
+            match exchange.read_response(&asking, status, &header, body, now as Millis) {
                 Ok(PeerAnswer::Value { value, fresh_ms }) => {
                     self.show_bytes(value);
                     (VALUE, fresh_ms.map_or(-1.0, |ms| ms as f64).into(), JsValue::UNDEFINED)
                 }
-                Ok(PeerAnswer::NoSuchKey) => (NO_SUCH_KEY, JsValue::UNDEFINED, JsValue::UNDEFINED),
+                Ok(PeerAnswer::NotFound) => (NO_SUCH_KEY, JsValue::UNDEFINED, JsValue::UNDEFINED),
                 Ok(PeerAnswer::LoadFailed { code, message }) => {
                     (LOAD_FAILED, message.into(), code.as_str().into())
                 }
-                Ok(PeerAnswer::Unfit { why }) => (UNFIT, why.into(), JsValue::UNDEFINED),
+                Ok(PeerAnswer::NotTransferable { why }) => (UNFIT, why.into(), JsValue::UNDEFINED),
                 Err(error) => (PEER_FAILED, error.message().into(), JsValue::UNDEFINED),
             };
         Ok(Array::of3(&kind.into(), &said, &more))

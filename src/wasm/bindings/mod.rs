@@ -20,7 +20,7 @@ use crate::base::check::MAX_KEY_BYTES;
 use crate::base::error::Error;
 use crate::base::time::{Millis, NEVER};
 use crate::group::singleflight::FlightId;
-use crate::group::{Asker, Group, Next, Step, Task, Told};
+use crate::group::{Group, Next, Origin, Step, Task, TaskResult};
 use crate::pool::{GroupId, Pool};
 use crate::store::Found;
 use crate::wire::Exchange;
@@ -44,7 +44,7 @@ struct Scratch {
     /// The leader's task, `ASK` or `LOAD`, or 0.
     task: f64,
     /// How long that task may take.
-    within_ms: f64,
+    timeout_ms: f64,
     /// Some bytes more than a key may have, so that a longer one is seen to be.
     key: [u8; MAX_KEY_BYTES + 5],
 }
@@ -71,7 +71,7 @@ pub struct Core {
     scratch: Box<Scratch>,
     inbox: Vec<u8>,
     peer: Option<Arc<str>>,
-    #[cfg(feature = "faults")]
+    #[cfg(feature = "injected-traps")]
     fault: u32,
 }
 
@@ -86,7 +86,7 @@ impl Core {
             scratch: Box::new(Scratch::EMPTY),
             inbox: Vec::new(),
             peer: None,
-            #[cfg(feature = "faults")]
+            #[cfg(feature = "injected-traps")]
             fault: u32::MAX,
         })
     }
@@ -115,7 +115,7 @@ impl Core {
         again: bool,
     ) -> Result<u32, JsValue> {
         self.trip(1);
-        let asker = if from_peer { Asker::Peer } else { Asker::Caller };
+        let asker = if from_peer { Origin::Peer } else { Origin::Local };
         let key = self.scratch.key(key_bytes);
         let Some((group, peers)) = self.pool.group_mut(GroupId(group)) else { return Ok(DONE) };
         let now = now as Millis;
@@ -125,9 +125,9 @@ impl Core {
         };
         (self.scratch.flight, self.scratch.task) = (0.0, 0.0);
         Ok(match step {
-            Step::Hit(spot) => self.scratch.show(HIT, group.at(spot), now),
-            Step::Stale(spot, refresh) => {
-                self.scratch.show(STALE, group.at(spot), now);
+            Step::Hit(entry) => self.scratch.show(HIT, group.at(entry), now),
+            Step::Stale(entry, refresh) => {
+                self.scratch.show(STALE, group.at(entry), now);
                 if let Some((flight, task)) = refresh {
                     self.scratch.flight = flight.0 as f64;
                     self.scratch.task = self.scratch.set(task, &mut self.peer).into();
@@ -171,19 +171,19 @@ impl Core {
         let (inbox, now) = (std::mem::take(&mut self.inbox), now as Millis);
         let fresh_ms = (fresh_ms >= 0.0).then_some(fresh_ms as u64);
         let told = match came {
-            CAME_VALUE => Told::Value { value: Some(&inbox), fresh_ms },
-            CAME_UNHANDED => Told::Value { value: None, fresh_ms },
-            CAME_NO_SUCH_KEY => Told::NoSuchKey,
-            CAME_LOAD_FAILED => Told::LoadFailed,
-            CAME_PEER_FAILED => Told::PeerFailed,
-            _ => Told::Unfit,
+            CAME_VALUE => TaskResult::Value { value: Some(&inbox), fresh_ms },
+            CAME_UNHANDED => TaskResult::Value { value: None, fresh_ms },
+            CAME_NO_SUCH_KEY => TaskResult::NotFound,
+            CAME_LOAD_FAILED => TaskResult::LoadFailed,
+            CAME_PEER_FAILED => TaskResult::PeerFailed,
+            _ => TaskResult::NotTransferable,
         };
         let Some((group, peers)) = self.pool.group_mut(GroupId(group)) else { return DONE };
-        match group.told(FlightId(flight as u64), now, told, peers) {
+        match group.complete_task(FlightId(flight as u64), now, told, peers) {
             Next::Done => DONE,
-            Next::Again => AGAIN,
-            Next::TooLate => TOO_LATE,
-            Next::Stale(spot) => self.scratch.show(STALE, group.at(spot), now),
+            Next::Retry => AGAIN,
+            Next::DeadlinePassed => TOO_LATE,
+            Next::Stale(entry) => self.scratch.show(STALE, group.at(entry), now),
             Next::Task(task) => self.scratch.set(task, &mut self.peer),
         }
     }
@@ -193,8 +193,8 @@ impl Core {
         self.trip(4);
         let (flight, group) = (FlightId(flight as u64), self.pool.group_mut(GroupId(group)));
         match group {
-            Some((group, peers)) if !is_lost => return group.beat(flight, peers),
-            Some((group, _)) => group.lose(flight),
+            Some((group, peers)) if !is_lost => return group.heartbeat(flight, peers),
+            Some((group, _)) => group.abandon(flight),
             None => (),
         }
         false
@@ -206,7 +206,7 @@ impl Core {
         let key = self.scratch.key(key_bytes);
         let Some((group, _)) = self.pool.group_mut(GroupId(group)) else { return DONE };
         match group.timed_out(key, now as Millis) {
-            Some(spot) => self.scratch.show(STALE, group.at(spot), now as Millis),
+            Some(entry) => self.scratch.show(STALE, group.at(entry), now as Millis),
             None => DONE,
         }
     }
@@ -220,7 +220,7 @@ impl Core {
     /// Whether the flight is in the air.
     #[wasm_bindgen(js_name = isFlying)]
     pub fn is_flying(&mut self, group: u32, flight: f64) -> bool {
-        self.with(group, |group| group.is_flying(FlightId(flight as u64))).unwrap_or(false)
+        self.with(group, |group| group.is_in_flight(FlightId(flight as u64))).unwrap_or(false)
     }
 
     /// `HIT` with the fresh copy that is here, or `DONE`.
@@ -252,11 +252,11 @@ impl Core {
     pub fn stats(&mut self, group: u32) -> usize {
         self.trip(7);
         let counted = self.pool.group(GroupId(group)).map(Group::stats).unwrap_or_default();
-        let tally = self.pool.tally();
+        let counters = self.pool.counters();
         let counts = counted.counts().chain([
-            tally.unauthorized(),
-            tally.other_rings(),
-            self.pool.peers().down() as u64,
+            counters.unauthorized(),
+            counters.ring_mismatches(),
+            self.pool.peers().open_breakers() as u64,
         ]);
         let mut written = 0;
         for (slot, count) in self.scratch.key.as_chunks_mut().0.iter_mut().zip(counts) {
@@ -305,7 +305,7 @@ impl Scratch {
         fresh_ms: 0.0,
         flight: 0.0,
         task: 0.0,
-        within_ms: 0.0,
+        timeout_ms: 0.0,
         key: [0; MAX_KEY_BYTES + 5],
     };
 
@@ -325,12 +325,12 @@ impl Scratch {
 
     fn set(&mut self, task: Task, asked: &mut Option<Arc<str>>) -> u32 {
         match task {
-            Task::Ask { peer, within_ms } => {
-                (self.within_ms, *asked) = (within_ms as f64, Some(peer));
+            Task::Ask { peer, timeout_ms } => {
+                (self.timeout_ms, *asked) = (timeout_ms as f64, Some(peer));
                 ASK
             }
-            Task::Load { within_ms } => {
-                self.within_ms = within_ms as f64;
+            Task::Load { timeout_ms } => {
+                self.timeout_ms = timeout_ms as f64;
                 LOAD
             }
         }

@@ -7,7 +7,7 @@ use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use super::thrown;
-use crate::base::check::refused;
+use crate::base::check::invalid_option;
 use crate::group::options::GroupOptions;
 use crate::pool::options::PoolOptions;
 use crate::ring::Placement;
@@ -34,14 +34,14 @@ pub(super) fn group(listed: &Array) -> Result<GroupOptions, JsValue> {
     // What wasm cannot address saturates, and is refused.
     let bytes = |at| number(at).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
     let Some(max_bytes) = bytes(1) else {
-        return Err(thrown(refused("maxBytes", "is missing: an unbounded cache is refused")));
+        return Err(thrown(invalid_option("maxBytes", "is missing: an unbounded cache is refused")));
     };
     let defaults = GroupOptions::new(max_bytes);
     Ok(GroupOptions {
         policy: match text(0).map(|name| name.parse()) {
             None => defaults.policy,
             Some(Ok(policy)) => policy,
-            Some(Err(_)) => return Err(thrown(refused("policy", "must be \"lru\" or \"default\""))),
+            Some(Err(_)) => return Err(thrown(invalid_option("policy", "must be \"gdsf\" or \"lru\""))),
         },
         max_bytes,
         max_entry_bytes: bytes(2).unwrap_or(defaults.max_entry_bytes),
@@ -58,7 +58,7 @@ pub(super) fn group(listed: &Array) -> Result<GroupOptions, JsValue> {
 
 /// A list of peers' names.
 pub(super) fn peers(names: &JsValue) -> Result<Vec<String>, JsValue> {
-    texts(names).ok_or_else(|| thrown(refused("peers", "must be an array of names")))
+    texts(names).ok_or_else(|| thrown(invalid_option("peers", "must be an array of names")))
 }
 
 /// One secret, a list of them, or none at all where the option is not there.
@@ -69,7 +69,9 @@ pub(super) fn secrets(given: &JsValue) -> Result<Vec<Secret>, JsValue> {
     // An empty secret, or an empty list, would let everybody in.
     let secrets = given.as_string().map_or_else(|| texts(given), |secret| Some(vec![secret]));
     let secrets = secrets.filter(|secrets| !secrets.is_empty() && !secrets.iter().any(String::is_empty));
-    secrets.ok_or_else(|| thrown(refused("secret", "must be a text that is not empty, or an array of such")))
+    secrets.ok_or_else(|| {
+        thrown(invalid_option("secret", "must be a text that is not empty, or an array of such"))
+    })
 }
 
 fn texts(array: &JsValue) -> Option<Vec<String>> {

@@ -1,6 +1,6 @@
 //! golang/groupcache's wire: the value in protobuf, under its own path and content type.
 
-use crate::wire::{Form, Wire};
+use crate::wire::{BodyEncoding, Wire};
 
 /// `"groupcache"`: what a golang/groupcache node asks and answers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,8 +11,8 @@ impl Wire for Groupcache {
         "/_groupcache/"
     }
 
-    fn form(&self) -> Form {
-        Form::Message
+    fn body_encoding(&self) -> BodyEncoding {
+        BodyEncoding::Protobuf
     }
 
     fn content_type(&self) -> &'static str {

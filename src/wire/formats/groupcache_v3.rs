@@ -6,7 +6,7 @@ use crate::base::error::{Code, Error};
 use crate::base::time::Millis;
 use crate::peer::PeerAnswer;
 use crate::ring::Placement;
-use crate::wire::{Answer, Form, Headers, OUTCOME_HEADER, Question, Reply, Wire, http};
+use crate::wire::{BodyEncoding, Headers, OUTCOME_HEADER, Reply, Request, Response, Wire, http};
 
 /// `"groupcache-v3"`: what a node of groupcache-go v3, or of mailgun's groupcache v2, asks and answers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,35 +21,35 @@ impl Wire for GroupcacheV3 {
         Placement::GroupcacheV3
     }
 
-    fn form(&self) -> Form {
-        Form::Expiring
+    fn body_encoding(&self) -> BodyEncoding {
+        BodyEncoding::ProtobufWithExpiry
     }
 
     fn content_type(&self) -> &'static str {
         "application/x-protobuf"
     }
 
-    fn question(&self, base_path: &str, method: &str, path: &str) -> Option<Result<Question, Reply>> {
+    fn read_request(&self, base_path: &str, method: &str, path: &str) -> Option<Result<Request, Reply>> {
         // Its peers change each other's copies, too; and they escape as for a path, where "+" stands for itself.
         let asks = if ["PUT", "DELETE", "POST"].contains(&method) { "GET" } else { method };
-        http::question(base_path, asks, path, b'+')
+        http::read_request(base_path, asks, path, b'+')
     }
 
-    fn answer(&self, reply: Reply, now: Millis) -> Answer {
+    fn write_response(&self, reply: Reply, now: Millis) -> Response {
         let status = match reply {
             Reply::LoadFailed { .. } => 503,
             // To a Go peer 404 is "no such key", and final.
             Reply::NoSuchGroup(_) => 400,
             _ => 0,
         };
-        let mut answer = http::answer(reply, self.content_type(), self.form(), now);
+        let mut answer = http::write_response(reply, self.content_type(), self.body_encoding(), now);
         if status != 0 {
             answer.status = status;
         }
         answer
     }
 
-    fn outcome(
+    fn read_response(
         &self,
         status: u16,
         header: Headers<'_>,
@@ -60,14 +60,14 @@ impl Wire for GroupcacheV3 {
         let go_says = header(OUTCOME_HEADER).is_none()
             && header("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
         match status {
-            404 if go_says => Ok(PeerAnswer::NoSuchKey),
+            404 if go_says => Ok(PeerAnswer::NotFound),
             503 if go_says => Ok(http::load_failed(Code::Load, body)),
-            503 => http::outcome(500, header, body, self.form(), now),
-            _ => http::outcome(status, header, body, self.form(), now),
+            503 => http::read_response(500, header, body, self.body_encoding(), now),
+            _ => http::read_response(status, header, body, self.body_encoding(), now),
         }
     }
 
-    fn is_mistaken(&self, _group: &str, _key: &[u8]) -> bool {
+    fn is_ambiguous(&self, _group: &str, _key: &[u8]) -> bool {
         // Its peers escape as for a path, all of them.
         false
     }

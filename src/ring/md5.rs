@@ -1,9 +1,9 @@
-//! MD5, by which groupcache-go spreads its points. It guards nothing here; a crate's unrolled rounds would be a
-//! kilobyte of the gzipped wasm, and this is a third of it.
+//! MD5 (RFC 1321), which groupcache-go uses to spread its points. It protects nothing here. Written compactly, because an
+//! unrolled implementation is several times larger in the gzipped wasm.
 
-/// The digest of RFC 1321.
+/// Returns the digest of `message`.
 pub(super) fn md5(message: &[u8]) -> [u8; 16] {
-    // A bit, zeros to 8 bytes before a block's end, and there the length in bits.
+    // Padding: one bit, zeros up to 8 bytes before a block's end, then the length in bits.
     let zeros = [0; 64];
     let zeros = zeros.get(..(119 - message.len() % 64) % 64).unwrap_or_default();
     let padded = [message, &[0x80], zeros, &(message.len() as u64 * 8).to_le_bytes()].concat();
@@ -23,9 +23,8 @@ pub(super) fn md5(message: &[u8]) -> [u8; 16] {
 
 fn rounds([mut a, mut b, mut c, mut d]: [u32; 4], block: &[[u8; 4]]) -> [u32; 4] {
     const SHIFTS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
-    // The constants are 2^32 |sin i|, i from 1 to 64. Each sine follows from the two before it, sin (i + 1) =
-    // 2 cos 1 sin i - sin (i - 1), exact enough for all 64 (the test below sees to it), and a table is 256 bytes that no
-    // gzip makes fewer.
+    // The constants are 2^32 |sin i|, i from 1 to 64. Each sine follows from the two before it: sin (i + 1) =
+    // 2 cos 1 sin i - sin (i - 1). f64 is exact enough for all 64, as the test checks. A table would not compress.
     const TWO_COS_1: f64 = 1.080_604_611_736_279_5;
     const SIN_1: f64 = 0.841_470_984_807_896_5;
     let (mut before, mut sine) = (0.0, SIN_1);
@@ -54,7 +53,7 @@ mod tests {
     use crate::base::text::hex;
 
     #[test]
-    fn digests_are_rfc_1321_s() {
+    fn md5_test_suite_gives_digests_of_rfc_1321() {
         for (message, digest) in [
             ("", "d41d8cd98f00b204e9800998ecf8427e"),
             ("a", "0cc175b9c0f1b6a831c399e269772661"),
@@ -75,8 +74,8 @@ mod tests {
     }
 
     #[test]
-    fn every_length_around_a_block_s_end_is_padded_rightly() {
-        // One digest of all digests, as any md5 gives it: `for n in range(200): all += md5(b"x" * n).digest()`.
+    fn md5_lengths_around_block_end_are_padded() {
+        // The digest of all digests, computed by another implementation: `for n in range(200): all += md5(b"x" * n).digest()`.
         let all: Vec<u8> = (0..200).flat_map(|len| md5(&vec![b'x'; len])).collect();
         assert_eq!(hex(&md5(&all)), "236291006a2f1dc7b00bd978802ff8c6");
     }

@@ -1,12 +1,12 @@
-//! The ring: which peer owns a key, the same answer on every node and in Go's groupcache and GeeCache.
+//! The consistent-hash ring: maps a key to the peer that owns it, with the same result on every node and in Go.
 //!
-//! A peer has `replicas` points on a circle of hashes: where, a [`Placement`] says, GeeCache's unless another is
-//! chosen. A key belongs to the first point at or after its own place, the circle closed. Where two points fall
-//! together, the peer named **last** owns the point, as Go's map assignment has it; so the order of the list matters,
-//! at such collisions only, and names count byte for byte.
+//! A peer has `replicas` points on a circle of hash values. A [`Placement`] says where; GeeCache's is the default. A key
+//! belongs to the first point at or after its own position, and the circle is closed. Where two points collide, the peer
+//! named **last** owns the point, as assignment to a Go map has it. The order of the list therefore matters, at such
+//! collisions only. Names are compared byte for byte.
 //!
-//! The placement is a contract with other nodes: it is frozen by golden vectors taken from Go's own answers
-//! (`tests/ring.rs`). Source of the algorithm: `consistenthash` of golang/groupcache.
+//! The placement is a contract between nodes. Golden vectors recorded from Go's own packages freeze it
+//! (`tests/ring/owners.rs`). Source of the algorithm: `consistenthash` of golang/groupcache, after Karger and others (1997).
 
 mod arcs;
 mod md5;
@@ -20,10 +20,10 @@ pub use placement::Placement;
 use crate::base::crc32::{crc32, crc32_on};
 use crate::base::text::push_decimal;
 
-/// GeeCache's and groupcache's number of points for each peer.
+/// Points per peer in GeeCache and groupcache.
 pub const DEFAULT_REPLICAS: u32 = 50;
 
-/// A consistent-hash ring. An immutable value: another list of peers is another ring.
+/// A consistent-hash ring. Immutable: a changed list of peers is a new ring.
 ///
 /// ```
 /// use geecache_edge::Ring;
@@ -41,28 +41,28 @@ pub struct Ring {
 
 #[derive(Clone, Copy, Debug)]
 struct Point {
-    place: u64,
+    position: u64,
     peer: u32,
 }
 
 impl Ring {
-    /// Builds GeeCache's ring of `peers`, each with `replicas` points. A peer listed twice counts as listed last.
-    /// Cost: a sort of `replicas` x peers points, about 2 us a peer.
+    /// Builds GeeCache's ring of `peers`, each with `replicas` points. Of a name listed twice the last position counts.
+    /// Cost: sorts `replicas` times `peers` points.
     pub fn new<P: AsRef<str>>(replicas: u32, peers: impl IntoIterator<Item = P>) -> Ring {
         Ring::placed(Placement::Geecache, replicas, peers)
     }
 
-    /// Builds the ring on which peers lie as `placement` says. Cost for [`Placement::Balanced`]: eight times as much;
-    /// for [`Placement::GroupcacheV3`]: an MD5 a point besides.
+    /// Builds a ring with another [`Placement`]. Cost: as [`Ring::new`]; [`Placement::Balanced`] sorts eight times as many
+    /// points, [`Placement::GroupcacheV3`] computes an MD5 per point.
     pub fn placed<P: AsRef<str>>(
         placement: Placement,
         replicas: u32,
         peers: impl IntoIterator<Item = P>,
     ) -> Ring {
-        Ring::of(placement, replicas, peers.into_iter().map(|peer| Arc::from(peer.as_ref())).collect())
+        Ring::build(placement, replicas, peers.into_iter().map(|peer| Arc::from(peer.as_ref())).collect())
     }
 
-    fn of(placement: Placement, replicas: u32, peers: Vec<Arc<str>>) -> Ring {
+    fn build(placement: Placement, replicas: u32, peers: Vec<Arc<str>>) -> Ring {
         let mut points: Vec<Point> = Vec::new();
         let mut name = String::new();
         for replica in 0..replicas {
@@ -70,37 +70,36 @@ impl Ring {
                 name.clear();
                 push_decimal(&mut name, replica.into());
                 name.push_str(peer_name);
-                placement.place(name.as_bytes(), &mut |place| points.push(Point { place, peer }));
+                placement.add_points(name.as_bytes(), &mut |position| points.push(Point { position, peer }));
             }
         }
-        points.sort_unstable_by_key(|point| point.place);
-        // Of points that fall together the last named peer's stays.
+        points.sort_unstable_by_key(|point| point.position);
+        // Of colliding points, the one of the peer named last stays.
         points.dedup_by(|point, kept| {
-            let together = point.place == kept.place;
-            if together {
+            let collides = point.position == kept.position;
+            if collides {
                 kept.peer = kept.peer.max(point.peer);
             }
-            together
+            collides
         });
-        let arcs = Arcs::of(&points);
+        let arcs = Arcs::new(&points);
         let fingerprint = fingerprint(placement, replicas, &peers);
         Ring { placement, peers, points, arcs, fingerprint }
     }
 
-    /// The peer that owns `key`; `None` on an empty ring. Cost: one hash of the key, and nearly always one line of memory.
+    /// Returns the peer that owns `key`; `None` on an empty ring. Cost: one hash of the key and, nearly always, one cache line.
     pub fn owner(&self, key: &[u8]) -> Option<&Arc<str>> {
-        let place = self.placement.of_key(key);
-        let peer = match self.arcs.owner(place) {
+        let position = self.placement.key_position(key);
+        let peer = match self.arcs.owner(position) {
             Some(peer) => peer,
-            None => self.points.get(self.first_at_or_after(place))?.peer,
+            None => self.points.get(self.first_at_or_after(position))?.peer,
         };
         self.peers.get(peer as usize)
     }
 
-    /// The owner of `key` and then every other peer, each once, in the order in which the ring meets them: who
-    /// comes next when the owner fails.
+    /// Returns the owner of `key`, then every other peer once, in ring order: the order of failover.
     pub fn owners(&self, key: &[u8]) -> impl Iterator<Item = &Arc<str>> {
-        let first = self.first_at_or_after(self.placement.of_key(key));
+        let first = self.first_at_or_after(self.placement.key_position(key));
         let (mut at, mut left) = (first, self.points.len());
         let mut seen: Vec<u32> = Vec::new();
         std::iter::from_fn(move || {
@@ -117,21 +116,21 @@ impl Ring {
         })
     }
 
-    /// The peers' names, in the order in which they were given.
+    /// The peers' names, in the order of the list.
     pub fn peers(&self) -> &[Arc<str>] {
         &self.peers
     }
 
-    /// A number that two nodes share exactly when their rings come from the same names in the same order, placed in the
-    /// same way with the same number of points (but for a chance of 2^-32). 0 for an empty list.
+    /// A number that is equal on two nodes if their rings have the same names in the same order, the same placement and the
+    /// same number of points, and differs otherwise (up to collisions of 32 bits). 0 for an empty list.
     pub fn fingerprint(&self) -> u32 {
         self.fingerprint
     }
 
-    /// The index of the first point at or after a place, 0 where there is none (the circle is closed).
+    /// Index of the first point at or after a position; 0 beyond the last point, since the circle is closed.
     #[cold]
-    fn first_at_or_after(&self, place: u64) -> usize {
-        let at = self.points.partition_point(|point| point.place < place);
+    fn first_at_or_after(&self, position: u64) -> usize {
+        let at = self.points.partition_point(|point| point.position < position);
         if at < self.points.len() { at } else { 0 }
     }
 }
@@ -141,7 +140,7 @@ fn fingerprint(placement: Placement, replicas: u32, peers: &[Arc<str>]) -> u32 {
         return 0;
     }
     let sum = crc32_on(crc32(&replicas.to_le_bytes()), &[placement as u8]);
-    // The length goes in too, so that ["ab", "c"] and ["a", "bc"] differ.
+    // Hashes the length too, so that ["ab", "c"] and ["a", "bc"] differ.
     let add =
         |sum, peer: &Arc<str>| crc32_on(crc32_on(sum, &(peer.len() as u64).to_le_bytes()), peer.as_bytes());
     peers.iter().fold(sum, add)

@@ -1,4 +1,4 @@
-//! The ring: every owner that Go's own package gave, and the laws of consistent hashing over random rings.
+//! Owners: equal to those of Go's own package, to a linear scan, and by the laws of consistent hashing.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -10,11 +10,11 @@ use serde_json::Value;
 
 const GEECACHE: [&str; 3] = ["http://localhost:8001", "http://localhost:8002", "http://localhost:8003"];
 
-/// Two names of which each has a point at this hash, found among Go's.
-const CLASH: (&str, &str, u32) = ("http://10.20.11.228:8008", "https://pop-54795.example.net", 4_210_180);
+/// Two names that each have a point at this hash, found in Go's vectors.
+const COLLISION: (&str, &str, u32) = ("http://10.20.11.228:8008", "https://pop-54795.example.net", 4_210_180);
 
 #[test]
-fn every_owner_is_go_s() {
+fn owner_golden_vectors_equal_go() {
     let file =
         std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/ring.json.gz")).unwrap();
     let mut text = String::new();
@@ -64,7 +64,7 @@ fn bytes_of(keys: &Value) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn the_four_keys_everybody_tries_first() {
+fn owner_keys_of_the_geecache_tutorial_equal_go() {
     let ring = Ring::new(DEFAULT_REPLICAS, GEECACHE);
     for (key, owner) in [("Tom", 8001), ("Jack", 8001), ("Sam", 8003), ("kkk", 8001)] {
         assert_eq!(owner_of(&ring, key.as_bytes()), format!("http://localhost:{owner}"), "{key}");
@@ -72,7 +72,7 @@ fn the_four_keys_everybody_tries_first() {
 }
 
 #[test]
-fn an_empty_ring_owns_nothing() {
+fn owner_empty_ring_is_none() {
     for ring in [Ring::new(50, [""; 0]), Ring::default(), Ring::new(0, GEECACHE)] {
         assert_eq!(ring.owner(b"Tom"), None);
         assert_eq!(ring.owners(b"Tom").count(), 0);
@@ -80,7 +80,7 @@ fn an_empty_ring_owns_nothing() {
 }
 
 #[test]
-fn one_peer_owns_everything() {
+fn owner_single_peer_owns_every_key() {
     for replicas in [1, 50] {
         let ring = Ring::new(replicas, ["alone"]);
         for hash in [0, 1, u32::MAX / 2, u32::MAX] {
@@ -91,15 +91,15 @@ fn one_peer_owns_everything() {
 }
 
 #[test]
-fn a_thousand_peers_agree_with_a_linear_scan() {
+fn owner_thousand_peers_equals_linear_scan() {
     for_seeds(1, |rng| {
         let peers = names(rng, 1_000);
-        agrees_with_a_scan(rng, &peers, DEFAULT_REPLICAS, 150);
+        assert_equals_scan(rng, &peers, DEFAULT_REPLICAS, 150);
     });
 }
 
 #[test]
-fn random_rings_agree_with_a_linear_scan_at_and_beside_every_edge() {
+fn owner_random_rings_equals_linear_scan_at_every_point() {
     for_seeds(40, |rng| {
         let count = 1 + rng.below(12);
         let mut peers = names(rng, count);
@@ -107,11 +107,11 @@ fn random_rings_agree_with_a_linear_scan_at_and_beside_every_edge() {
             peers.push(rng.pick(&peers).clone());
         }
         let replicas = *rng.pick(&[1, 2, 3, 10, 50]);
-        agrees_with_a_scan(rng, &peers, replicas, 60);
+        assert_equals_scan(rng, &peers, replicas, 60);
     });
 }
 
-fn agrees_with_a_scan(rng: &mut Rng, peers: &[String], replicas: u32, samples: usize) {
+fn assert_equals_scan(rng: &mut Rng, peers: &[String], replicas: u32, samples: usize) {
     let (ring, points) = (Ring::new(replicas, peers), points_of(replicas, peers));
     let mut hashes = vec![0, u32::MAX];
     for _ in 0..samples {
@@ -125,7 +125,7 @@ fn agrees_with_a_scan(rng: &mut Rng, peers: &[String], replicas: u32, samples: u
 }
 
 #[test]
-fn owners_yields_each_peer_once_the_owner_first_in_ring_order() {
+fn owners_returns_each_peer_once_in_ring_order() {
     for_seeds(20, |rng| {
         let count = 1 + rng.below(30);
         let peers = names(rng, count);
@@ -149,20 +149,20 @@ fn owners_yields_each_peer_once_the_owner_first_in_ring_order() {
 }
 
 #[test]
-fn removing_a_peer_moves_its_keys_alone() {
+fn owner_peer_removed_moves_only_its_keys() {
     for_seeds(20, |rng| {
         let count = 2 + rng.below(20);
         let peers = names(rng, count);
-        let gone = rng.pick(&peers).clone();
-        let left: Vec<&String> = peers.iter().filter(|&peer| *peer != gone).collect();
+        let removed = rng.pick(&peers).clone();
+        let left: Vec<&String> = peers.iter().filter(|&peer| *peer != removed).collect();
         let (before, after) = (Ring::new(50, &peers), Ring::new(50, left));
         let mut moved = 0;
         for key in keys(rng, 2_000) {
             let was = owner_of(&before, &key);
-            if was == gone {
+            if was == removed {
                 moved += 1;
-                let heir = before.owners(&key).nth(1).map(|peer| &**peer);
-                assert_eq!(Some(owner_of(&after, &key)), heir, "the next peer on the ring inherits");
+                let next = before.owners(&key).nth(1).map(|peer| &**peer);
+                assert_eq!(Some(owner_of(&after, &key)), next, "the next peer on the ring takes over");
             } else {
                 assert_eq!(owner_of(&after, &key), was);
             }
@@ -172,30 +172,30 @@ fn removing_a_peer_moves_its_keys_alone() {
 }
 
 #[test]
-fn adding_a_peer_moves_about_its_share_and_to_it_alone() {
+fn owner_peer_added_moves_its_share_to_it() {
     for_seeds(10, |rng| {
         let (mut moved, mut fair) = (0.0, 0.0);
         for count in [3, 7, 15, 31, 10, 20, 5, 12] {
             let mut peers = names(rng, count);
             let before = Ring::new(50, &peers);
-            peers.push("https://the-new-one.example.net".into());
+            peers.push("https://added.example.net".into());
             let after = Ring::new(50, &peers);
             for key in keys(rng, 1_000) {
                 fair += 1.0 / (count + 1) as f64;
                 if owner_of(&before, &key) != owner_of(&after, &key) {
-                    assert_eq!(owner_of(&after, &key), "https://the-new-one.example.net");
+                    assert_eq!(owner_of(&after, &key), "https://added.example.net");
                     moved += 1.0;
                 }
             }
         }
-        // One ring's share strays by a third and more with 50 crc32 points; eight rings' mean does not.
+        // The share on one ring deviates widely with 50 crc32 points; the mean over eight rings does not.
         assert!((0.6..1.6).contains(&(moved / fair)), "{moved} keys moved where {fair} would be fair");
     });
 }
 
 #[test]
-fn where_two_points_fall_together_the_peer_listed_last_owns_it() {
-    let (a, b, hash) = CLASH;
+fn owner_colliding_points_belong_to_peer_listed_last() {
+    let (a, b, hash) = COLLISION;
     let (ab, ba) = (Ring::new(50, [a, b]), Ring::new(50, [b, a]));
     assert_eq!(owner_of(&ab, &key_at(hash)), b);
     assert_eq!(owner_of(&ba, &key_at(hash)), a);
@@ -205,7 +205,7 @@ fn where_two_points_fall_together_the_peer_listed_last_owns_it() {
 }
 
 #[test]
-fn the_order_matters_at_such_points_and_nowhere_else() {
+fn owner_order_of_peers_matters_only_at_collisions() {
     for_seeds(20, |rng| {
         // Bare digits collide by construction: "1" + "10.0.0.2" is "11" + "0.0.0.2".
         let mut peers: Vec<String> =
@@ -222,7 +222,7 @@ fn the_order_matters_at_such_points_and_nowhere_else() {
                 let key = key_at(hash);
                 if owner_of(&one, &key) != owner_of(&other, &key) {
                     differ += 1;
-                    assert!(scan(&points, hash).1, "at {hash} one peer alone has the point");
+                    assert!(scan(&points, hash).1, "at {hash} only one peer has the point");
                 }
             }
         }
@@ -231,7 +231,7 @@ fn the_order_matters_at_such_points_and_nowhere_else() {
 }
 
 #[test]
-fn the_fingerprint_tells_lists_apart() {
+fn fingerprint_different_lists_differ() {
     let prints = [
         Ring::new(50, ["ab", "c"]),
         Ring::new(50, ["c", "ab"]),
@@ -262,30 +262,31 @@ fn keys(rng: &mut Rng, count: u64) -> Vec<Vec<u8>> {
     (0..count).map(|_| format!("user:{}", rng.below(1 << 40)).into_bytes()).collect()
 }
 
-/// Where each peer's points lie, with the peer's index.
+/// The points of all peers, with the peer's index.
 fn points_of(replicas: u32, peers: &[String]) -> Vec<(u32, usize)> {
     let each = peers.iter().enumerate().flat_map(|peer| (0..replicas).map(move |replica| (replica, peer)));
     each.map(|(replica, (at, name))| (crc32(format!("{replica}{name}").as_bytes()), at)).collect()
 }
 
-/// The owner by looking at every point, and whether its point is shared with another index.
+/// Model: finds the owner by a scan over all points, and whether another peer shares that point.
 fn scan(points: &[(u32, usize)], hash: u32) -> (usize, bool) {
     let nearest = points.iter().map(|(at, _)| at.wrapping_sub(hash)).min().unwrap();
-    let mut there = points.iter().filter(|(at, _)| at.wrapping_sub(hash) == nearest).map(|&(_, peer)| peer);
-    let last = there.clone().max().unwrap();
-    (last, there.any(|peer| peer != last))
+    let mut nearest_points =
+        points.iter().filter(|(at, _)| at.wrapping_sub(hash) == nearest).map(|&(_, peer)| peer);
+    let last = nearest_points.clone().max().unwrap();
+    (last, nearest_points.any(|peer| peer != last))
 }
 
 const POLYNOMIAL: u32 = 0xedb8_8320;
 
-/// The slow crc32 of the textbook, so that the model shares nothing with the ring.
+/// Bitwise crc32, so that the model shares no code with the ring.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { POLYNOMIAL } else { 0 })
     })
 }
 
-/// The key of four bytes that lies at `hash`: a crc32 of four bytes can be run backwards.
+/// The four-byte key whose crc32 is `hash`: crc32 of four bytes is invertible.
 fn key_at(hash: u32) -> [u8; 4] {
     let back = |crc: u32, _| if crc >> 31 == 1 { ((crc ^ POLYNOMIAL) << 1) | 1 } else { crc << 1 };
     let key = (!(0..32).fold(!hash, back)).to_le_bytes();

@@ -1,4 +1,4 @@
-//! The other placements of peers: groupcache-go's owners to the last one, and the balanced ring's, frozen and even.
+//! Placements: groupcache-go's owners equal Go's, the balanced ring is frozen and evenly loaded.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -25,7 +25,7 @@ fn bytes_of(hex: &Value) -> Vec<u8> {
 }
 
 #[test]
-fn every_owner_is_the_frozen_one() {
+fn owner_golden_vectors_of_placements_are_unchanged() {
     let golden = golden();
     let keys: Vec<Vec<u8>> = list(&golden["keys_hex"]).iter().map(bytes_of).collect();
     let mut owners = HashMap::new();
@@ -49,7 +49,7 @@ fn every_owner_is_the_frozen_one() {
     );
 }
 
-/// The busiest peer's share of 100,000 keys, in means.
+/// Keys of the busiest peer over the mean.
 fn busiest(placement: Placement, peers: &[String]) -> f64 {
     let ring = Ring::placed(placement, 50, peers);
     let mut keys: HashMap<&str, f64> = HashMap::new();
@@ -60,12 +60,12 @@ fn busiest(placement: Placement, peers: &[String]) -> f64 {
 }
 
 #[test]
-fn the_busiest_of_ten_peers_by_url_has_at_most_1_15_of_the_mean_where_go_s_has_2_5() {
+fn busiest_of_ten_peers_balanced_ring_is_near_the_mean() {
     for first in [0, 1] {
         let peers: Vec<String> =
             (first..first + 10).map(|n| format!("https://node-{n}.example.net")).collect();
         let (go, balanced) = (busiest(Geecache, &peers), busiest(Balanced, &peers));
-        assert!(go > 2.4, "Go's ring has become even: {go}");
+        assert!(go > 2.4, "Go's ring is no longer uneven: {go}");
         assert!(balanced <= 1.15, "{balanced} for {peers:?}");
     }
     for_seeds(10, |rng| {
@@ -77,7 +77,7 @@ fn the_busiest_of_ten_peers_by_url_has_at_most_1_15_of_the_mean_where_go_s_has_2
 }
 
 #[test]
-fn a_peer_that_leaves_moves_its_own_keys_alone_wherever_peers_lie() {
+fn owner_peer_removed_moves_only_its_keys_in_every_placement() {
     for placement in [Balanced, GroupcacheV3] {
         let peers: Vec<String> = (0..7).map(|n| format!("10.0.0.{n}:8080")).collect();
         let (before, after) = (Ring::placed(placement, 50, &peers), Ring::placed(placement, 50, &peers[1..]));
@@ -87,7 +87,11 @@ fn a_peer_that_leaves_moves_its_own_keys_alone_wherever_peers_lie() {
             let (was, is) = (before.owner(key.as_bytes()).unwrap(), after.owner(key.as_bytes()).unwrap());
             if **was == *peers[0] {
                 moved += 1;
-                assert_eq!(Some(is), before.owners(key.as_bytes()).nth(1), "the ring's next peer inherits");
+                assert_eq!(
+                    Some(is),
+                    before.owners(key.as_bytes()).nth(1),
+                    "the next peer on the ring takes over"
+                );
             } else {
                 assert_eq!(was, is);
             }
@@ -97,19 +101,19 @@ fn a_peer_that_leaves_moves_its_own_keys_alone_wherever_peers_lie() {
 }
 
 #[test]
-fn places_have_all_their_64_bits() {
-    // A point lies where its MD5 in hexadecimal does as a key, and keys that differ in their last byte share all bits but
-    // the lowest eight: those behind the point belong to the other peer.
+fn groupcache_v3_positions_use_all_64_bits() {
+    // A point has the position of its hexadecimal MD5 taken as a key. Keys that differ in their last byte share all but the
+    // lowest eight bits: the keys beyond the point belong to the other peer.
     let points = [("a:1", "99ddb3f47633f62052a7991df4974f33"), ("b:1", "f41b3f68517fcc810d53c85f8b247d3e")];
     let ring = Ring::placed(GroupcacheV3, 1, points.map(|(peer, _)| peer));
     for (at, (peer, digest)) in points.into_iter().enumerate() {
-        let (place, other) = (fnv1(digest.as_bytes()), points[1 - at].0);
+        let (position, other) = (fnv1(digest.as_bytes()), points[1 - at].0);
         let mut owned = [0, 0];
         for byte in 0..=255 {
             let key = [&digest.as_bytes()[..31], &[byte]].concat();
-            let behind = fnv1(&key) > place;
-            assert_eq!(&**ring.owner(&key).unwrap(), if behind { other } else { peer }, "{peer}, {byte}");
-            owned[usize::from(behind)] += 1;
+            let beyond = fnv1(&key) > position;
+            assert_eq!(&**ring.owner(&key).unwrap(), if beyond { other } else { peer }, "{peer}, {byte}");
+            owned[usize::from(beyond)] += 1;
         }
         assert!(owned[0] > 0 && owned[1] > 0, "keys on both sides of {peer}: {owned:?}");
     }
@@ -122,7 +126,7 @@ fn fnv1(bytes: &[u8]) -> u64 {
 }
 
 #[test]
-fn the_fingerprint_tells_placements_apart() {
+fn fingerprint_different_placements_differ() {
     let prints = [Geecache, GroupcacheV3, Balanced]
         .map(|placement| Ring::placed(placement, 50, ["a", "b"]).fingerprint());
     assert!(prints[0] != prints[1] && prints[1] != prints[2] && prints[0] != prints[2], "{prints:?}");

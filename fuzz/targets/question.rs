@@ -18,13 +18,13 @@ pub fn run(data: &[u8]) {
     let now = u64::from(pieces.byte()) << 33;
     let Some(Ok(asked)) = exchange.read_request(method, &path, seal, now) else { return };
     assert!(exchange.secrets.is_empty(), "a stranger cannot have signed {path:?}");
-    let (group, key) = (asked.question.group.clone(), asked.question.key.clone());
+    let (group, key) = (asked.request.group.clone(), asked.request.key.clone());
     let value = pieces.bytes().to_vec();
     let answer = exchange.respond(&asked, Reply::Value { value: value.clone(), fresh_ms: None }, now);
     let Some(asking) = exchange.request(&group, &key, now) else { return };
-    let again = exchange.read_request("GET", &asking.path, Some(asking.seal.clone()), now);
+    let again = exchange.read_request("GET", &asking.path, Some(asking.auth.clone()), now);
     assert_eq!(
-        again.map(|again| again.map(|asked| (asked.question.group, asked.question.key))),
+        again.map(|again| again.map(|asked| (asked.request.group, asked.request.key))),
         Some(Ok((group.clone(), key.clone())))
     );
     let header = |name: &str| answer.header(name).map(str::to_owned);

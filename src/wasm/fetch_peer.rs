@@ -59,7 +59,7 @@ impl PeerGetter for FetchPeer {
         init.set_signal(Some(&AbortSignal::timeout_with_u32(timeout_ms)));
         let headers = Object::new();
         // Setting a property of a plain object of our own cannot fail.
-        let _ = Reflect::set(&headers, &AUTH_HEADER.into(), &asking.seal.as_str().into());
+        let _ = Reflect::set(&headers, &AUTH_HEADER.into(), &asking.auth.as_str().into());
         init.set_headers(&headers);
         let url = [ask.peer.trim_end_matches('/'), &asking.path].concat();
         let response = settled(self.fetcher.fetch(&url, &init)).await;

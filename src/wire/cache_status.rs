@@ -1,12 +1,12 @@
-//! `Cache-Status` (RFC 9211): what a cache did with a request, in words that tools for HTTP know.
+//! The header `Cache-Status` (RFC 9211): how a cache handled a request.
 
 use crate::base::text::decimal;
 
 /// The header's name, in lower case.
 pub const CACHE_STATUS_HEADER: &str = "cache-status";
 
-/// What is said of a value that came from `memory`, `stale`, `flight` or elsewhere (`peer`, `loader`), and stays fresh for
-/// so many ms more.
+/// Returns the header for a value from `source` (`memory`, `stale`, `flight`, `peer` or `loader`) with `fresh_ms` of
+/// freshness left.
 pub fn cache_status(source: &str, fresh_ms: Option<u64>) -> String {
     let mut status = String::from("geecache-edge; ");
     status.push_str(match source {
@@ -27,7 +27,7 @@ mod tests {
     use crate::wire::cache_status;
 
     #[test]
-    fn it_reads_as_the_rfc_has_it() {
+    fn cache_status_sources_follow_rfc_9211() {
         for (source, fresh_ms, status) in [
             ("memory", None, "hit"),
             ("memory", Some(1_999), "hit; ttl=1"),

@@ -1,9 +1,9 @@
-//! Percent-encoding of a path's segments, as every peer understands it.
+//! Percent-encoding of path segments that every Go peer decodes the same way.
 
 use crate::base::text::hex_digit;
 
-/// Percent-encodes every byte outside of `A-Za-z0-9-_.~`, so that Go's unescaping of a query and of a path agree on
-/// it. `None` for "." and "..", which URL parsers take for a step up however they are written.
+/// Percent-encodes every byte outside of `A-Za-z0-9-_.~`, so that Go's `QueryUnescape` and `PathUnescape` give the same
+/// result. `None` for "." and "..", which URL parsers resolve even when escaped.
 pub fn escape(segment: &[u8]) -> Option<String> {
     if segment == b"." || segment == b".." {
         return None;
@@ -21,13 +21,13 @@ pub fn escape(segment: &[u8]) -> Option<String> {
     Some(out)
 }
 
-/// Undoes [`escape`], and Go's `QueryEscape`, which writes a space as "+". `None` for a "%" that two hexadecimal
-/// digits do not follow.
+/// Decodes [`escape`] and Go's `QueryEscape`, which writes a space as "+". `None` for a "%" without two hexadecimal
+/// digits.
 pub fn unescape(segment: &str) -> Option<Vec<u8>> {
     unescape_plus(segment, b' ')
 }
 
-/// The same where "+" means something else: to Go's `PathEscape` it stands for itself.
+/// Like [`unescape`], with the byte that "+" stands for: to Go's `PathEscape` it stands for itself.
 pub(super) fn unescape_plus(segment: &str, plus: u8) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(segment.len());
     let mut bytes = segment.bytes();

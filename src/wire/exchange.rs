@@ -1,23 +1,23 @@
-//! One question to a peer and its answer, with what our own peers add to every wire: who asks, that the bytes came
-//! whole, and whether both see the same ring.
+//! One peer request and its response, with the header that our own peers add to every wire: signatures, a digest of the
+//! response, and the fingerprint of the sender's ring.
 //!
-//! All of it is one header that Go's peers ignore, `geecache-seal`, in hexadecimal:
+//! All of it is one header that Go's peers ignore, [`AUTH_HEADER`], in hexadecimal:
 //!
-//! | | bytes | of a question | of an answer |
+//! | field | bytes | request | response |
 //! |---|--:|---|---|
-//! | ring | 4 | fingerprint of the asker's ring | of the answering peer's |
+//! | ring | 4 | fingerprint of the sender's ring | fingerprint of the sender's ring |
 //! | time, digest | 8, 4 | ms since the Unix epoch | crc32 of group, key and body |
-//! | hop | 1 | how often it was asked on: 1, as nothing is forwarded | |
-//! | signature | 32 | where there is a secret | where the question was signed |
+//! | hop | 1 | number of hops: 1, because nothing is forwarded | |
+//! | signature | 32 | if there is a secret | if the request was signed |
 //!
-//! A question's signature covers its seal, method, group and key; an answer's covers the question's seal, so that it
-//! answers that question and no other, its own, status, outcome, freshness, group, key and body. A question that is
-//! replayed within [`CLOCK_SKEW_MS`] is answered again, to whoever could read the first answer as well.
+//! A request's signature covers its auth header, method, group and key. A response's signature covers the request's auth
+//! header, so that it belongs to that request alone, and its own auth header, status, outcome, freshness, group, key and
+//! body. A replay of a request within [`CLOCK_SKEW_MS`] is answered again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::signature::{SIGNATURE_BYTES, Secret, is_signed, sign};
+use super::signature::{SIGNATURE_BYTES, Secret, sign, verify};
 use super::{AUTH_HEADER, FRESH_HEADER, Headers, OUTCOME_HEADER, Reply, Request, Response, Wire};
 use crate::base::crc32::{crc32, crc32_on};
 use crate::base::error::{Code, Error};
@@ -26,27 +26,29 @@ use crate::base::text::{hex, parse_hex};
 use crate::base::time::Millis;
 use crate::peer::PeerAnswer;
 
-/// How far apart the clocks of two peers may be, and how long a signed question is good for, in ms.
+/// The most by which the clocks of two peers may differ, and the lifetime of a signed request, in ms.
 pub const CLOCK_SKEW_MS: u64 = 30_000;
 
 const RING_BYTES: usize = 4;
+const TIME_BYTES: usize = 8;
+const DIGEST_BYTES: usize = 4;
 
-/// How this node speaks with its peers.
+/// How this node exchanges messages with its peers. A value: made for each request, from the ring and the secrets of now.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     /// The wire.
     pub wire: &'static dyn Wire,
-    /// Where peers answer.
+    /// The path prefix of peer requests.
     pub base_path: Arc<str>,
     /// The fingerprint of this node's ring.
     pub ring: u32,
-    /// The secrets that peers share; with none, whoever reaches a peer is one.
+    /// The peers' shared secrets. The first one signs, all are accepted; with none, requests are not authenticated.
     pub secrets: Vec<Secret>,
-    /// What is counted.
+    /// Counters, shared by all exchanges of a pool.
     pub counters: Arc<ExchangeCounters>,
 }
 
-/// What was counted of the questions and answers of a node.
+/// Counters of a node's peer requests and responses.
 #[derive(Debug, Default)]
 pub struct ExchangeCounters {
     unauthorized: AtomicU64,
@@ -54,174 +56,188 @@ pub struct ExchangeCounters {
 }
 
 impl ExchangeCounters {
-    /// Questions refused because they were not signed by one who knows the secret.
+    /// Requests rejected for want of a valid signature.
     pub fn unauthorized(&self) -> u64 {
         self.unauthorized.load(Relaxed)
     }
 
-    /// Questions and answers from peers whose list of peers is another than ours.
+    /// Requests and responses from peers with another list of peers.
     pub fn ring_mismatches(&self) -> u64 {
         self.ring_mismatches.load(Relaxed)
     }
 }
 
-/// A question, ready to be sent.
+/// A request ready to be sent.
 #[derive(Clone, Debug)]
 pub struct OutgoingRequest<'a> {
     /// `GET`.
     pub method: &'static str,
-    /// The path, to be added to the peer's origin.
+    /// The path, to be appended to the peer's origin.
     pub path: String,
-    /// The only header, [`AUTH_HEADER`].
-    pub seal: String,
+    /// The value of the only header, [`AUTH_HEADER`].
+    pub auth: String,
     group: &'a str,
     key: &'a [u8],
 }
 
-/// A question that arrived, with what its answer needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IncomingRequest {
-    /// What is asked.
-    pub question: Request,
-    /// The asker's seal, and which of our secrets it is signed with.
-    pub seal: Option<(String, usize)>,
+impl<'a> OutgoingRequest<'a> {
+    /// A request that was sent with this auth header, to check its response against.
+    pub fn sent(auth: String, group: &'a str, key: &'a [u8]) -> OutgoingRequest<'a> {
+        OutgoingRequest { method: "GET", path: String::new(), auth, group, key }
+    }
 }
 
-impl<'a> OutgoingRequest<'a> {
-    /// A question that has been sent with that seal, to hold its answer against.
-    pub fn new(seal: String, group: &'a str, key: &'a [u8]) -> OutgoingRequest<'a> {
-        OutgoingRequest { method: "GET", path: String::new(), seal, group, key }
-    }
+/// An accepted request, with the part of it that its response needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncomingRequest {
+    /// The request.
+    pub request: Request,
+    /// The request's auth header, and the index of the secret that signed it; `None` without secrets.
+    pub auth: Option<(String, usize)>,
 }
 
 impl Exchange {
-    /// The question for `key`; `None` where no URL can carry it.
+    /// Makes the request for `key`; `None` if no URL can carry the key.
     pub fn request<'a>(&self, group: &'a str, key: &'a [u8], now: Millis) -> Option<OutgoingRequest<'a>> {
         let (method, path) = ("GET", self.wire.path(&self.base_path, group, key)?);
-        let mut seal = self.ring.to_be_bytes().to_vec();
-        seal.extend_from_slice(&now.to_be_bytes());
-        seal.push(1);
+        let mut auth = self.ring.to_be_bytes().to_vec();
+        auth.extend_from_slice(&now.to_be_bytes());
+        auth.push(1);
         if let Some(secret) = self.secrets.first() {
-            let signature = sign(secret, &[&seal, method.as_bytes(), group.as_bytes(), key]);
-            seal.extend_from_slice(&signature);
+            let signature = sign(secret, &[&auth, method.as_bytes(), group.as_bytes(), key]);
+            auth.extend_from_slice(&signature);
         }
-        Some(OutgoingRequest { method, path, seal: hex(&seal), group, key })
+        Some(OutgoingRequest { method, path, auth: hex(&auth), group, key })
     }
 
-    /// Reads a question. `None`: the path is not a peer's. An error is the reply to send, and nothing else is done.
+    /// Reads and authenticates a request. `None`: the path is outside of the base path. An error is the reply to send;
+    /// nothing else may be done then.
     pub fn read_request(
         &self,
         method: &str,
         path: &str,
-        seal: Option<String>,
+        auth: Option<String>,
         now: Millis,
     ) -> Option<Result<IncomingRequest, Reply>> {
-        let read = self.wire.read_request(&self.base_path, method, path)?;
-        let bytes = seal.as_deref().and_then(parse_hex).unwrap_or_default();
-        if !self.secrets.is_empty() {
-            // Who cannot sign learns nothing, not even what would have been wrong. Only Go's peers change copies of ours,
-            // and they do not sign.
-            let asks = read.as_ref().ok().filter(|_| method == "GET" || method == "HEAD");
-            let signer = asks.and_then(|asked| self.signer(method, asked, &bytes, now));
-            let (Ok(question), Some(signer)) = (read, signer) else {
-                if !mutants::active(Mutant::RefusalUncounted) {
-                    count(&self.counters.unauthorized);
-                }
-                return Some(Err(Reply::Unauthorized));
-            };
-            return Some(self.accept(question, &bytes, seal.map(|seal| (seal, signer))));
+        let request = self.wire.read_request(&self.base_path, method, path)?;
+        let fields = auth.as_deref().and_then(parse_hex).unwrap_or_default();
+        if self.secrets.is_empty() {
+            return Some(request.and_then(|request| self.accept(request, &fields, None)));
         }
-        Some(read.and_then(|question| self.accept(question, &bytes, None)))
+        // Unsigned requests all get the same 401, so they learn nothing. Changes to copies come from Go's peers alone, which
+        // do not sign.
+        let lookup = request.as_ref().ok().filter(|_| method == "GET" || method == "HEAD");
+        let signer = lookup.and_then(|request| self.signer(method, request, &fields, now));
+        let (Ok(request), Some(signer)) = (request, signer) else {
+            if !mutants::active(Mutant::RefusalUncounted) {
+                count(&self.counters.unauthorized);
+            }
+            return Some(Err(Reply::Unauthorized));
+        };
+        Some(self.accept(request, &fields, auth.map(|auth| (auth, signer))))
     }
 
     fn accept(
         &self,
-        question: Request,
-        bytes: &[u8],
-        seal: Option<(String, usize)>,
+        request: Request,
+        fields: &[u8],
+        auth: Option<(String, usize)>,
     ) -> Result<IncomingRequest, Reply> {
-        self.compare(bytes);
-        match bytes.get(RING_BYTES + 8) {
+        self.compare_rings(fields);
+        match fields.get(RING_BYTES + TIME_BYTES) {
             Some(2..) if !mutants::active(Mutant::HopUnchecked) => Err(Reply::Forwarded),
-            _ => Ok(IncomingRequest { question, seal }),
+            _ => Ok(IncomingRequest { request, auth }),
         }
     }
 
-    /// Which of our secrets a question is signed with.
-    fn signer(&self, method: &str, asked: &Request, seal: &[u8], now: Millis) -> Option<usize> {
-        if mutants::active(Mutant::UnsignedLetIn) && seal.len() < SIGNATURE_BYTES {
+    /// Index of the secret that signed a request; `None` for an invalid or old signature.
+    fn signer(&self, method: &str, request: &Request, fields: &[u8], now: Millis) -> Option<usize> {
+        if mutants::active(Mutant::UnsignedLetIn) && fields.len() < SIGNATURE_BYTES {
             return Some(0);
         }
-        let (said, signature) = seal.split_last_chunk::<SIGNATURE_BYTES>()?;
-        let time = said.get(RING_BYTES..)?.first_chunk()?;
-        let fields = [said, method.as_bytes(), asked.group.as_bytes(), &asked.key];
-        let signer = self.secrets.iter().position(|secret| is_signed(secret, &fields, signature));
-        let is_young = |_: &usize| Millis::from_be_bytes(*time).abs_diff(now) <= CLOCK_SKEW_MS;
-        signer.filter(|signer| mutants::active(Mutant::SignatureNeverOld) || is_young(signer))
+        let (signed, signature) = fields.split_last_chunk::<SIGNATURE_BYTES>()?;
+        let time = signed.get(RING_BYTES..)?.first_chunk()?;
+        let message = [signed, method.as_bytes(), request.group.as_bytes(), &request.key];
+        let signer = self.secrets.iter().position(|secret| verify(secret, &message, signature));
+        let is_recent = |_: &usize| Millis::from_be_bytes(*time).abs_diff(now) <= CLOCK_SKEW_MS;
+        signer.filter(|signer| mutants::active(Mutant::SignatureNeverOld) || is_recent(signer))
     }
 
-    /// The answer to a question.
-    pub fn respond(&self, asked: &IncomingRequest, reply: Reply, now: Millis) -> Response {
-        let mut answer = self.wire.write_response(reply, now);
-        let (group, key) = (&*asked.question.group, &*asked.question.key);
-        let mut seal = self.ring.to_be_bytes().to_vec();
-        seal.extend_from_slice(&digest(group, key, &answer.body));
-        if let Some((asked, secret)) = &asked.seal
+    /// Makes the response to an accepted request.
+    pub fn respond(&self, incoming: &IncomingRequest, reply: Reply, now: Millis) -> Response {
+        let mut response = self.wire.write_response(reply, now);
+        let (group, key) = (&*incoming.request.group, &*incoming.request.key);
+        let mut auth = self.ring.to_be_bytes().to_vec();
+        auth.extend_from_slice(&digest(group, key, &response.body));
+        if let Some((request_auth, secret)) = &incoming.auth
             && let Some(secret) = self.secrets.get(*secret)
         {
-            let header = |name: &str| answer.header(name).map(str::to_owned);
-            let signature =
-                signed_answer(asked, &seal, group, key, answer.status, &header, &answer.body, &|fields| {
-                    sign(secret, fields)
-                });
-            seal.extend_from_slice(&signature);
+            let header = |name: &str| response.header(name).map(str::to_owned);
+            let signature = with_signed_fields(
+                request_auth,
+                &auth,
+                group,
+                key,
+                response.status,
+                &header,
+                &response.body,
+                &|fields| sign(secret, fields),
+            );
+            auth.extend_from_slice(&signature);
         }
-        answer.headers.push((AUTH_HEADER, hex(&seal).into()));
-        answer
+        response.headers.push((AUTH_HEADER, hex(&auth).into()));
+        response
     }
 
-    /// Reads an answer. An error (`ERR_PEER`) says that the peer failed.
+    /// Checks and decodes the response to a request. An error (`ERR_PEER`) means that the peer failed.
     pub fn read_response(
         &self,
-        asking: &OutgoingRequest<'_>,
+        request: &OutgoingRequest<'_>,
         status: u16,
         header: Headers<'_>,
         body: Vec<u8>,
         now: Millis,
     ) -> Result<PeerAnswer, Error> {
-        // Go's peers neither sign nor sum: without a secret, an answer without a seal is theirs.
-        let seal = header(AUTH_HEADER).map(|seal| parse_hex(&seal).unwrap_or_default());
-        let is_ours = seal.is_some();
-        let seal = seal.unwrap_or_default();
-        let (said, signature) = seal.split_at_checked(RING_BYTES + 4).unwrap_or_default();
-        self.compare(said);
-        let is_whole = !is_ours || said.ends_with(&digest(asking.group, asking.key, &body));
+        // Without a secret, a response without an auth header is a Go peer's: Go neither signs nor adds a digest.
+        let auth = header(AUTH_HEADER).map(|auth| parse_hex(&auth).unwrap_or_default());
+        let is_ours = auth.is_some();
+        let auth = auth.unwrap_or_default();
+        let (fields, signature) = auth.split_at_checked(RING_BYTES + DIGEST_BYTES).unwrap_or_default();
+        self.compare_rings(fields);
+        let is_intact = !is_ours || fields.ends_with(&digest(request.group, request.key, &body));
         let is_signed = self.secrets.first().is_none_or(|secret| {
-            signed_answer(&asking.seal, said, asking.group, asking.key, status, header, &body, &|fields| {
-                is_signed(secret, fields, signature)
-            })
+            with_signed_fields(
+                &request.auth,
+                fields,
+                request.group,
+                request.key,
+                status,
+                header,
+                &body,
+                &|fields| verify(secret, fields, signature),
+            )
         });
-        let is_whole = is_whole || mutants::active(Mutant::DigestUnchecked);
+        let is_intact = is_intact || mutants::active(Mutant::DigestUnchecked);
         let is_signed = is_signed || mutants::active(Mutant::AnswerUnsigned);
-        let why = match (is_whole, is_signed, status) {
-            (true, true, _) if !is_ours && self.wire.is_ambiguous(asking.group, asking.key) => {
+        let why = match (is_intact, is_signed, status) {
+            (true, true, _) if !is_ours && self.wire.is_ambiguous(request.group, request.key) => {
                 return Ok(PeerAnswer::NotTransferable {
-                    why: "Go's peers may take a name with a space for another",
+                    why: "Go peers may confuse names that contain a space",
                 });
             }
             (true, true, _) => return self.wire.read_response(status, header, body, now),
-            (false, ..) => "the peer's answer was cut short, altered, or another key's",
+            (false, ..) => "the response is truncated, altered, or for another key",
             (_, false, 401) => {
-                "the peer refused our signature: do both have the same secret, and the same time?"
+                "the peer rejected the signature: check that both have the same secret and time"
             }
-            (_, false, _) => "the peer's answer is not signed by one who knows the secret",
+            (_, false, _) => "the response has no valid signature: check that both have the same secret",
         };
         Err(Error::new(Code::Peer, why))
     }
 
-    /// Counts another ring than ours. A peer that does not say, like Go's, may be of one mind with us.
-    fn compare(&self, seal: &[u8]) {
-        if seal.first_chunk().is_some_and(|ring| *ring != self.ring.to_be_bytes()) {
+    /// Counts a peer with another ring. A peer that sends no fingerprint, like Go's, is not counted.
+    fn compare_rings(&self, fields: &[u8]) {
+        if fields.first_chunk().is_some_and(|ring| *ring != self.ring.to_be_bytes()) {
             count(&self.counters.ring_mismatches);
         }
     }
@@ -231,26 +247,25 @@ fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Relaxed);
 }
 
-/// Hands over what is signed of an answer.
-#[expect(clippy::too_many_arguments, reason = "all that an answer says")]
-fn signed_answer<T>(
-    asked: &str,
-    seal: &[u8],
+/// Calls `with` with the signed fields of a response.
+#[expect(clippy::too_many_arguments, reason = "the fields of a response")]
+fn with_signed_fields<T>(
+    request_auth: &str,
+    auth: &[u8],
     group: &str,
     key: &[u8],
     status: u16,
     header: Headers<'_>,
     body: &[u8],
-    hand: &dyn Fn(&[&[u8]]) -> T,
+    with: &dyn Fn(&[&[u8]]) -> T,
 ) -> T {
-    let (outcome, fresh_ms) =
-        (header(OUTCOME_HEADER).unwrap_or_default(), header(FRESH_HEADER).unwrap_or_default());
-    let texts = [asked, group, &outcome, &fresh_ms].map(str::as_bytes);
-    let [asked, group, outcome, fresh_ms] = texts;
-    hand(&[asked, seal, group, key, &status.to_be_bytes(), outcome, fresh_ms, body])
+    let [outcome, fresh_ms] = [OUTCOME_HEADER, FRESH_HEADER].map(|name| header(name).unwrap_or_default());
+    let texts = [request_auth, group, &outcome, &fresh_ms].map(str::as_bytes);
+    let [request_auth, group, outcome, fresh_ms] = texts;
+    with(&[request_auth, auth, group, key, &status.to_be_bytes(), outcome, fresh_ms, body])
 }
 
-fn digest(group: &str, key: &[u8], body: &[u8]) -> [u8; 4] {
-    let named = crc32_on(crc32(&(group.len() as u32).to_be_bytes()), group.as_bytes());
-    crc32_on(crc32_on(crc32_on(named, &(key.len() as u32).to_be_bytes()), key), body).to_be_bytes()
+fn digest(group: &str, key: &[u8], body: &[u8]) -> [u8; DIGEST_BYTES] {
+    let group_sum = crc32_on(crc32(&(group.len() as u32).to_be_bytes()), group.as_bytes());
+    crc32_on(crc32_on(crc32_on(group_sum, &(key.len() as u32).to_be_bytes()), key), body).to_be_bytes()
 }

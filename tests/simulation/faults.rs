@@ -186,7 +186,7 @@ impl World {
         exchange.secrets = if self.rng.chance(50) { Vec::new() } else { vec![SECRETS[2].to_owned()] };
         let key = self.key(key);
         let Some(asking) = exchange.request(GROUP, &key, now) else { return };
-        let (mut path, mut seal) = (asking.path, Some(asking.seal));
+        let (mut path, mut seal) = (asking.path, Some(asking.auth));
         let mut truth = Truth {
             signed_with: exchange.secrets.pop(),
             signed_at: now,
@@ -278,11 +278,11 @@ impl World {
     fn forged(&mut self, liar: &Exchange, key: usize, now: Ms, ask: u64) -> Said {
         let key = self.key(key);
         let true_ask = self.asks.get(&ask).map(|ask| ask.overheard().0);
-        let seal = true_ask.and_then(|asker| asker.request(GROUP, &key, now).map(|asking| asking.seal));
+        let seal = true_ask.and_then(|asker| asker.request(GROUP, &key, now).map(|asking| asking.auth));
         let path = liar.wire.path(&liar.base_path, GROUP, &key).unwrap_or_default();
         let read = liar.wire.read_request(&liar.base_path, "GET", &path);
         let Some(Ok(question)) = read else { return Said::nothing(self.now) };
-        let asked = IncomingRequest { question, seal: seal.map(|seal| (seal, 0)) };
+        let asked = IncomingRequest { request: question, auth: seal.map(|seal| (seal, 0)) };
         let reply = Reply::Value { value: self.rng.bytes(30), fresh_ms: Some(1_000_000) };
         Said::of(liar.respond(&asked, reply, now), self.now)
     }

@@ -112,7 +112,7 @@ impl World {
         self.check_ask(node, to);
         let (exchange, asked_at) = (self.nodes[node].exchange(), self.nodes[node].clock(self.now));
         let key_bytes = self.key(key);
-        let question = exchange.request(GROUP, &key_bytes, asked_at).map(|asking| (asking.path, asking.seal));
+        let question = exchange.request(GROUP, &key_bytes, asked_at).map(|asking| (asking.path, asking.auth));
         let truth = Truth {
             signed_with: exchange.secrets.first().cloned(),
             signed_at: asked_at,
@@ -194,9 +194,9 @@ impl World {
             None => Reply::NoSuchGroup("nothing of the kind".to_owned()),
             Some(Err(refusal)) => refusal,
             Some(Ok(asked)) => {
-                let key = self.key_index(&asked.question.key);
-                match (self.nodes[node].pool.find_group(&asked.question.group), key) {
-                    (None, _) => Reply::NoSuchGroup(asked.question.group),
+                let key = self.key_index(&asked.request.key);
+                match (self.nodes[node].pool.find_group(&asked.request.group), key) {
+                    (None, _) => Reply::NoSuchGroup(asked.request.group),
                     (Some(_), None) => Reply::BadRequest("nobody has that key"),
                     (Some(_), Some(key)) => {
                         let (ask, to) = (question.ask, question.from);
@@ -222,7 +222,7 @@ impl World {
             Outcome::Failed(code) => Reply::LoadFailed { code, message: "it would not load".to_owned() },
         };
         let answer = handler.exchange.respond(&handler.asked, reply, handler.asked_at);
-        let key = self.key_index(&handler.asked.question.key);
+        let key = self.key_index(&handler.asked.request.key);
         self.send(node, handler.to, handler.ask, key, Said::of(answer, self.now));
     }
 

@@ -33,7 +33,7 @@ impl Core {
         let Some(asked) = exchange.read_request(method, path, seal, now as Millis) else { return Ok(None) };
         let reply = match asked {
             Err(reply) => reply,
-            Ok(IncomingRequest { question, seal }) => {
+            Ok(IncomingRequest { request: question, auth: seal }) => {
                 match (self.pool.find_group(&question.group), String::from_utf8(question.key)) {
                     (None, _) => Reply::NoSuchGroup(question.group),
                     (Some(_), Ok(key)) if check_key(key.as_bytes()).is_err() => {
@@ -96,12 +96,12 @@ impl Core {
         };
         let name = self.pool.group(GroupId(group)).map_or("", Group::name);
         let asked = IncomingRequest {
-            question: Request {
+            request: Request {
                 group: name.to_owned(),
                 key: self.scratch.key(key_bytes).to_vec(),
                 head: false,
             },
-            seal: seal.zip(usize::try_from(signer).ok()),
+            auth: seal.zip(usize::try_from(signer).ok()),
         };
         let mut answer = exchange.respond(&asked, reply, now as Millis);
         if is_value {

@@ -32,7 +32,7 @@ impl Core {
         let Some(group) = self.pool.group(GroupId(group)) else { return Ok(None) };
         let asking = exchange.request(group.name(), self.scratch.key(key_bytes), now as Millis);
         let most = group.options().max_entry_bytes.saturating_add(exchange.wire.framing_bytes());
-        Ok(asking.map(|asking| Array::of3(&asking.path.into(), &asking.seal.into(), &(most as f64).into())))
+        Ok(asking.map(|asking| Array::of3(&asking.path.into(), &asking.auth.into(), &(most as f64).into())))
     }
 
     /// What came of that question, with the body where a value is reserved: `[VALUE, freshMs]`, with the value where one
@@ -55,7 +55,7 @@ impl Core {
         let exchange = self.exchange(secrets)?;
         let body = std::mem::take(&mut self.inbox);
         let name = self.pool.group(GroupId(group)).map_or("", Group::name);
-        let asking = OutgoingRequest::new(seal, name, self.scratch.key(key_bytes));
+        let asking = OutgoingRequest::sent(seal, name, self.scratch.key(key_bytes));
         let header = |name: &str| headers.get(name).ok().flatten();
         let (kind, said, more): (u32, JsValue, JsValue) =
             match exchange.read_response(&asking, status, &header, body, now as Millis) {

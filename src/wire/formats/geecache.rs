@@ -1,8 +1,8 @@
-//! GeeCache's wire of day 5 and 6: the raw bytes in a 200.
+//! GeeCache's wire up to day 6 of the tutorial: the raw bytes in a 200.
 
 use crate::wire::Wire;
 
-/// `"geecache"`, the default: what a Go GeeCache node asks and answers, up to day 6.
+/// `"geecache"`, the default: the protocol of a Go GeeCache node up to day 6.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Geecache;
 

@@ -1,9 +1,9 @@
-//! GeeCache's wire of day 7: the value in protobuf, under day 5's content type, so that nobody can tell the two by
-//! looking at an answer.
+//! GeeCache's wire from day 7 on: the value in protobuf under day 5's content type, so that a response does not show which
+//! of the two it is.
 
 use crate::wire::{BodyEncoding, Wire};
 
-/// `"geecache-proto"`: what a Go GeeCache node asks and answers from day 7 on.
+/// `"geecache-proto"`: the protocol of a Go GeeCache node from day 7 on.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GeecacheProto;
 

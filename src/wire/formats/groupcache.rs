@@ -1,8 +1,8 @@
-//! golang/groupcache's wire: the value in protobuf, under its own path and content type.
+//! golang/groupcache's wire: the value in protobuf, with its own path and content type.
 
 use crate::wire::{BodyEncoding, Wire};
 
-/// `"groupcache"`: what a golang/groupcache node asks and answers.
+/// `"groupcache"`: the protocol of a golang/groupcache node.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Groupcache;
 

@@ -1,4 +1,4 @@
-//! The wire formats, one per Go family of peers, and the protobuf that three of them share.
+//! Wire formats, one per family of Go peers, and the protobuf that three of them share.
 
 mod geecache;
 mod geecache_proto;

@@ -1,5 +1,5 @@
-//! A short run of every fuzz target, on seeded bytes: noise, and what looks like the real thing with pieces changed.
-//! `make fuzz` lets libFuzzer look for more.
+//! A short run of every fuzz target on seeded bytes: noise, and words of the protocols with changes. `make fuzz` runs
+//! libFuzzer on the same targets.
 #![cfg(not(target_arch = "wasm32"))]
 
 #[path = "../support/mod.rs"]
@@ -10,7 +10,7 @@ mod targets;
 use support::{Rng, for_seeds};
 use targets::TARGETS;
 
-/// What parsers look out for.
+/// Words that parsers branch on.
 const WORDS: [&[u8]; 24] = [
     b"scores",
     b"Tom",
@@ -48,7 +48,7 @@ fn bytes(rng: &mut Rng) -> Vec<u8> {
                 data.extend(rng.bytes(len));
             }
             _ => {
-                // A word, mostly with its length before it, as `Pieces` cuts.
+                // A word, usually preceded by its length, as `Pieces` splits.
                 let word = *rng.pick(&WORDS);
                 if rng.chance(80) {
                     data.push(word.len() as u8);
@@ -61,12 +61,12 @@ fn bytes(rng: &mut Rng) -> Vec<u8> {
 }
 
 #[test]
-fn every_target_holds_on_seeded_bytes() {
+fn fuzz_targets_seeded_bytes_never_panic() {
     for (name, target) in TARGETS {
         for_seeds(20_000, |rng| {
             let data = bytes(rng);
             let run = std::panic::catch_unwind(|| target(&data));
-            assert!(run.is_ok(), "{name} broke on {data:02x?}");
+            assert!(run.is_ok(), "{name} panicked on {data:02x?}");
         });
     }
 }

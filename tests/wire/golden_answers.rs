@@ -1,4 +1,4 @@
-//! The four wires against what Go's own programs sent, read and answered: see tests/golden/README.md.
+//! The four wires against requests and responses recorded from Go's own programs: see tests/golden/README.md.
 
 use crate::golden::{bytes_of, hex, key_of, list, text, wires};
 use crate::support::for_seeds;
@@ -14,10 +14,10 @@ fn wire(name: &str) -> &'static dyn Wire {
 }
 
 fn header(name: &'static str, value: &'static str) -> impl Fn(&str) -> Option<String> {
-    move |asked| (asked == name).then(|| value.to_owned())
+    move |wanted| (wanted == name).then(|| value.to_owned())
 }
 
-/// The value that a 200 with this body gives; `None` for a failed peer.
+/// Decodes a 200 with this body; `None` for a failed peer.
 fn value_in(name: &str, body: &[u8]) -> Option<Vec<u8>> {
     match wire(name).read_response(200, &|_| None, body.to_vec(), NOW) {
         Ok(PeerAnswer::Value { value, .. }) => Some(value),
@@ -27,7 +27,7 @@ fn value_in(name: &str, body: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn names_are_four_and_each_has_its_base_path() {
+fn named_four_wires_have_their_base_paths() {
     let bases =
         ["geecache", "geecache-proto", "groupcache", "groupcache-v3"].map(|name| wire(name).base_path());
     assert_eq!(bases, ["/_geecache/", "/_geecache/", "/_groupcache/", "/_groupcache/"]);
@@ -37,7 +37,7 @@ fn names_are_four_and_each_has_its_base_path() {
 }
 
 #[test]
-fn every_message_is_read_as_go_reads_it() {
+fn protobuf_golden_messages_decode_as_in_go() {
     let golden = wires();
     assert_eq!(list(&golden["messages"]).len(), 29);
     for row in list(&golden["messages"]) {
@@ -46,28 +46,28 @@ fn every_message_is_read_as_go_reads_it() {
             assert_eq!(value_in(name, &bytes_of(&row["body_hex"])), expected, "{name}: {row}");
         }
     }
-    // By the format's own rules: what stands in a group is the group's, and there is no field 0.
+    // By the format's rules: fields inside of a group are the group's, and there is no field 0.
     assert_eq!(value_in("groupcache", b"\x0a\x01v\x1b\x0a\x01x\x23\x24\x1c"), Some(b"v".to_vec()));
     assert_eq!(value_in("groupcache", b"\x00\x00"), None);
 }
 
 #[test]
-fn every_value_is_sent_as_go_sends_it() {
+fn protobuf_golden_values_encode_as_in_go() {
     let golden = wires();
     assert_eq!(list(&golden["values"]).len(), 9);
     for row in list(&golden["values"]) {
         let value = bytes_of(&row["value_hex"]);
         for name in ["geecache-proto", "groupcache"] {
-            let answer =
+            let response =
                 wire(name).write_response(Reply::Value { value: value.clone(), fresh_ms: Some(5) }, NOW);
-            assert_eq!(hex(&answer.body), text(row, "body_hex"), "{name}");
-            assert!(answer.body.len() - value.len() <= wire(name).framing_bytes());
+            assert_eq!(hex(&response.body), text(row, "body_hex"), "{name}");
+            assert!(response.body.len() - value.len() <= wire(name).framing_bytes());
         }
     }
 }
 
 #[test]
-fn whatever_arrives_as_a_message_is_read_or_refused_and_never_traps() {
+fn protobuf_altered_messages_never_panic() {
     let golden = wires();
     let seeds: Vec<Vec<u8>> =
         list(&golden["messages"]).iter().map(|row| bytes_of(&row["body_hex"])).collect();
@@ -88,7 +88,7 @@ fn whatever_arrives_as_a_message_is_read_or_refused_and_never_traps() {
 }
 
 #[test]
-fn go_s_answers_are_taken_byte_for_byte_and_ours_are_the_same() {
+fn response_golden_answers_are_equal_in_both_directions() {
     let golden = wires();
     let mut compared = 0;
     for (side, name) in [
@@ -100,7 +100,7 @@ fn go_s_answers_are_taken_byte_for_byte_and_ours_are_the_same() {
         for row in list(&golden["answers"][side]) {
             let (status, body) = (row["status"].as_u64().unwrap() as u16, bytes_of(&row["body_hex"]));
             let said = text(row, "content_type").to_owned();
-            // http.Error, which says every error, adds the second.
+            // Go's http.Error adds the second header to every error.
             let header = |name: &str| match name {
                 "content-type" => Some(said.clone()),
                 "x-content-type-options" if status != 200 => Some("nosniff".to_owned()),
@@ -110,7 +110,7 @@ fn go_s_answers_are_taken_byte_for_byte_and_ours_are_the_same() {
             compared += 1;
             match status {
                 200 => (),
-                // A failed load or no such key: the peer is not to blame, and the key is loaded where it is asked.
+                // A failed load or an unknown key: the peer is healthy, and the requesting node loads the key.
                 500 => {
                     assert!(
                         matches!(outcome, Ok(PeerAnswer::NotTransferable { .. })),
@@ -134,48 +134,48 @@ fn go_s_answers_are_taken_byte_for_byte_and_ours_are_the_same() {
     assert_eq!(compared, 28);
 }
 
-/// Whether a group of that name can be made.
-fn can_be_made(group: &str) -> bool {
+/// True if a pool accepts a group of that name.
+fn is_group_name(group: &str) -> bool {
     Pool::new(&PoolOptions::default()).unwrap().add_group(group, GroupOptions::new(1 << 16)).is_ok()
 }
 
 #[test]
-fn what_go_clients_ask_is_understood_and_what_we_ask_never_gets_another_key_s_value() {
+fn request_golden_urls_never_get_another_keys_value() {
     let golden = wires();
-    let (mut asked, mut unasked) = (0, 0);
+    let (mut sent, mut without_path) = (0, 0);
     assert_eq!(list(&golden["urls"]).len(), 115);
     for row in list(&golden["urls"]) {
         let (group, key) = (text(row, "group"), key_of(row));
-        let question = || Some(Ok(Request { group: group.to_owned(), key: key.clone(), head: false }));
+        let expected = || Some(Ok(Request { group: group.to_owned(), key: key.clone(), head: false }));
         for name in ["geecache", "geecache-proto", "groupcache", "groupcache-v3"] {
             let wire = wire(name);
             let base = wire.base_path();
-            // v3's clients escape as for a path, the others as for a query.
+            // v3's clients escape as in a path, the others as in a query.
             let go = text(row, if name == "groupcache-v3" { "path" } else { "query" });
-            assert_eq!(wire.read_request(base, "GET", &[base, go].concat()), question(), "{name}: {row}");
+            assert_eq!(wire.read_request(base, "GET", &[base, go].concat()), expected(), "{name}: {row}");
             let Some(path) = wire.path(base, group, &key) else {
-                unasked += 1;
+                without_path += 1;
                 continue;
             };
             assert_eq!(path, [base, text(row, "safe")].concat(), "{name}");
-            assert_eq!(wire.read_request(base, "GET", &path), question(), "{name}: {path}");
+            assert_eq!(wire.read_request(base, "GET", &path), expected(), "{name}: {path}");
             let wrong =
                 list(&row["safe_in_go"]).iter().any(|outcome| outcome.as_str().unwrap().starts_with("wrong"));
-            assert!(!wrong || !can_be_made(group), "{name}: {path} gets another key's value from Go");
-            asked += 1;
+            assert!(!wrong || !is_group_name(group), "{name}: {path} gets another key's value from Go");
+            sent += 1;
         }
     }
-    assert!(asked > 400 && unasked > 0, "{asked} asked, {unasked} loaded where they are asked");
+    assert!(sent > 400 && without_path > 0, "{sent} sent, {without_path} without a path");
 }
 
-/// Where we answer otherwise than groupcache's server, and why. `None`: not a peer's question.
-fn on_purpose(target: &str) -> Option<Option<(&'static str, &'static [u8])>> {
+/// Targets that we read differently from groupcache's server, and why. `None`: outside of the base path.
+fn intended_difference(target: &str) -> Option<Option<(&'static str, &'static [u8])>> {
     Some(match target {
-        // A raw "+" can only be a Go client's space: it percent-encodes its own.
+        // A raw "+" is a Go client's space, because it percent-encodes a plus.
         "BASE/scores/a+b" => Some(("scores", b"a b")),
         "BASE/a+b/k" => Some(("a b", b"k")),
         "BASE/NoGroup+x/k" => Some(("NoGroup x", b"k")),
-        // The raw path is split, so that an escaped "/" separates nothing.
+        // The path is split before it is unescaped, so an escaped "/" is part of a name.
         "BASE/scores%2Fa/b" => Some(("scores/a", b"b")),
         "BASE%2Fscores/a" | "base/scores/k" => None,
         _ => return None,
@@ -183,19 +183,19 @@ fn on_purpose(target: &str) -> Option<Option<(&'static str, &'static [u8])>> {
 }
 
 #[test]
-fn questions_are_read_as_groupcache_reads_them_but_where_we_differ_on_purpose() {
+fn read_request_golden_requests_equal_groupcache_except_by_intent() {
     let golden = wires();
     let groups = ["scores", "a", "a b", "группа"];
     let (mut same, mut different) = (0, 0);
     for row in list(&golden["questions"]) {
         let (method, target) = (text(row, "method"), text(row, "target"));
-        // Neither reaches a handler: one is no request line, the others carry no path.
+        // These never reach a handler: one is not a request line, the others have no path.
         if target == "BASE/scores/a b" || target == "*" || target.starts_with("http:") {
             continue;
         }
         let path = target.replacen("BASE", "/_groupcache", 1);
         let got = Groupcache.read_request("/_groupcache/", method, path.split('?').next().unwrap());
-        if let Some(expected) = on_purpose(target) {
+        if let Some(expected) = intended_difference(target) {
             let expected = expected
                 .map(|(group, key)| Ok(Request { group: group.to_owned(), key: key.to_vec(), head: false }));
             assert_eq!(got, expected, "{target}");
@@ -204,10 +204,7 @@ fn questions_are_read_as_groupcache_reads_them_but_where_we_differ_on_purpose() 
         }
         match (row["status"].as_u64().unwrap(), got) {
             (_, Some(Err(Reply::MethodNotAllowed))) => {
-                assert!(
-                    !["GET", "HEAD"].contains(&method),
-                    "Go takes any method, and gets the value: {method}"
-                );
+                assert!(!["GET", "HEAD"].contains(&method), "Go accepts any method: {method}");
             }
             (0, got) => assert_eq!(got, None, "{target}"),
             (200, Some(Ok(got))) if method == "HEAD" => assert!(got.head),
@@ -224,7 +221,7 @@ fn questions_are_read_as_groupcache_reads_them_but_where_we_differ_on_purpose() 
 }
 
 #[test]
-fn statuses_are_judged_as_groupcache_judges_them() {
+fn read_response_golden_verdicts_equal_groupcache() {
     let golden = wires();
     let body = |verdict: &Value| match text(verdict, "name") {
         "empty-200" => vec![],
@@ -232,11 +229,11 @@ fn statuses_are_judged_as_groupcache_judges_them() {
         "short-body" => b"\x0a\x09half".to_vec(),
         _ => b"\x0a\x03630".to_vec(),
     };
-    let mut judged = 0;
+    let mut compared = 0;
     for verdict in list(&golden["verdicts"]) {
         let name = text(verdict, "name");
         let status = match name {
-            // No HTTP answer comes of these: the transport fails.
+            // The transport fails: there is no HTTP response.
             "reset" | "not-http" => continue,
             _ => name.get(..3).and_then(|status| status.parse().ok()).unwrap_or(200),
         };
@@ -252,13 +249,13 @@ fn statuses_are_judged_as_groupcache_judges_them() {
             }
             _ => assert_eq!(got.unwrap_err().code(), Code::Peer, "{name}"),
         }
-        judged += 1;
+        compared += 1;
     }
-    assert_eq!(judged, 20);
+    assert_eq!(compared, 20);
 }
 
 #[test]
-fn between_our_own_peers_every_wire_says_the_same() {
+fn response_between_our_peers_is_equal_on_every_wire() {
     let replies = [
         (
             Reply::Value { value: b"630".to_vec(), fresh_ms: Some(7) },
@@ -282,25 +279,25 @@ fn between_our_own_peers_every_wire_says_the_same() {
     ];
     for name in ["geecache", "geecache-proto", "groupcache", "groupcache-v3"] {
         for (reply, expected) in &replies {
-            let answer = wire(name).write_response(reply.clone(), NOW);
-            let header = |name: &str| answer.header(name).map(str::to_owned);
-            let got = wire(name).read_response(answer.status, &header, answer.body.clone(), NOW);
+            let response = wire(name).write_response(reply.clone(), NOW);
+            let header = |name: &str| response.header(name).map(str::to_owned);
+            let got = wire(name).read_response(response.status, &header, response.body.clone(), NOW);
             assert_eq!(
                 &got.map_err(|error| assert_eq!(error.code(), Code::Peer)),
                 expected,
                 "{name}: {reply:?}"
             );
-            assert_eq!(answer.header("cache-control"), Some("no-store"), "{name}: {reply:?}");
+            assert_eq!(response.header("cache-control"), Some("no-store"), "{name}: {reply:?}");
         }
-        let unfit = wire(name).write_response(Reply::NotTransferable, NOW);
-        let header = |name: &str| unfit.header(name).map(str::to_owned);
-        let got = wire(name).read_response(unfit.status, &header, unfit.body.clone(), NOW);
+        let too_large = wire(name).write_response(Reply::NotTransferable, NOW);
+        let header = |name: &str| too_large.header(name).map(str::to_owned);
+        let got = wire(name).read_response(too_large.status, &header, too_large.body.clone(), NOW);
         assert!(matches!(got, Ok(PeerAnswer::NotTransferable { .. })), "{name}: {got:?}");
     }
 }
 
 #[test]
-fn only_v3_s_go_peers_say_404_and_503_of_the_key() {
+fn read_response_404_and_503_of_go_are_final_on_v3_only() {
     for name in ["geecache", "geecache-proto", "groupcache"] {
         for status in [404, 500, 503] {
             let got =
@@ -314,7 +311,7 @@ fn only_v3_s_go_peers_say_404_and_503_of_the_key() {
     assert_eq!(got(404, "text/plain; charset=utf-8").unwrap(), PeerAnswer::NotFound);
     let failed = PeerAnswer::LoadFailed { code: Code::Load, message: "why\n".into() };
     assert_eq!(got(503, "text/plain; charset=utf-8").unwrap(), failed);
-    // Nothing else is of the key: a page of somebody in between, an error that is not Go's, an unknown outcome of ours.
+    // Anything else is a failed peer: a proxy's error page, another error, an unknown outcome.
     for (status, kind) in [
         (404, "text/html"),
         (503, "text/html"),

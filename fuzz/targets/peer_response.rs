@@ -1,4 +1,4 @@
-//! A peer's answer from whoever: nothing breaks, and with a secret no stranger is believed.
+//! A peer's response from anybody: never panics, and with a secret an unsigned one is rejected.
 
 use super::{Pieces, exchange};
 use geecache_edge::wire::{AUTH_HEADER, FRESH_HEADER, OUTCOME_HEADER};
@@ -20,20 +20,20 @@ pub fn run(data: &[u8]) {
         5 => Some("ERR_LOAD".to_owned()),
         _ => Some(pieces.text()),
     };
-    let (fresh, seal) = (pieces.text(), pieces.text());
+    let (fresh, auth) = (pieces.text(), pieces.text());
     let header = |name: &str| match name {
         OUTCOME_HEADER => outcome.clone(),
         FRESH_HEADER => (!fresh.is_empty()).then(|| fresh.clone()),
-        AUTH_HEADER => (!seal.is_empty()).then(|| seal.clone()),
-        // Go's peers say their own outcomes in plain text.
+        AUTH_HEADER => (!auth.is_empty()).then(|| auth.clone()),
+        // Go's peers send their errors as plain text.
         "content-type" => (kind & 128 != 0).then(|| "text/plain".to_owned()),
         _ => None,
     };
     let key = pieces.bytes().to_vec();
-    let Some(asking) = exchange.request("scores", &key, 1 << 40) else { return };
-    let heard = exchange.read_response(&asking, status, &header, pieces.0.to_vec(), 1 << 40);
-    assert!(heard.is_err() || exchange.secrets.is_empty(), "a stranger was believed: {heard:?}");
-    if let Err(error) = heard {
+    let Some(outgoing) = exchange.request("scores", &key, 1 << 40) else { return };
+    let read = exchange.read_response(&outgoing, status, &header, pieces.0.to_vec(), 1 << 40);
+    assert!(read.is_err() || exchange.secrets.is_empty(), "an unsigned response was accepted: {read:?}");
+    if let Err(error) = read {
         assert!(error.message().len() < 500);
     }
 }

@@ -28,8 +28,8 @@ pub fn run(data: &[u8]) {
             continue;
         }
         let Some((group, peers)) = pool.group_mut(id) else { return };
-        let flight = match flights.is_empty() {
-            true => FlightId(key[0].into()),
+        let (flight, current) = match flights.is_empty() {
+            true => (FlightId(key[0].into()), 1),
             false => flights[usize::from(act) % flights.len()],
         };
         let value = vec![act; usize::from(key[0]) * (max_entry / 8 + 1)];
@@ -38,7 +38,9 @@ pub fn run(data: &[u8]) {
                 let asker = if act & 16 == 0 { Origin::Local } else { Origin::Peer };
                 match group.begin(&key, now, asker, peers) {
                     Ok(Step::Hit(spot)) => assert!(group.at(spot).value.len() <= max_entry),
-                    Ok(Step::Stale(_, Some((flight, _))) | Step::Lead(flight, _)) => flights.push(flight),
+                    Ok(Step::Stale(_, Some((flight, task))) | Step::Lead(flight, task)) => {
+                        flights.push((flight, task.attempt()))
+                    }
                     Ok(Step::Stale(_, None) | Step::Join(_)) | Err(_) => (),
                 }
                 None
@@ -67,12 +69,18 @@ pub fn run(data: &[u8]) {
             }
         };
         if let Some(told) = told {
-            match group.complete_task(flight, now, told, peers) {
-                Next::Task(Task::Ask { timeout_ms, .. } | Task::Load { timeout_ms }) => {
-                    assert!(timeout_ms > 0)
+            let attempt = if act & 192 == 192 { u32::from(key[0]) } else { current };
+            let is_in_flight = group.is_in_flight(flight);
+            match group.complete_task(flight, attempt, now, told, peers) {
+                Next::Task(task) => {
+                    let (Task::Ask { timeout_ms, .. } | Task::Load { timeout_ms, .. }) = task;
+                    assert!(timeout_ms > 0 && attempt == current && task.attempt() == current + 1);
+                    let led = flights.iter_mut().filter(|led| led.0 == flight);
+                    led.for_each(|led| led.1 = task.attempt());
                 }
+                Next::Superseded => assert!(is_in_flight && attempt != current),
                 Next::Stale(spot) => drop(group.at(spot).value.to_vec()),
-                Next::Done | Next::Retry | Next::DeadlinePassed => flights.retain(|other| *other != flight),
+                Next::Done | Next::Retry | Next::DeadlinePassed => flights.retain(|led| led.0 != flight),
             }
         }
         let stats = group.stats();

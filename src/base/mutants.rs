@@ -29,6 +29,8 @@ pub enum Mutant {
     OvertakenJoined,
     /// Whoever asks a peer that has left goes on waiting for it.
     LeftPeerAwaited,
+    /// A result is taken for the current attempt's, whichever attempt it belongs to.
+    LateAnswerTaken,
     /// Each rung of the ladder has the whole deadline.
     RungTakesAll,
     /// Nobody asks the ring's next peer.

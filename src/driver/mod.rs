@@ -174,15 +174,18 @@ where
     async fn lead(&self, key: &[u8], leader: Leader<L, G, R>, mut task: Task) -> Option<Outcome> {
         let (inner, flight) = (&*self.0, leader.flight);
         loop {
+            let attempt = task.attempt();
             let (told, outcome) = inner.carry_out(key, flight, task).await;
             let (mut group, now) = (inner.group.borrow_mut(), inner.runtime.now_ms());
-            let next = group.complete_task(flight, now, told.borrow(), &mut **inner.peers.borrow_mut());
+            let next =
+                group.complete_task(flight, attempt, now, told.borrow(), &mut **inner.peers.borrow_mut());
             let outcome = match next {
                 Next::Task(next) => {
                     task = next;
                     continue;
                 }
-                Next::Retry => return None,
+                // A driver reports each attempt once, so nothing is superseded; looking the key up again is safe.
+                Next::Retry | Next::Superseded => return None,
                 Next::Stale(entry) => Ok(Some(group.at(entry).value.into())),
                 Next::Done => outcome,
                 Next::DeadlinePassed => Err(timeout("the peers", group.options().deadline_ms)),
@@ -246,7 +249,7 @@ impl<L: Loader, G: PeerGetter, R: Runtime> Inner<L, G, R> {
     /// One task, and the outcome that it would be.
     async fn carry_out(&self, key: &[u8], flight: FlightId, task: Task) -> (Came, Outcome) {
         match task {
-            Task::Ask { peer, timeout_ms } => {
+            Task::Ask { peer, timeout_ms, .. } => {
                 let (name, max_value_bytes) = {
                     let group = self.group.borrow();
                     (group.name().to_owned(), group.options().max_entry_bytes)
@@ -269,7 +272,7 @@ impl<L: Loader, G: PeerGetter, R: Runtime> Inner<L, G, R> {
                     None => (Came::PeerFailed, Err(timeout("the peer", timeout_ms))),
                 }
             }
-            Task::Load { timeout_ms } => {
+            Task::Load { timeout_ms, .. } => {
                 let (loaded, late) = (pin!(self.loader.load(key)), pin!(self.runtime.sleep_ms(timeout_ms)));
                 match select(loaded, late).await {
                     Either::Left((Ok(Some(value)), _)) => (Came::Value(value.clone(), None), Ok(Some(value))),

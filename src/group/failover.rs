@@ -17,12 +17,14 @@ pub(crate) struct Failover {
     /// The peers whose turn has been; the last of them is the one being asked.
     tried: Vec<Arc<str>>,
     loading: bool,
+    /// How many tasks the flight has handed out: the number of its current attempt.
+    attempt: u32,
 }
 
 impl Failover {
     /// A ladder of the last rung alone.
     pub fn own_loader() -> Failover {
-        Failover { tried: Vec::new(), loading: !mutants::active(Mutant::QuestionForwarded) }
+        Failover { loading: !mutants::active(Mutant::QuestionForwarded), ..Failover::default() }
     }
 
     /// One rung down: the peer to ask, or `None` for our own loader. `short_circuits` counts open breakers.
@@ -34,6 +36,7 @@ impl Failover {
         peers: &mut dyn PeerPicker,
         short_circuits: &mut u64,
     ) -> Option<Arc<str>> {
+        self.attempt += 1;
         let failover = if mutants::active(Mutant::NoFailover) { 0 } else { failover };
         let mut rank = 0;
         while !self.loading && self.tried.len() <= failover as usize {
@@ -50,6 +53,16 @@ impl Failover {
         }
         self.loading = true;
         None
+    }
+
+    /// The number of the current attempt.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Whether a result of that attempt is still awaited.
+    pub fn awaits(&self, attempt: u32) -> bool {
+        attempt == self.attempt || mutants::active(Mutant::LateAnswerTaken)
     }
 
     /// The peer that is being asked.

@@ -151,7 +151,7 @@ impl Group {
         (
             flight,
             self.next_attempt(flight, now, peers)
-                .unwrap_or(Task::Load { timeout_ms: self.options.deadline_ms }),
+                .unwrap_or(Task::Load { timeout_ms: self.options.deadline_ms, attempt: 1 }),
         )
     }
 
@@ -164,20 +164,25 @@ impl Group {
             return None;
         }
         let (failover, short_circuits) = (self.options.failover, &mut self.stats.short_circuits);
-        Some(match flight.state.next(&flight.key, now, failover, peers, short_circuits) {
-            Some(peer) => Task::Ask { peer, timeout_ms: self.options.peer_timeout_ms.min(left_ms) },
+        let peer = flight.state.next(&flight.key, now, failover, peers, short_circuits);
+        let attempt = flight.state.attempt();
+        Some(match peer {
+            Some(peer) => Task::Ask { peer, timeout_ms: self.options.peer_timeout_ms.min(left_ms), attempt },
             None => {
                 self.stats.loads += 1;
                 self.stats.fallbacks += u64::from(flight.state.has_tried());
-                Task::Load { timeout_ms: left_ms }
+                Task::Load { timeout_ms: left_ms, attempt }
             }
         })
     }
 
-    /// What came of a leader's task; what it does next.
+    /// Takes the result of a leader's task and returns what the leader does next. `attempt` is the number of the task:
+    /// a result of any other attempt than the flight's current one is [`Next::Superseded`] and changes nothing. Not even
+    /// the peer's circuit breaker counts it: its timeout was recorded as the failure it was.
     pub fn complete_task(
         &mut self,
         id: FlightId,
+        attempt: u32,
         now: Millis,
         told: TaskResult<'_>,
         peers: &mut dyn PeerPicker,
@@ -189,6 +194,9 @@ impl Group {
                 _ => Next::Done,
             };
         };
+        if !flight.state.awaits(attempt) {
+            return Next::Superseded;
+        }
         if let Some(peer) = flight.state.asked() {
             // Keys that no peer can be asked for are strangers' to choose: they say nothing of the peer.
             if told != TaskResult::NotTransferable {

@@ -27,7 +27,8 @@ pub enum Step {
     Lead(FlightId, Task),
 }
 
-/// What a leader is to do.
+/// What a leader does next: one attempt of its flight. Attempts are numbered from 1, and the result of each is
+/// reported with its number, so that a late or doubled result is never taken for the next attempt's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
     /// Ask this peer, and give it so many milliseconds.
@@ -36,12 +37,25 @@ pub enum Task {
         peer: Arc<str>,
         /// How long the whole answer may take.
         timeout_ms: u64,
+        /// The number of this attempt.
+        attempt: u32,
     },
     /// Run the loader, and give it so many milliseconds.
     Load {
         /// How long it may take.
         timeout_ms: u64,
+        /// The number of this attempt.
+        attempt: u32,
     },
+}
+
+impl Task {
+    /// The number of this attempt in its flight.
+    pub fn attempt(&self) -> u32 {
+        match *self {
+            Task::Ask { attempt, .. } | Task::Load { attempt, .. } => attempt,
+        }
+    }
 }
 
 /// What came of a task.
@@ -77,4 +91,7 @@ pub enum Next {
     Retry,
     /// The flight is over: a peer failed, and no time was left for more.
     DeadlinePassed,
+    /// The result belongs to an earlier attempt: the flight has moved on and nothing has changed. Whoever carries out
+    /// the current attempt reports it; this result is dropped.
+    Superseded,
 }

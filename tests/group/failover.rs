@@ -37,10 +37,10 @@ impl OutgoingRequest {
         }
     }
 
-    fn complete_task(&mut self, flight: FlightId, told: TaskResult<'_>) -> Next {
+    fn complete_task(&mut self, flight: FlightId, attempt: u32, told: TaskResult<'_>) -> Next {
         let id = self.pool.find_group("scores").unwrap();
         let (group, peers) = self.pool.group_mut(id).unwrap();
-        group.complete_task(flight, self.now, told, peers)
+        group.complete_task(flight, attempt, self.now, told, peers)
     }
 
     fn heartbeat(&mut self, flight: FlightId) -> bool {
@@ -58,7 +58,7 @@ impl OutgoingRequest {
                 Task::Ask { peer, .. } if **peer == *OWNER => owner_told,
                 _ => from_owner(b"630", 0),
             };
-            match self.complete_task(flight, told) {
+            match self.complete_task(flight, task.attempt(), told) {
                 Next::Task(next) => task = next,
                 Next::Done => break,
                 next => panic!("{next:?}"),
@@ -151,7 +151,7 @@ fn after_the_cool_down_one_probe_is_let_through_and_decides() {
         let (probe, task) = node.lead(b"Tom");
         assert!(matches!(task, Task::Ask { ref peer, .. } if **peer == *OWNER));
         assert!(!node.ask_other_key_of_owner(), "one probe at a time");
-        assert_eq!(node.complete_task(probe, from_owner(b"630", 0)), Next::Done);
+        assert_eq!(node.complete_task(probe, 1, from_owner(b"630", 0)), Next::Done);
         assert!(node.ask_owner(TaskResult::PeerFailed), "closed again");
         (0..4).for_each(|_| assert!(node.ask_owner(TaskResult::PeerFailed)));
         assert!(!node.ask_owner(TaskResult::PeerFailed), "five in a row, anew");
@@ -162,7 +162,7 @@ impl OutgoingRequest {
     /// Whether the owner of Tom is asked for Jack, which is its key as well.
     fn ask_other_key_of_owner(&mut self) -> bool {
         let (flight, task) = self.lead(b"Jack");
-        self.complete_task(flight, TaskResult::NotFound);
+        self.complete_task(flight, 1, TaskResult::NotFound);
         matches!(task, Task::Ask { peer, .. } if *peer == *OWNER)
     }
 }
@@ -206,7 +206,10 @@ fn nobody_waits_for_a_peer_that_left() {
     assert!(node.heartbeat(flight), "the peer that is asked has stayed");
     node.pool.peers_mut().set_peers(&peers(&["http://new"])).unwrap();
     assert!(!node.heartbeat(flight));
-    assert_eq!(node.complete_task(flight, TaskResult::PeerFailed), Next::Task(ask("http://new", 2_000)));
+    assert_eq!(
+        node.complete_task(flight, 1, TaskResult::PeerFailed),
+        Next::Task(ask(2, "http://new", 2_000))
+    );
     assert!(node.heartbeat(flight));
 }
 
@@ -226,7 +229,7 @@ fn what_cannot_travel_is_loaded_here_and_asks_nobody_else() {
     let (flight, _) = node.lead();
     assert_eq!(
         node.complete_task(flight, TaskResult::NotTransferable),
-        Next::Task(load(crate::node::DEADLINE_MS))
+        Next::Task(load(2, crate::node::DEADLINE_MS))
     );
     assert_eq!(node.stats().fallbacks, 1);
 }
@@ -255,22 +258,88 @@ fn a_list_that_changes_at_each_rung_asks_nobody_twice() {
     let mut node = crate::node::node(|options| options.failover = 3);
     node.peers.0.set(&["a", "b"]);
     let (flight, task) = node.lead();
-    assert_eq!(task, ask("a", crate::node::PEER_TIMEOUT_MS));
+    assert_eq!(task, ask(1, "a", crate::node::PEER_TIMEOUT_MS));
     node.peers.0.set(&["b", "a"]);
     assert_eq!(
         node.complete_task(flight, TaskResult::PeerFailed),
-        Next::Task(ask("b", crate::node::PEER_TIMEOUT_MS))
+        Next::Task(ask(2, "b", crate::node::PEER_TIMEOUT_MS))
     );
     node.peers.0.set(&["b", "c", "a"]);
     assert_eq!(
         node.complete_task(flight, TaskResult::PeerFailed),
-        Next::Task(ask("c", crate::node::PEER_TIMEOUT_MS))
+        Next::Task(ask(3, "c", crate::node::PEER_TIMEOUT_MS))
     );
     node.peers.0.set(&["a", "", "d"]);
     assert_eq!(
         node.complete_task(flight, TaskResult::PeerFailed),
-        Next::Task(load(crate::node::DEADLINE_MS)),
+        Next::Task(load(4, crate::node::DEADLINE_MS)),
         "this node's turn"
     );
     assert!(node.peers.contains(&"anybody".into()), "peers of a plain picker do not leave");
+}
+
+/// Every result a late or doubled message may carry.
+const RESULTS: [TaskResult<'static>; 5] = [
+    TaskResult::Value { value: Some(b"late"), fresh_ms: Some(1_000) },
+    TaskResult::NotFound,
+    TaskResult::LoadFailed,
+    TaskResult::PeerFailed,
+    TaskResult::NotTransferable,
+];
+
+#[test]
+fn late_result_after_timeout_is_superseded_and_changes_nothing() {
+    for late in RESULTS {
+        let mut node = with_peers(&["owner", "next"]);
+        let (flight, first) = node.lead();
+        node.complete_task(flight, TaskResult::PeerFailed);
+        let before = node.stats();
+        for other in [0, first.attempt(), 3, u32::MAX] {
+            assert_eq!(node.complete_attempt(flight, other, late), Next::Superseded, "{late:?} of {other}");
+        }
+        assert_eq!((node.stats(), node.here()), (before, None), "{late:?}");
+        assert_eq!(node.begin(), Step::Join(flight), "the flight goes on");
+        assert_eq!(node.complete_task(flight, from_owner(b"next's", 1_000)), Next::Done);
+        assert_eq!(node.answered(), b"next's");
+    }
+}
+
+#[test]
+fn peer_value_after_its_timeout_is_not_cached_as_the_loaders_own() {
+    let mut node = crate::node::node(|options| options.hot_ttl_ms = Some(10));
+    node.peers.0.set(&["owner"]);
+    let (flight, asked) = node.lead();
+    assert!(matches!(node.complete_task(flight, TaskResult::PeerFailed), Next::Task(Task::Load { .. })));
+    let late = from_owner(b"owner's", 1_000);
+    assert_eq!(node.complete_attempt(flight, asked.attempt(), late), Next::Superseded);
+    assert_eq!(node.complete_task(flight, given(b"own")), Next::Done);
+    node.now += 10;
+    assert_eq!(node.here(), Some(&b"own"[..]), "an own value, beyond the lifetime of a hot copy");
+}
+
+#[test]
+fn doubled_failure_moves_the_flight_on_once() {
+    let mut node = with_peers(&["owner", "next"]);
+    let (flight, asked) = node.lead();
+    assert!(matches!(node.complete_task(flight, TaskResult::PeerFailed), Next::Task(Task::Ask { .. })));
+    let doubled = node.complete_attempt(flight, asked.attempt(), TaskResult::PeerFailed);
+    assert_eq!((doubled, node.stats().peer_failures), (Next::Superseded, 1));
+}
+
+#[test]
+fn late_result_is_not_recorded_by_the_circuit_breaker() {
+    for (late, is_asked) in [(TaskResult::PeerFailed, true), (from_owner(b"630", 0), false)] {
+        let mut node = OutgoingRequest::new(1);
+        let failures_before = if is_asked { 3 } else { 4 };
+        (0..failures_before).for_each(|_| assert!(node.ask_owner(TaskResult::PeerFailed)));
+        // One more failure, whose answer arrives after the flight has moved on.
+        let (flight, task) = node.lead(TOM);
+        assert!(matches!(&task, Task::Ask { peer, .. } if **peer == *OWNER));
+        let Next::Task(next) = node.complete_task(flight, task.attempt(), TaskResult::PeerFailed) else {
+            panic!("the flight ended")
+        };
+        assert_eq!(node.complete_task(flight, task.attempt(), late), Next::Superseded);
+        node.complete_task(flight, next.attempt(), TaskResult::NotFound);
+        assert_eq!(node.ask_owner(TaskResult::PeerFailed), is_asked, "{late:?}: each failure counts once");
+    }
 }

@@ -10,7 +10,7 @@ use geecache_edge::group::{Next, Origin, Step, Task, TaskResult};
 fn a_load_of_our_own_key_is_kept_and_hit() {
     let mut node = alone();
     let (flight, task) = node.lead();
-    assert_eq!((task, node.stats().flights), (load(DEADLINE_MS), 1));
+    assert_eq!((task, node.stats().flights), (load(1, DEADLINE_MS), 1));
     assert_eq!(node.complete_task(flight, given(b"630")), Next::Done);
     node.now += 1 << 40;
     assert_eq!(node.answered(), b"630", "without a ttl it is fresh for ever");
@@ -59,7 +59,7 @@ fn a_stale_copy_is_answered_and_renewed_once_behind() {
     node.load(b"old");
     node.now += 50;
     let Step::Stale(spot, Some((flight, task))) = node.begin() else { panic!("no renewal") };
-    assert_eq!((node.group.at(spot).value, task), (&b"old"[..], load(DEADLINE_MS)));
+    assert_eq!((node.group.at(spot).value, task), (&b"old"[..], load(1, DEADLINE_MS)));
     assert!(matches!(node.begin(), Step::Stale(_, None)), "one renewal at a time");
     assert_eq!((node.answered(), node.here()), (b"old".to_vec(), None));
     node.complete_task(flight, given(b"new"));
@@ -74,7 +74,7 @@ fn a_stale_copy_is_answered_and_renewed_once_behind() {
 fn the_owner_is_asked_and_its_value_kept() {
     let mut node = with_peers(&["owner"]);
     let (flight, task) = node.lead();
-    assert_eq!(task, ask("owner", PEER_TIMEOUT_MS));
+    assert_eq!(task, ask(1, "owner", PEER_TIMEOUT_MS));
     assert_eq!(node.complete_task(flight, from_owner(b"630", 40)), Next::Done);
     node.now += 39;
     assert_eq!(node.answered(), b"630");
@@ -99,14 +99,14 @@ fn a_failed_peer_hands_over_to_the_next_and_at_last_to_the_loader() {
         let mut node = node(|options| options.failover = failover);
         node.peers.0.set(ranks);
         let (flight, mut task) = node.lead();
-        for peer in asked {
-            assert_eq!(task, ask(peer, PEER_TIMEOUT_MS), "{ranks:?} {failover}");
+        for (peer, attempt) in asked.iter().zip(1..) {
+            assert_eq!(task, ask(attempt, peer, PEER_TIMEOUT_MS), "{ranks:?} {failover}");
             task = match node.complete_task(flight, TaskResult::PeerFailed) {
                 Next::Task(task) => task,
                 next => panic!("the ladder ends with {next:?}"),
             };
         }
-        assert_eq!(task, load(DEADLINE_MS), "{ranks:?} {failover}");
+        assert_eq!(task, load(asked.len() as u32 + 1, DEADLINE_MS), "{ranks:?} {failover}");
         assert_eq!(node.complete_task(flight, given(b"own")), Next::Done);
         assert_eq!(node.answered(), b"own");
         let (stats, failures) = (node.stats(), asked.len() as u64);
@@ -120,9 +120,9 @@ fn what_is_left_of_the_deadline_bounds_each_task() {
     let mut node = with_peers(&["a", "b"]);
     let (flight, _) = node.lead();
     node.now += 900;
-    assert_eq!(node.complete_task(flight, TaskResult::PeerFailed), Next::Task(ask("b", 100)));
+    assert_eq!(node.complete_task(flight, TaskResult::PeerFailed), Next::Task(ask(2, "b", 100)));
     node.now += 60;
-    assert_eq!(node.complete_task(flight, TaskResult::PeerFailed), Next::Task(load(40)));
+    assert_eq!(node.complete_task(flight, TaskResult::PeerFailed), Next::Task(load(3, 40)));
 
     let mut late = with_peers(&["a"]);
     let (flight, _) = late.lead();
@@ -135,12 +135,12 @@ fn what_is_left_of_the_deadline_bounds_each_task() {
     back.now -= 5_000;
     assert_eq!(
         back.complete_task(flight, TaskResult::PeerFailed),
-        Next::Task(load(DEADLINE_MS)),
+        Next::Task(load(2, DEADLINE_MS)),
         "a clock set back gives no more"
     );
 
     let mut short = node_with_short_deadline();
-    assert_eq!(short.lead().1, ask("a", 90), "a peer gets no more than the deadline");
+    assert_eq!(short.lead().1, ask(1, "a", 90), "a peer gets no more than the deadline");
 }
 
 fn node_with_short_deadline() -> Node {
@@ -156,13 +156,13 @@ fn peers_that_change_midway_give_the_ladder_its_next_rung() {
     node.peers.0.set(&["x", "y"]);
     assert_eq!(
         node.complete_task(flight, TaskResult::PeerFailed),
-        Next::Task(ask("x", PEER_TIMEOUT_MS)),
+        Next::Task(ask(2, "x", PEER_TIMEOUT_MS)),
         "the new owner"
     );
     let mut node = with_peers(&["a", "b"]);
     let (flight, _) = node.lead();
     node.peers.0.set(&[]);
-    assert_eq!(node.complete_task(flight, TaskResult::PeerFailed), Next::Task(load(DEADLINE_MS)));
+    assert_eq!(node.complete_task(flight, TaskResult::PeerFailed), Next::Task(load(2, DEADLINE_MS)));
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn a_failed_load_serves_stale_where_allowed_and_else_its_error() {
 fn a_peer_s_question_is_never_forwarded() {
     let mut node = with_peers(&["owner", "next"]);
     let Step::Lead(flight, task) = node.begin_as(Origin::Peer, K) else { panic!("led nothing") };
-    assert_eq!(task, load(DEADLINE_MS));
+    assert_eq!(task, load(1, DEADLINE_MS));
     assert_eq!(node.begin(), Step::Join(flight), "a caller may wait for it");
     node.complete_task(flight, given(b"own"));
     assert_eq!((node.stats().peer_requests, node.stats().requests, node.stats().loads), (1, 1, 1));
@@ -211,7 +211,7 @@ fn a_peer_s_question_never_joins_a_flight_that_asks_a_peer() {
     let mut node = with_peers(&["owner"]);
     let (asking, _) = node.lead();
     let Step::Lead(loading, task) = node.begin_as(Origin::Peer, K) else { panic!("waits for a peer") };
-    assert_eq!(task, load(DEADLINE_MS));
+    assert_eq!(task, load(1, DEADLINE_MS));
     assert_eq!(node.begin_as(Origin::Peer, K), Step::Join(loading));
     node.complete_task(loading, given(b"own"));
     assert_eq!(node.complete_task(asking, from_owner(b"owner's", 9)), Next::Done);
@@ -230,7 +230,7 @@ fn a_stale_copy_is_renewed_for_a_peer_without_asking_one() {
     node.peers.0.set(&["owner"]);
     node.now += 60;
     let Step::Stale(_, Some((_, task))) = node.begin_as(Origin::Peer, K) else { panic!("no renewal") };
-    assert_eq!(task, load(DEADLINE_MS));
+    assert_eq!(task, load(1, DEADLINE_MS));
 }
 
 #[test]

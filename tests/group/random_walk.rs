@@ -37,6 +37,7 @@ struct Air {
     began: u64,
     /// How many peers have failed; `None` once it loads here.
     asking: Option<u32>,
+    attempt: u32,
     invalidated_loads: bool,
 }
 
@@ -89,7 +90,8 @@ impl Walk<'_> {
                 self.over.push(gone);
                 self.expected.lost_flights += 1;
             }
-            84..88 if !self.over.is_empty() => self.tell_too_late(),
+            84..86 if !self.over.is_empty() => self.tell_too_late(),
+            86..88 if !self.air.is_empty() => self.report_another_attempt(),
             88..92 => {
                 let had = self.group.remove(&[key as u8]);
                 assert!(!self.exact || had == self.copies[key].is_some());
@@ -188,20 +190,18 @@ impl Walk<'_> {
         let asks = asker == Origin::Local && key != 0;
         assert_eq!(matches!(task, Task::Ask { .. }), asks, "who is asked");
         self.expected.loads += u64::from(!asks);
-        self.air.push(Air { id, key, began: self.now, asking: asks.then_some(0), invalidated_loads: false });
+        let (began, asking, attempt) = (self.now, asks.then_some(0), task.attempt());
+        self.air.push(Air { id, key, began, asking, attempt, invalidated_loads: false });
     }
 
     /// The leader at `at` tells what came of its task.
     fn tell(&mut self, at: usize) {
-        let (id, key, asking, invalidated_loads) = {
-            let Air { id, key, asking, invalidated_loads, .. } = self.air[at];
-            (id, key, asking, invalidated_loads)
-        };
+        let Air { id, key, asking, attempt, invalidated_loads, .. } = self.air[at];
         match self.rng.below(10) {
             0..5 => {
                 let (value, fresh_ms) = (self.value(key), self.rng.below(2 * HOT_MS));
                 let told = TaskResult::Value { value: Some(&value), fresh_ms: asking.map(|_| fresh_ms) };
-                assert_eq!(self.group.complete_task(id, self.now, told, &mut Peers), Next::Done);
+                assert_eq!(self.group.complete_task(id, attempt, self.now, told, &mut Peers), Next::Done);
                 self.expected.peer_hits += u64::from(asking.is_some());
                 self.expected.invalidated_loads += u64::from(invalidated_loads);
                 if !invalidated_loads {
@@ -211,7 +211,7 @@ impl Walk<'_> {
             }
             5..6 => {
                 assert_eq!(
-                    self.group.complete_task(id, self.now, TaskResult::NotFound, &mut Peers),
+                    self.group.complete_task(id, attempt, self.now, TaskResult::NotFound, &mut Peers),
                     Next::Done
                 );
                 self.expected.not_found += 1;
@@ -229,7 +229,7 @@ impl Walk<'_> {
                 let loading = newest.is_some_and(|newest| newest.id != id && newest.asking.is_none());
                 let here = self.group.peek(&[key as u8], self.now).is_some();
                 let late = self.now >= self.air[at].began + DEADLINE_MS;
-                let next = self.group.complete_task(id, self.now, told, &mut Peers);
+                let next = self.group.complete_task(id, attempt, self.now, told, &mut Peers);
                 self.expected.peer_failures += 1;
                 let asks_again = rank == 0 && told == TaskResult::PeerFailed;
                 match next {
@@ -247,11 +247,12 @@ impl Walk<'_> {
                         self.expected.loads += u64::from(!asks_again);
                         self.expected.fallbacks += u64::from(!asks_again);
                         self.air[at].asking = asks_again.then_some(1);
+                        self.air[at].attempt += 1;
                         return;
                     }
                 }
             }
-            _ => match self.group.complete_task(id, self.now, TaskResult::LoadFailed, &mut Peers) {
+            _ => match self.group.complete_task(id, attempt, self.now, TaskResult::LoadFailed, &mut Peers) {
                 Next::Stale(spot) => {
                     self.is_the_copy(key, spot);
                     let copy = self.copies[key].as_ref().unwrap();
@@ -282,7 +283,22 @@ impl Walk<'_> {
             (TaskResult::NotTransferable, Next::Retry),
         ];
         let (told, next) = self.rng.pick(&told);
-        assert_eq!(self.group.complete_task(id, self.now, *told, &mut Peers), *next);
+        assert_eq!(self.group.complete_task(id, 1, self.now, *told, &mut Peers), *next);
+    }
+
+    /// A late or doubled result of a flight that is still in flight: the model does not change.
+    fn report_another_attempt(&mut self) {
+        let &Air { id, attempt, .. } = self.rng.pick(&self.air);
+        let result = *self.rng.pick(&[
+            TaskResult::Value { value: Some(b"late"), fresh_ms: Some(HOT_MS) },
+            TaskResult::NotFound,
+            TaskResult::LoadFailed,
+            TaskResult::PeerFailed,
+            TaskResult::NotTransferable,
+        ]);
+        let other = if self.rng.chance(80) { attempt - 1 } else { attempt + 1 };
+        let next = self.group.complete_task(id, other, self.now, result, &mut Peers);
+        assert_eq!(next, Next::Superseded, "attempt {other} while {attempt} is under way");
     }
 
     fn watch_to_its_end(&mut self, id: FlightId) {

@@ -32,6 +32,7 @@ pub struct Seen {
     pub turned_away: u64,
     pub cut: u64,
     pub vanished: u64,
+    pub superseded: u64,
     /// From the stats of nodes that are gone.
     pub stale_hits: u64,
     pub coalesced: u64,
@@ -63,7 +64,7 @@ impl Seen {
     }
 
     /// Every count with its name.
-    pub fn counts(&self) -> [(&'static str, u64); 22] {
+    pub fn counts(&self) -> [(&'static str, u64); 23] {
         [
             ("events", self.events),
             ("calls", self.calls),
@@ -78,6 +79,7 @@ impl Seen {
             ("turned away", self.turned_away),
             ("cut", self.cut),
             ("vanished", self.vanished),
+            ("superseded", self.superseded),
             ("stale", self.stale_hits),
             ("joined", self.coalesced),
             ("from peers", self.peer_hits),

@@ -28,6 +28,8 @@ pub enum Invariant {
     OneLoad,
     /// What a peer asks is not asked on, nor does it wait for what is.
     NoForward,
+    /// A result is taken for the attempt it belongs to; a late or doubled one changes nothing.
+    CurrentAttempt,
     /// The store keeps to its budget, and is whole.
     Budget,
     /// Nobody waits for a leader that is gone; when all is over, nothing is in the air and every key is answered.
@@ -53,6 +55,7 @@ impl Invariant {
             Invariant::InTime => "in-time",
             Invariant::OneLoad => "one-load",
             Invariant::NoForward => "no-forward",
+            Invariant::CurrentAttempt => "current-attempt",
             Invariant::Budget => "budget",
             Invariant::AtRest => "at-rest",
             Invariant::Answered => "answered",
@@ -219,7 +222,7 @@ impl World {
         let left_ms = (leader.began_at + self.plan.options.deadline_ms)
             .saturating_sub(self.nodes[node].clock(self.now));
         let left_ms = left_ms.min(self.plan.options.deadline_ms);
-        let (Task::Ask { timeout_ms, .. } | Task::Load { timeout_ms }) = *task;
+        let (Task::Ask { timeout_ms, .. } | Task::Load { timeout_ms, .. }) = *task;
         if timeout_ms > left_ms {
             let what = format!("node {node}: {task:?} with {left_ms} ms left");
             self.broke(Invariant::InTime, what);

@@ -6,6 +6,7 @@ use geecache_edge::base::time::Millis;
 use geecache_edge::group::singleflight::{FlightId, HEARTBEAT_MS};
 use geecache_edge::group::{Next, Origin, Task, TaskResult};
 
+use crate::invariants::Invariant;
 use crate::plan::Ms;
 use crate::shell::Outcome;
 use crate::world::{Event, Loaded, World, trace};
@@ -23,8 +24,8 @@ pub struct Leader {
     pub stamp: u64,
     pub held: bool,
     pub doing: Doing,
-    /// Numbers its tasks.
-    pub task: u64,
+    /// The number of its current attempt.
+    pub attempt: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +47,26 @@ pub enum Came {
     NotTransferable,
 }
 
+impl Came {
+    /// The result as the core takes it; a value of more than `max_bytes` is not handed over.
+    fn borrow(&self, max_bytes: usize) -> TaskResult<'_> {
+        match self {
+            Came::Is(Outcome::Value { bytes, fresh_ms }) => TaskResult::Value {
+                value: Some(&**bytes).filter(|bytes| bytes.len() <= max_bytes),
+                fresh_ms: *fresh_ms,
+            },
+            Came::Is(Outcome::Absent) => TaskResult::NotFound,
+            Came::Is(Outcome::Failed(_)) => TaskResult::LoadFailed,
+            Came::PeerFailed => TaskResult::PeerFailed,
+            Came::NotTransferable => TaskResult::NotTransferable,
+        }
+    }
+}
+
 impl Leader {
     pub fn new(node: usize, key: usize, flight: FlightId, request: u64, asker: Origin, held: bool) -> Leader {
         let doing = Doing::Nothing;
-        Leader { node, key, flight, request, asker, began: 0, began_at: 0, stamp: 0, held, doing, task: 0 }
+        Leader { node, key, flight, request, asker, began: 0, began_at: 0, stamp: 0, held, doing, attempt: 0 }
     }
 }
 
@@ -79,16 +96,16 @@ impl World {
 
     fn carry_out(&mut self, id: u64, task: Task) {
         let Some(leader) = self.leaders.get_mut(&id) else { return };
-        leader.task += 1;
-        let (node, key, number) = (leader.node, leader.key, leader.task);
+        leader.attempt = task.attempt();
+        let (node, key, number) = (leader.node, leader.key, leader.attempt);
         self.check_task(id, &task);
         match task {
-            Task::Ask { peer, timeout_ms } => {
+            Task::Ask { peer, timeout_ms, .. } => {
                 let peer = self.node_index(&peer).expect("peers are nodes");
                 let ask = self.ask(id, peer, timeout_ms);
                 self.doing(id, Doing::Asks { ask, peer });
             }
-            Task::Load { timeout_ms } => {
+            Task::Load { timeout_ms, .. } => {
                 let stamp = self.stamp();
                 self.doing(id, Doing::Loads(stamp));
                 *self.origin.loads.entry(key).or_default() += 1;
@@ -120,8 +137,8 @@ impl World {
         }
     }
 
-    pub fn loaded(&mut self, id: u64, task: u64, loaded: Loaded) {
-        let Some(leader) = self.leaders.get(&id).filter(|leader| leader.task == task) else { return };
+    pub fn loaded(&mut self, id: u64, attempt: u32, loaded: Loaded) {
+        let Some(leader) = self.leaders.get(&id).filter(|leader| leader.attempt == attempt) else { return };
         let Doing::Loads(stamp) = leader.doing else { return };
         let (node, key) = (leader.node, leader.key);
         let came = match loaded {
@@ -142,33 +159,25 @@ impl World {
         self.came(id, Came::Is(came));
     }
 
-    pub fn load_is_late(&mut self, id: u64, task: u64) {
-        if self.leaders.get(&id).is_some_and(|leader| leader.task == task) {
+    pub fn load_is_late(&mut self, id: u64, attempt: u32) {
+        if self.leaders.get(&id).is_some_and(|leader| leader.attempt == attempt) {
             self.came(id, Came::Is(Outcome::Failed(Code::Timeout)));
         }
     }
 
     /// Tells the core what came of a leader's task, and does what it says.
     pub fn came(&mut self, id: u64, came: Came) {
-        let Some(&Leader { node, key, flight, doing, stamp, .. }) = self.leaders.get(&id) else { return };
+        let Some(&Leader { node, key, flight, doing, stamp, attempt, .. }) = self.leaders.get(&id) else {
+            return;
+        };
         self.touched = node;
         self.doing(id, Doing::Nothing);
         let now = self.nodes[node].clock(self.now);
         let flew = self.nodes[node].parts().0.is_in_flight(flight);
         let refused = self.nodes[node].group().stats().rejected;
-        let room = self.plan.options.max_entry_bytes;
-        let told = match &came {
-            Came::Is(Outcome::Value { bytes, fresh_ms }) => TaskResult::Value {
-                value: Some(&**bytes).filter(|bytes| bytes.len() <= room),
-                fresh_ms: *fresh_ms,
-            },
-            Came::Is(Outcome::Absent) => TaskResult::NotFound,
-            Came::Is(Outcome::Failed(_)) => TaskResult::LoadFailed,
-            Came::PeerFailed => TaskResult::PeerFailed,
-            Came::NotTransferable => TaskResult::NotTransferable,
-        };
+        let result = came.borrow(self.plan.options.max_entry_bytes);
         let (group, peers) = self.nodes[node].parts();
-        let next = group.complete_task(flight, now, told, peers);
+        let next = group.complete_task(flight, attempt, now, result, peers);
         trace!(self, "node {node}: leader {id} of {flight:?} told {}, next {next:?}", self.shown_came(&came));
         if flew {
             self.count_told(node, key, stamp, doing, &came, &next);
@@ -179,12 +188,34 @@ impl World {
             (Next::Task(task), _) => self.carry_out(id, task),
             (Next::Done, Came::Is(outcome)) => self.land(id, Some(outcome)),
             (Next::Done | Next::Retry, _) => self.land(id, None),
+            (Next::Superseded, _) => {
+                let what = format!("node {node}: {flight:?} takes nothing for its attempt {attempt}");
+                self.broke(Invariant::CurrentAttempt, what);
+            }
             (Next::DeadlinePassed, _) => self.land(id, Some(Outcome::Failed(Code::Timeout))),
             (Next::Stale(spot), _) => {
                 self.check_stale(node, spot, self.plan.options.stale_if_error_ms);
                 let bytes = self.nodes[node].group().at(spot).value.into();
                 self.land(id, Some(Outcome::Value { bytes, fresh_ms: Some(0) }));
             }
+        }
+    }
+
+    /// Reports a result that arrives after its attempt has ended: late, or a second time. It changes nothing.
+    pub fn report_late(&mut self, id: u64, attempt: u32, came: &Came) {
+        let Some(&Leader { node, flight, attempt: current, .. }) = self.leaders.get(&id) else { return };
+        let (now, result) =
+            (self.nodes[node].clock(self.now), came.borrow(self.plan.options.max_entry_bytes));
+        let before = self.nodes[node].group().stats();
+        let (group, peers) = self.nodes[node].parts();
+        let is_in_flight = group.is_in_flight(flight);
+        let next = group.complete_task(flight, attempt, now, result, peers);
+        self.seen.superseded += u64::from(next == Next::Superseded);
+        if is_in_flight && next != Next::Superseded || before != self.nodes[node].group().stats() {
+            let what = format!(
+                "node {node}: {flight:?} took a result of attempt {attempt} for that of {current}: {next:?}"
+            );
+            self.broke(Invariant::CurrentAttempt, what);
         }
     }
 

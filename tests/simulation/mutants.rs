@@ -10,7 +10,7 @@ use crate::many;
 const SEEDS: u64 = 3_000;
 
 /// What catches what.
-const CAUGHT: [(Mutant, Invariant); 21] = [
+const CAUGHT: [(Mutant, Invariant); 22] = [
     (Mutant::BlindFollowers, Invariant::AtRest),
     (Mutant::GhostFlight, Invariant::AtRest),
     (Mutant::RemoveLosesToLoad, Invariant::RightValue),
@@ -23,6 +23,7 @@ const CAUGHT: [(Mutant, Invariant); 21] = [
     (Mutant::UnsignedLetIn, Invariant::OnlyPeers),
     (Mutant::OvertakenJoined, Invariant::RightValue),
     (Mutant::LeftPeerAwaited, Invariant::InTime),
+    (Mutant::LateAnswerTaken, Invariant::CurrentAttempt),
     (Mutant::RungTakesAll, Invariant::InTime),
     (Mutant::NoFailover, Invariant::OneLoad),
     (Mutant::MeanwhileIgnored, Invariant::OneLoad),

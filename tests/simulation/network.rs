@@ -8,7 +8,7 @@ use geecache_edge::PeerAnswer;
 use geecache_edge::base::time::Millis;
 use geecache_edge::wire::{AUTH_HEADER, Exchange, IncomingRequest, Reply, Response, Secret};
 
-use crate::leader::Came;
+use crate::leader::{Came, Leader};
 use crate::node::GROUP;
 use crate::plan::Ms;
 use crate::shell::Outcome;
@@ -63,6 +63,9 @@ pub struct Ask {
     exchange: Exchange,
     asked_at: Millis,
     stamp: u64,
+    attempt: u32,
+    /// Its result has been reported, or its leader has given it up: what arrives now is late.
+    is_over: bool,
 }
 
 /// How a question is to be answered.
@@ -107,7 +110,7 @@ fn ring_of(seal: Option<&str>, least: usize) -> Option<u32> {
 impl World {
     /// A leader asks a peer.
     pub fn ask(&mut self, leader: u64, to: usize, timeout_ms: Ms) -> u64 {
-        let (node, key) = (self.leaders[&leader].node, self.leaders[&leader].key);
+        let Leader { node, key, attempt, .. } = self.leaders[&leader];
         let id = self.stamp();
         self.check_ask(node, to);
         let (exchange, asked_at) = (self.nodes[node].exchange(), self.nodes[node].clock(self.now));
@@ -119,7 +122,8 @@ impl World {
             is_altered: false,
             is_forwarded: false,
         };
-        self.asks.insert(id, Ask { leader, node, key, exchange, asked_at, stamp: id });
+        let ask = Ask { leader, node, key, exchange, asked_at, stamp: id, attempt, is_over: false };
+        self.asks.insert(id, ask);
         self.timer(timeout_ms, Event::AskLate(id));
         match question {
             None => self.after(0, Event::Unaskable(id)),
@@ -242,18 +246,35 @@ impl World {
         if self.rng.chance(self.plan.lies.max(self.nodes[from].lies)) {
             self.alter_answer(id, &mut said);
         }
+        let said = Rc::new(said);
+        if self.rng.chance(self.plan.doubled) {
+            self.seen.doubled += 1;
+            let ms = self.delay_ms(from);
+            self.after(ms, Event::Answered(id, said.clone()));
+        }
         let ms = self.delay_ms(from);
-        self.after(ms, Event::Answered(id, Rc::new(said)));
+        self.after(ms, Event::Answered(id, said));
     }
 
     /// An answer arrives: what the shell's `PeerGetter` makes of it.
     pub fn heard(&mut self, id: u64, said: &Said) {
-        let Some(ask) = self.asks.remove(&id) else { return };
-        let (node, now) = (ask.node, self.nodes[ask.node].clock(self.now));
+        let Some(ask) = self.asks.get_mut(&id) else { return };
+        let is_late = std::mem::replace(&mut ask.is_over, true);
+        let (node, leader, attempt) = (ask.node, ask.leader, ask.attempt);
         self.touched = node;
+        let came = self.read(id, said, is_late);
+        match is_late {
+            true => self.report_late(leader, attempt, &came),
+            false => self.came(leader, came),
+        }
+    }
+
+    fn read(&mut self, id: u64, said: &Said, is_late: bool) -> Came {
+        let ask = &self.asks[&id];
+        let (node, now) = (ask.node, self.nodes[ask.node].clock(self.now));
         if said.is_endless || said.body.len() > self.plan.options.max_entry_bytes {
             self.seen.cut_off += 1;
-            return self.came(ask.leader, Came::NotTransferable);
+            return Came::NotTransferable;
         }
         let header = |name: &str| said.header(name);
         if ring_of(header(AUTH_HEADER).as_deref(), 8).is_some_and(|ring| ring != ask.exchange.ring) {
@@ -262,9 +283,9 @@ impl World {
         let key = self.key(ask.key);
         let asking = ask.exchange.request(GROUP, &key, ask.asked_at).expect("it could be asked before");
         let heard = ask.exchange.read_response(&asking, said.status, &header, said.body.clone(), now);
-        let came = match heard {
+        match heard {
             Ok(PeerAnswer::Value { value, fresh_ms }) => {
-                if let Some(version) = self.origin.version_of(&value) {
+                if let Some(version) = self.origin.version_of(&value).filter(|_| !is_late) {
                     self.origin.versions[version].travelled_ms += self.now - said.said_at;
                     self.nodes[node].book.comes(ask.key, version, ask.stamp, Some(self.now));
                 }
@@ -277,26 +298,27 @@ impl World {
                 trace!(self, "node {node}: question {id} was answered with {}: {error}", said.status);
                 Came::PeerFailed
             }
-        };
-        self.came(ask.leader, came);
+        }
     }
 
     pub fn ask_failed(&mut self, id: u64, why: &str) {
-        let Some(leader) = self.asks.get(&id).map(|ask| ask.leader) else { return };
+        let Some(ask) = self.asks.get(&id).filter(|ask| !ask.is_over) else { return };
+        let leader = ask.leader;
         trace!(self, "question {id}: {why}");
         self.hang_up(id);
         self.came(leader, Came::PeerFailed);
     }
 
     pub fn unaskable(&mut self, id: u64) {
-        if let Some(ask) = self.asks.remove(&id) {
+        if let Some(ask) = self.asks.remove(&id).filter(|ask| !ask.is_over) {
             self.came(ask.leader, Came::NotTransferable);
         }
     }
 
     /// Nobody waits for an answer any more, and the peer may come to know.
     pub fn hang_up(&mut self, id: u64) {
-        if self.asks.remove(&id).is_some() && self.rng.chance(50) {
+        let Some(ask) = self.asks.get_mut(&id) else { return };
+        if !std::mem::replace(&mut ask.is_over, true) && self.rng.chance(50) {
             let ms = self.between(self.plan.delay_ms);
             self.after(ms, Event::HungUp(id));
         }

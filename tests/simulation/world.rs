@@ -25,10 +25,10 @@ pub enum Event {
     /// A follower looks whether its leader lives; a request's time is over. Each for one wait of the request.
     Look(u64, u64),
     Deadline(u64, u64),
-    /// A leader beats; its loader gives something (`None`: it fails), or its time is over. Each for one task.
+    /// A leader beats; its loader gives something (`None`: it fails), or its time is over. Each for one attempt.
     Beat(u64),
-    Loaded(u64, u64, Loaded),
-    LoadLate(u64, u64),
+    Loaded(u64, u32, Loaded),
+    LoadLate(u64, u32),
     /// The runtime kills what a request left behind.
     Killed(u64),
     /// A question arrives; its answer does, or the connection breaks, or its time is over.
@@ -184,8 +184,8 @@ impl World {
             Event::Look(request, wait) => self.looks(request, wait),
             Event::Deadline(request, wait) => self.runs_out(request, wait),
             Event::Beat(leader) => self.beats(leader),
-            Event::Loaded(leader, task, loaded) => self.loaded(leader, task, loaded),
-            Event::LoadLate(leader, task) => self.load_is_late(leader, task),
+            Event::Loaded(leader, attempt, loaded) => self.loaded(leader, attempt, loaded),
+            Event::LoadLate(leader, attempt) => self.load_is_late(leader, attempt),
             Event::Killed(leader) => self.vanish(leader),
             Event::Asked(question) => self.asked(&question),
             Event::Answered(ask, said) => self.heard(ask, &said),

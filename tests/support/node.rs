@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each test file uses a part of it.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use geecache_edge::group::singleflight::FlightId;
@@ -26,13 +27,20 @@ pub struct Node {
     pub group: Group,
     pub peers: Ranks,
     pub now: u64,
+    /// The current attempt of each flight that was led here.
+    attempts: BTreeMap<FlightId, u32>,
 }
 
 pub fn node(change: impl FnOnce(&mut GroupOptions)) -> Node {
     let mut options = GroupOptions::new(1 << 16);
     (options.deadline_ms, options.peer_timeout_ms) = (DEADLINE_MS, PEER_TIMEOUT_MS);
     change(&mut options);
-    Node { group: Group::new("scores", options).unwrap(), peers: Ranks::default(), now: 1_000_000 }
+    Node {
+        group: Group::new("scores", options).unwrap(),
+        peers: Ranks::default(),
+        now: 1_000_000,
+        attempts: BTreeMap::new(),
+    }
 }
 
 pub fn alone() -> Node {
@@ -47,7 +55,11 @@ pub fn with_peers(ranks: &'static [&'static str]) -> Node {
 
 impl Node {
     pub fn begin_as(&mut self, asker: Origin, key: &[u8]) -> Step {
-        self.group.begin(key, self.now, asker, &mut self.peers).unwrap()
+        let step = self.group.begin(key, self.now, asker, &mut self.peers).unwrap();
+        if let Step::Lead(flight, task) | Step::Stale(_, Some((flight, task))) = &step {
+            self.attempts.insert(*flight, task.attempt());
+        }
+        step
     }
 
     pub fn begin(&mut self) -> Step {
@@ -62,8 +74,18 @@ impl Node {
         }
     }
 
-    pub fn complete_task(&mut self, flight: FlightId, told: TaskResult<'_>) -> Next {
-        self.group.complete_task(flight, self.now, told, &mut self.peers)
+    /// Reports the result of the flight's current attempt.
+    pub fn complete_task(&mut self, flight: FlightId, result: TaskResult<'_>) -> Next {
+        self.complete_attempt(flight, self.attempts[&flight], result)
+    }
+
+    /// Reports the result of any attempt.
+    pub fn complete_attempt(&mut self, flight: FlightId, attempt: u32, result: TaskResult<'_>) -> Next {
+        let next = self.group.complete_task(flight, attempt, self.now, result, &mut self.peers);
+        if let Next::Task(task) = &next {
+            self.attempts.insert(flight, task.attempt());
+        }
+        next
     }
 
     pub fn load(&mut self, value: &[u8]) {
@@ -96,10 +118,10 @@ pub fn from_owner(value: &[u8], fresh_ms: u64) -> TaskResult<'_> {
     TaskResult::Value { value: Some(value), fresh_ms: Some(fresh_ms) }
 }
 
-pub fn ask(peer: &str, timeout_ms: u64) -> Task {
-    Task::Ask { peer: peer.into(), timeout_ms }
+pub fn ask(attempt: u32, peer: &str, timeout_ms: u64) -> Task {
+    Task::Ask { peer: peer.into(), timeout_ms, attempt }
 }
 
-pub const fn load(timeout_ms: u64) -> Task {
-    Task::Load { timeout_ms }
+pub const fn load(attempt: u32, timeout_ms: u64) -> Task {
+    Task::Load { timeout_ms, attempt }
 }

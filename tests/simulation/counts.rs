@@ -1,4 +1,4 @@
-//! Book-keeping: what the simulator saw a node do, held against the node's own counters; and what a run has seen in all.
+//! Counters: the simulator's own count of a node's behaviour against the node's `Stats`, and the coverage of a run.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,18 +7,18 @@ use geecache_edge::group::{Next, Origin, Step, Task};
 use geecache_edge::{Code, PeerPicker};
 
 use crate::invariants::Invariant;
-use crate::leader::{Came, Doing};
+use crate::leader::{TaskOutcome, Work};
 use crate::node::{Counted, Node, name};
 use crate::plan::Ms;
 use crate::shell::Outcome;
 use crate::world::World;
 
-/// How often a store is walked, in events.
+/// Events between two walks of a store.
 const VALIDATED_EVERY: u64 = 256;
 
-/// What happened in a run, so that a simulator which stopped trying shows.
+/// Coverage of a run: shows whether the simulator still exercises each kind of event.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct Coverage {
     pub events: u64,
     pub calls: u64,
     pub values: u64,
@@ -29,11 +29,11 @@ pub struct Seen {
     pub altered: u64,
     pub cut_off: u64,
     pub strangers: u64,
-    pub turned_away: u64,
+    pub rejected: u64,
     pub cut: u64,
     pub vanished: u64,
     pub superseded: u64,
-    /// From the stats of nodes that are gone.
+    /// Sums over the stats of all nodes.
     pub stale_hits: u64,
     pub coalesced: u64,
     pub peer_hits: u64,
@@ -43,14 +43,14 @@ pub struct Seen {
     pub refused: u64,
     pub invalidated_loads: u64,
     pub evictions: u64,
-    /// By key: loads whose leader vanished. By node and peer: when it last asked it.
+    /// Loads whose leader vanished, by key. Time of the last request, by node and peer.
     pub lost_loads: BTreeMap<usize, u64>,
     pub asked_at: BTreeMap<(usize, usize), Ms>,
 }
 
-impl Seen {
-    /// Takes a node's counters over before it is gone.
-    pub fn forget_node(&mut self, node: &Node) {
+impl Coverage {
+    /// Adds a node's counters before the node is dropped.
+    pub fn add_node(&mut self, node: &Node) {
         let stats = node.group().stats();
         self.stale_hits += stats.stale_hits;
         self.coalesced += stats.coalesced;
@@ -63,40 +63,40 @@ impl Seen {
         self.evictions += stats.evictions;
     }
 
-    /// Every count with its name.
+    /// All counts by name.
     pub fn counts(&self) -> [(&'static str, u64); 23] {
         [
             ("events", self.events),
             ("calls", self.calls),
             ("values", self.values),
             ("loads", self.loads),
-            ("questions", self.asks),
+            ("requests", self.asks),
             ("lost", self.lost),
             ("doubled", self.doubled),
             ("altered", self.altered),
             ("cut off", self.cut_off),
-            ("strangers", self.strangers),
-            ("turned away", self.turned_away),
+            ("unsigned", self.strangers),
+            ("rejected requests", self.rejected),
             ("cut", self.cut),
             ("vanished", self.vanished),
             ("superseded", self.superseded),
             ("stale", self.stale_hits),
-            ("joined", self.coalesced),
+            ("coalesced", self.coalesced),
             ("from peers", self.peer_hits),
-            ("passed over", self.short_circuits),
+            ("short circuits", self.short_circuits),
             ("lost flights", self.lost_flights),
             ("timeouts", self.timeouts),
-            ("refused", self.refused),
-            ("invalidated_loads", self.invalidated_loads),
+            ("rejected values", self.refused),
+            ("invalidated loads", self.invalidated_loads),
             ("evicted", self.evictions),
         ]
     }
 }
 
 impl World {
-    pub fn count_step(&mut self, node: usize, asker: Origin, again: bool, step: &Step) {
-        let counted = &mut self.nodes[node].book.counted;
-        match asker {
+    pub fn count_step(&mut self, node: usize, origin: Origin, again: bool, step: &Step) {
+        let counted = &mut self.nodes[node].observed.counted;
+        match origin {
             _ if again => {}
             Origin::Local => counted.requests += 1,
             Origin::Peer => counted.peer_requests += 1,
@@ -111,60 +111,62 @@ impl World {
         counted.loads += u64::from(matches!(task, Task::Load { .. }));
     }
 
-    /// A leader told its flight, which was in the air, what came, and heard what is next.
-    pub fn count_told(
+    /// Counts a leader's result for a flight in progress, and the next step.
+    pub fn count_result(
         &mut self,
         node: usize,
         key: usize,
         stamp: u64,
-        doing: Doing,
-        came: &Came,
+        work: Work,
+        outcome: &TaskOutcome,
         next: &Next,
     ) {
         let now = self.now;
-        let Node { pool, book, .. } = &mut self.nodes[node];
-        let from_peer = matches!(doing, Doing::Asks { .. });
-        if let Doing::Asks { peer, .. } = doing
-            && !matches!(came, Came::NotTransferable)
+        let Node { pool, observed, .. } = &mut self.nodes[node];
+        let from_peer = matches!(work, Work::Ask { .. });
+        if let Work::Ask { peer, .. } = work
+            && !matches!(outcome, TaskOutcome::NotTransferable)
             && pool.peers().contains(&name(peer).into())
         {
-            book.hears(peer, now, matches!(came, Came::PeerFailed));
+            observed.record_result(peer, now, matches!(outcome, TaskOutcome::PeerFailed));
         }
-        let invalidated_loads = book.is_forgotten_since(key, stamp);
-        let counted = &mut book.counted;
-        match came {
-            Came::PeerFailed | Came::NotTransferable => counted.peer_failures += 1,
-            Came::Is(Outcome::Absent) => counted.absent += 1,
-            Came::Is(Outcome::Value { .. }) => {
+        let invalidated_loads = observed.is_removed_since(key, stamp);
+        let counted = &mut observed.counted;
+        match outcome {
+            TaskOutcome::PeerFailed | TaskOutcome::NotTransferable => counted.peer_failures += 1,
+            TaskOutcome::Ended(Outcome::Absent) => counted.absent += 1,
+            TaskOutcome::Ended(Outcome::Value { .. }) => {
                 counted.peer_hits += u64::from(from_peer);
                 counted.invalidated_loads += u64::from(invalidated_loads);
             }
-            Came::Is(Outcome::Failed(_)) => {}
+            TaskOutcome::Ended(Outcome::Failed(_)) => {}
         }
-        match (next, came) {
+        match (next, outcome) {
             (Next::Task(Task::Load { .. }), _) => counted.loads += 1,
             (Next::Stale(_), _) => counted.stale_hits += 1,
-            (Next::DeadlinePassed, _) | (Next::Done, Came::Is(Outcome::Failed(_))) => counted.errors += 1,
+            (Next::DeadlinePassed, _) | (Next::Done, TaskOutcome::Ended(Outcome::Failed(_))) => {
+                counted.errors += 1
+            }
             _ => {}
         }
     }
 
-    /// A value was told: it is here now, or it is counted why not.
-    pub fn check_kept(
+    /// A loaded value is stored, or counted as rejected.
+    pub fn check_stored(
         &mut self,
         node: usize,
         key: usize,
         stamp: u64,
-        came: &Came,
-        doing: Doing,
+        outcome: &TaskOutcome,
+        work: Work,
         refused: u64,
     ) {
-        let Came::Is(Outcome::Value { bytes, fresh_ms }) = came else { return };
+        let TaskOutcome::Ended(Outcome::Value { bytes, fresh_ms }) = outcome else { return };
         let options = &self.plan.options;
-        let is_hot = matches!(doing, Doing::Asks { .. });
+        let is_hot = matches!(work, Work::Ask { .. });
         let hot_ms =
             options.hot_ttl_ms.or(options.ttl_ms).unwrap_or(Ms::MAX).min(fresh_ms.unwrap_or(Ms::MAX));
-        if self.nodes[node].book.is_forgotten_since(key, stamp) || is_hot && hot_ms == 0 {
+        if self.nodes[node].observed.is_removed_since(key, stamp) || is_hot && hot_ms == 0 {
             return;
         }
         let (name, now) = (self.key(key), self.nodes[node].clock(self.now));
@@ -173,8 +175,8 @@ impl World {
         let newly = group.stats().rejected - refused;
         if u64::from(!is_here) != newly {
             let what =
-                format!("node {node}: a value of {} B is here: {is_here}, refused: {newly}", bytes.len());
-            self.broke(Invariant::Counted, what);
+                format!("node {node}: a value of {} B is here: {is_here}, rejected: {newly}", bytes.len());
+            self.violate(Invariant::Counted, what);
         }
     }
 
@@ -182,25 +184,25 @@ impl World {
         let newly = self.nodes[node].group().stats().rejected - refused;
         if kept != is_here || u64::from(!kept) != newly {
             let what =
-                format!("node {node}: key {key} was set: {kept}, is here: {is_here}, refused: {newly}");
-            self.broke(Invariant::Counted, what);
+                format!("node {node}: key {key} was set: {kept}, is here: {is_here}, rejected: {newly}");
+            self.violate(Invariant::Counted, what);
         }
     }
 
-    /// After every event.
+    /// Checks after every event.
     pub fn check(&mut self) {
         let node = self.touched;
         if !self.nodes[node].up {
             return;
         }
         self.check_counters(node);
-        if self.seen.events.is_multiple_of(VALIDATED_EVERY) {
+        if self.coverage.events.is_multiple_of(VALIDATED_EVERY) {
             self.check_store(node);
         }
     }
 
     pub fn check_counters(&mut self, node: usize) {
-        let Node { pool, book, .. } = &mut self.nodes[node];
+        let Node { pool, observed, .. } = &mut self.nodes[node];
         let stats = pool.group(geecache_edge::pool::GroupId(0)).expect("the group is there").stats();
         let counted = Counted {
             requests: stats.requests,
@@ -218,21 +220,22 @@ impl World {
             unauthorized: pool.counters().unauthorized(),
             ring_mismatches: pool.counters().ring_mismatches(),
         };
-        let expected = book.counted.clone();
-        let newly = stats.short_circuits - std::mem::replace(&mut book.short_circuits, stats.short_circuits);
-        let is_well = !book.troubles.values().any(|trouble| trouble.is_open);
+        let expected = observed.counted.clone();
+        let newly =
+            stats.short_circuits - std::mem::replace(&mut observed.short_circuits, stats.short_circuits);
+        let is_well = !observed.breakers.values().any(|breaker| breaker.is_open);
         if counted != expected {
-            self.broke(
+            self.violate(
                 Invariant::Counted,
-                format!("node {node} counts {counted:?}, and was seen {expected:?}"),
+                format!("node {node} counts {counted:?}, the simulator counts {expected:?}"),
             );
         }
         if newly > 0 && is_well {
-            self.broke(Invariant::Breaker, format!("node {node} passes over a peer that is well"));
+            self.violate(Invariant::Breaker, format!("node {node} skips a healthy peer"));
         }
         if stats.used_bytes > stats.max_bytes {
             let what = format!("node {node} uses {} of {} bytes", stats.used_bytes, stats.max_bytes);
-            self.broke(Invariant::Budget, what);
+            self.violate(Invariant::Budget, what);
         }
     }
 
@@ -240,27 +243,27 @@ impl World {
     pub fn check_store(&mut self, node: usize) {
         let group = self.nodes[node].group();
         if catch_unwind(AssertUnwindSafe(|| group.validate())).is_err() {
-            self.broke(Invariant::Budget, format!("node {node}: the store is not as it should be"));
+            self.violate(Invariant::Budget, format!("node {node}: the store is inconsistent"));
         }
     }
 
-    pub fn shown(&self, outcome: &Outcome) -> String {
+    pub fn describe(&self, outcome: &Outcome) -> String {
         match outcome {
-            Outcome::Value { bytes, fresh_ms } => match self.origin.version_of(bytes) {
+            Outcome::Value { bytes, fresh_ms } => match self.database.version_of(bytes) {
                 Some(version) => format!("version {version}, fresh for {fresh_ms:?} ms"),
-                None => format!("{} bytes that nobody made", bytes.len()),
+                None => format!("{} bytes of no known version", bytes.len()),
             },
-            Outcome::Absent => "no such key".to_owned(),
-            Outcome::Failed(Code::Timeout) => "too late".to_owned(),
+            Outcome::Absent => "not found".to_owned(),
+            Outcome::Failed(Code::Timeout) => "deadline passed".to_owned(),
             Outcome::Failed(code) => code.to_string(),
         }
     }
 
-    pub fn shown_came(&self, came: &Came) -> String {
-        match came {
-            Came::Is(outcome) => self.shown(outcome),
-            Came::PeerFailed => "the peer failed".to_owned(),
-            Came::NotTransferable => "unfit".to_owned(),
+    pub fn describe_task(&self, outcome: &TaskOutcome) -> String {
+        match outcome {
+            TaskOutcome::Ended(outcome) => self.describe(outcome),
+            TaskOutcome::PeerFailed => "the peer failed".to_owned(),
+            TaskOutcome::NotTransferable => "not transferable".to_owned(),
         }
     }
 }

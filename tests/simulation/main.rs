@@ -1,22 +1,21 @@
-//! A cluster on virtual time: nodes of the shipped core, store and wire over a network on which everything goes wrong,
-//! drawn from one seed. See CONTRIBUTING.md for how to run many, and one step by step.
+//! Deterministic simulation of a cluster: nodes of the shipped core, store and wire on a virtual clock, over a network with
+//! faults. Everything is drawn from one seed. docs/testing.md shows how to run many seeds, and one of them step by step.
 //!
-//! `world` is the clock and all that lives; `shell`, `leader` and `network` are what TypeScript is to the package;
-//! `plan`, `scenarios` and `faults` are what happens; `invariants` and `counts` are what must hold; `planted` shows that
-//! they can fail.
+//! `world` has the clock and the event queue; `shell`, `leader` and `network` model the package's TypeScript; `plan`,
+//! `scenarios` and `faults` draw a run; `invariants` and `counts` check it; `mutants` proves that the checks can fail.
 #![cfg(not(target_arch = "wasm32"))]
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod counts;
+mod database;
 mod faults;
 mod invariants;
 mod leader;
 mod mutants;
 mod network;
 mod node;
-mod origin;
 mod plan;
 mod scenarios;
 mod shell;
@@ -29,31 +28,31 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-use counts::Seen;
+use counts::Coverage;
 use invariants::{Invariant, Violation};
 
-/// What many runs came to: how often what happened, and which seeds broke what.
+/// The result of many runs: coverage counts, and the seeds that violate each invariant.
 #[derive(Default)]
 struct Total {
     runs: u64,
     counts: BTreeMap<&'static str, u64>,
-    broken: BTreeMap<Invariant, Vec<(u64, String)>>,
+    violations: BTreeMap<Invariant, Vec<(u64, String)>>,
 }
 
-/// One run; a panic in it is a violation as well.
-fn run(seed: u64) -> Result<Seen, Violation> {
+/// Runs a seed. A panic is a violation, too.
+fn run(seed: u64) -> Result<Coverage, Violation> {
     catch_unwind(|| scenarios::run(seed, false)).unwrap_or_else(|panic| {
         let what = panic.downcast_ref::<String>().cloned();
         let what = what.or_else(|| panic.downcast_ref::<&str>().map(|&what| what.to_owned()));
-        Err(Violation { invariant: Invariant::Sound, what: what.unwrap_or_default() })
+        Err(Violation { invariant: Invariant::NoPanic, what: what.unwrap_or_default() })
     })
 }
 
-/// Runs seeds on every core while `go_on` says so; `prepare` is called on each thread first.
+/// Runs seeds on every core until `go_on` returns false. Calls `prepare` on each thread first.
 fn many(
     seeds: Range<u64>,
     prepare: impl Fn() + Sync,
-    go_on: impl Fn(u64, &Result<Seen, Violation>) -> bool + Sync,
+    go_on: impl Fn(u64, &Result<Coverage, Violation>) -> bool + Sync,
 ) -> Total {
     let (next, stopped, total) =
         (AtomicU64::new(seeds.start), AtomicBool::new(false), Mutex::new(Total::default()));
@@ -79,22 +78,22 @@ fn many(
 }
 
 impl Total {
-    fn add(&mut self, seed: u64, run: Result<Seen, Violation>) {
+    fn add(&mut self, seed: u64, run: Result<Coverage, Violation>) {
         self.runs += 1;
         match run {
-            Ok(seen) => seen
+            Ok(coverage) => coverage
                 .counts()
                 .into_iter()
                 .for_each(|(name, count)| *self.counts.entry(name).or_default() += count),
             Err(Violation { invariant, what }) => {
-                self.broken.entry(invariant).or_default().push((seed, what))
+                self.violations.entry(invariant).or_default().push((seed, what))
             }
         }
     }
 
-    /// Prints what broke, and how to see it; whether nothing did.
+    /// Prints the violations and how to replay them. True if there are none.
     fn holds(&self) -> bool {
-        for (invariant, seeds) in &self.broken {
+        for (invariant, seeds) in &self.violations {
             println!("{}: {} seeds", invariant.name(), seeds.len());
             let mut seeds: Vec<_> = seeds.iter().collect();
             seeds.sort();
@@ -102,11 +101,11 @@ impl Total {
                 println!("  seed {seed}: {what}\n    step by step: make simulate SEED={seed} TRACE=1");
             }
         }
-        self.broken.is_empty()
+        self.violations.is_empty()
     }
 }
 
-/// 5,000 seeds; with SEEDS and START in the environment any others, with SEED one, and that with TRACE step by step.
+/// Runs 5,000 seeds. SEEDS and START in the environment choose others, SEED one, TRACE prints its steps.
 #[test]
 fn every_invariant_holds() {
     let number = |name: &str| {
@@ -116,9 +115,9 @@ fn every_invariant_holds() {
     let traces = std::env::var("TRACE").is_ok_and(|trace| !trace.is_empty() && trace != "0");
     if let Some(seed) = number("SEED") {
         match scenarios::run(seed, traces) {
-            Ok(seen) => println!("seed {seed}: every invariant holds; {:?}", seen.counts()),
+            Ok(coverage) => println!("seed {seed}: every invariant holds; {:?}", coverage.counts()),
             Err(Violation { invariant, what }) => {
-                panic!("seed {seed}: {} is broken: {what}", invariant.name())
+                panic!("seed {seed}: {} is violated: {what}", invariant.name())
             }
         }
         return;
@@ -141,10 +140,14 @@ fn every_invariant_holds() {
         },
     );
     println!("{:?}", total.counts);
-    let broken: usize = total.broken.values().map(Vec::len).sum();
-    println!("{} seeds from {start} on, {broken} broken, {:.1} s", total.runs, began.elapsed().as_secs_f64());
+    let broken: usize = total.violations.values().map(Vec::len).sum();
+    println!(
+        "{} seeds from {start} on, {broken} violated, {:.1} s",
+        total.runs,
+        began.elapsed().as_secs_f64()
+    );
     assert!(total.holds(), "an invariant did not hold");
-    // Whatever can happen has happened, and not once.
+    // Each kind of event has happened often, so the simulator still covers it.
     let rare: Vec<_> = total.counts.iter().filter(|(_, count)| **count < 100).collect();
-    assert!(rare.is_empty() || seeds < 5_000, "hardly ever happens: {rare:?}");
+    assert!(rare.is_empty() || seeds < 5_000, "rarely happens: {rare:?}");
 }

@@ -14,13 +14,13 @@ const CAUGHT: [(Mutant, Invariant); 22] = [
     (Mutant::BlindFollowers, Invariant::AtRest),
     (Mutant::GhostFlight, Invariant::AtRest),
     (Mutant::RemoveLosesToLoad, Invariant::RightValue),
-    (Mutant::DigestUnchecked, Invariant::Whole),
-    (Mutant::AnswerUnsigned, Invariant::Whole),
-    (Mutant::SignatureNeverOld, Invariant::OnlyPeers),
+    (Mutant::DigestUnchecked, Invariant::Intact),
+    (Mutant::AnswerUnsigned, Invariant::Intact),
+    (Mutant::SignatureNeverOld, Invariant::PeersOnly),
     (Mutant::QuestionForwarded, Invariant::NoForward),
     (Mutant::PeerJoinsAsking, Invariant::NoForward),
     (Mutant::HopUnchecked, Invariant::NoForward),
-    (Mutant::UnsignedLetIn, Invariant::OnlyPeers),
+    (Mutant::UnsignedLetIn, Invariant::PeersOnly),
     (Mutant::OvertakenJoined, Invariant::RightValue),
     (Mutant::LeftPeerAwaited, Invariant::InTime),
     (Mutant::LateAnswerTaken, Invariant::CurrentAttempt),
@@ -46,9 +46,9 @@ fn each_planted_fault_is_caught_by_its_invariant() {
             || activate(Some(fault)),
             |_, run| all || !matches!(run, Err(violation) if violation.invariant == invariant),
         );
-        let by = caught.broken.get(&invariant).map_or(0, Vec::len);
+        let by = caught.violations.get(&invariant).map_or(0, Vec::len);
         let others: Vec<_> =
-            caught.broken.iter().map(|(invariant, seeds)| (invariant.name(), seeds.len())).collect();
+            caught.violations.iter().map(|(invariant, seeds)| (invariant.name(), seeds.len())).collect();
         println!("{fault:?}: {} in {by} of {} seeds, in all {others:?}", invariant.name(), caught.runs);
         if by == 0 {
             missed.push((fault, invariant.name()));

@@ -1,4 +1,4 @@
-//! What a run is drawn to be from its seed: the cluster, its options, what goes wrong, and the load.
+//! The plan of a run, drawn from its seed: the cluster, its options, the faults and the load.
 
 use geecache_edge::GroupOptions;
 use geecache_edge::ring::{DEFAULT_REPLICAS, Ring};
@@ -8,64 +8,64 @@ use geecache_edge::wire::Secret;
 use crate::node::name;
 use crate::support::Rng;
 
-/// Milliseconds of the world's own clock, which no node sees.
+/// Milliseconds of the world's clock, which no node reads.
 pub type Ms = u64;
 
-/// What a run is about.
+/// The kind of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Everything goes wrong at any moment.
+    /// All faults, at any time.
     Chaos,
-    /// A healthy cluster, and the first requests for a few keys on every node at once.
+    /// A healthy cluster: every node gets the first requests for a few keys at the same time.
     Stampede,
-    /// The same, while a node dies or is cut off at any moment.
+    /// A stampede while a node crashes or is partitioned.
     OwnerDies,
-    /// The same, while callers hang up at any moment.
+    /// A stampede while callers hang up.
     LeadersCut,
-    /// The same, while the list of peers changes, on one node after the other.
+    /// A stampede while the list of peers changes, one node after the other.
     PeersChange,
-    /// A peer is down for a good while, under load, and comes back.
+    /// A peer is down for a long time, under load, and returns.
     Outage,
 }
 
-/// One run. Percentages are of requests, messages or loads.
+/// One run. Faults are percentages of requests, messages or loads.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub kind: Kind,
     pub nodes: usize,
     pub keys: Vec<String>,
     pub options: GroupOptions,
-    /// What every node begins with, and whether another secret takes its place midway.
+    /// The secrets at the start, and whether they are rotated.
     pub secrets: Vec<Secret>,
     pub rotates: bool,
-    /// How far a node's clock may be off, and how late its timers may be.
+    /// Largest clock offset of a node, and largest delay of its timers.
     pub skew_ms: Ms,
     pub late_ms: Ms,
-    /// Whether clocks are set midway, after which what is kept by them is held to less.
+    /// Clocks are stepped during the run, which relaxes the invariants on time.
     pub sets_clocks: bool,
-    /// How long a message travels, from and to.
+    /// Least and greatest delay of a message.
     pub delay_ms: (Ms, Ms),
     pub lost: u64,
     pub doubled: u64,
     pub slow: u64,
-    pub lies: u64,
-    pub takes_ms: (Ms, Ms),
+    pub corrupted: u64,
+    pub load_ms: (Ms, Ms),
     pub fails: u64,
     pub hangs: u64,
     pub absent: u64,
     pub value_bytes: usize,
-    /// Requests whose runtime has a `waitUntil`; whether it tells followers that their leader's request is gone; and
-    /// how often it kills what a request without one left behind.
-    pub held: u64,
-    pub tells: bool,
+    /// Percentage of requests with a `waitUntil`; whether followers are told that their leader's request has ended; and the
+    /// percentage of background leaders without a `waitUntil` that the runtime kills.
+    pub has_wait_until: u64,
+    pub reports_lost_leaders: bool,
     pub killed: u64,
     pub lasts_ms: Ms,
     pub calls: u64,
-    /// Things that happen to the cluster, by [`crate::scenarios`].
+    /// Number of faults in the script, see [`crate::scenarios`].
     pub events: u64,
 }
 
-pub const SECRETS: [&str; 3] = ["the old one", "the new one", "a stranger's"];
+pub const SECRETS: [&str; 3] = ["the old one", "the new one", "a wrong one"];
 
 impl Plan {
     pub fn draw(rng: &mut Rng) -> Plan {
@@ -79,8 +79,8 @@ impl Plan {
         }
     }
 
-    /// Whether nothing happens that could leave a caller without a value.
-    pub fn is_calm(&self) -> bool {
+    /// True if no fault can leave a caller without a value.
+    pub fn is_healthy(&self) -> bool {
         self.kind != Kind::Chaos
     }
 
@@ -103,7 +103,7 @@ impl Plan {
         options.hash_seed = rng.next();
         let mut keys: Vec<String> = (0..1 + rng.below(24)).map(|at| format!("key {at}/+%ü?#&")).collect();
         if rng.chance(20) {
-            // No URL can carry these.
+            // No URL can carry these keys.
             keys.extend([".".to_owned(), "ü".repeat(1_100)]);
         }
         let value_bytes = match rng.below(3) {
@@ -125,14 +125,14 @@ impl Plan {
             lost: often(rng, 20),
             doubled: often(rng, 20),
             slow: often(rng, 20),
-            lies: often(rng, 30),
-            takes_ms: *rng.pick(&[(0, 5), (10, 100), (50, 1_500)]),
+            corrupted: often(rng, 30),
+            load_ms: *rng.pick(&[(0, 5), (10, 100), (50, 1_500)]),
             fails: often(rng, 30),
             hangs: often(rng, 10),
             absent: often(rng, 15),
             value_bytes,
-            held: *rng.pick(&[0, 50, 100]),
-            tells: rng.chance(30),
+            has_wait_until: *rng.pick(&[0, 50, 100]),
+            reports_lost_leaders: rng.chance(30),
             killed: *rng.pick(&[0, 50, 100]),
             lasts_ms: *rng.pick(&[500, 3_000, 20_000, 60_000]),
             calls: 20 + rng.below(250),
@@ -141,8 +141,8 @@ impl Plan {
         }
     }
 
-    /// Values stay fresh, nothing is lost on the way, and there is time for everything.
-    fn calm(rng: &mut Rng, kind: Kind) -> Plan {
+    /// Values stay fresh, no message is lost, and deadlines are long enough.
+    fn healthy(rng: &mut Rng, kind: Kind) -> Plan {
         let mut options = GroupOptions::new(4 << 20);
         options.hot_ttl_ms = rng.chance(20).then_some(0);
         options.ttl_ms = rng.chance(50).then_some(600_000);
@@ -161,14 +161,14 @@ impl Plan {
             lost: 0,
             doubled: if rng.chance(50) { 20 } else { 0 },
             slow: 0,
-            lies: 0,
-            takes_ms: (1, 600),
+            corrupted: 0,
+            load_ms: (1, 600),
             fails: 0,
             hangs: 0,
             absent: 0,
             value_bytes: 200,
-            held: *rng.pick(&[0, 50, 100]),
-            tells: rng.chance(30),
+            has_wait_until: *rng.pick(&[0, 50, 100]),
+            reports_lost_leaders: rng.chance(30),
             killed: 0,
             lasts_ms: 1 + rng.below(400),
             calls: 0,
@@ -178,19 +178,19 @@ impl Plan {
     }
 
     fn stampede(rng: &mut Rng, kind: Kind) -> Plan {
-        let mut plan = Plan::calm(rng, kind);
+        let mut plan = Plan::healthy(rng, kind);
         if kind == Kind::LeadersCut {
-            // An owner whose leaders vanish twice still answers within the peer timeout.
-            (plan.takes_ms, plan.events) = ((1, 300), 1 + rng.below(2));
+            // Even if an owner's leaders vanish twice, it responds within the peer timeout.
+            (plan.load_ms, plan.events) = ((1, 300), 1 + rng.below(2));
         }
         plan
     }
 
     fn outage(rng: &mut Rng) -> Plan {
-        let mut plan = Plan::calm(rng, Kind::Outage);
+        let mut plan = Plan::healthy(rng, Kind::Outage);
         plan.nodes = 2 + rng.below(2) as usize;
         plan.options.peer_timeout_ms = 100 + rng.below(300);
-        plan.takes_ms = (1, 20);
+        plan.load_ms = (1, 20);
         (plan.delay_ms, plan.doubled) = ((0, 10), 0);
         plan.lasts_ms = 10_000 + rng.below(80_000);
         let ring = Ring::new(DEFAULT_REPLICAS, (0..plan.nodes).map(name));

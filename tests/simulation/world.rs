@@ -1,4 +1,4 @@
-//! The world: one clock, what is due on it, and everything that lives. One thing happens after the other.
+//! The world: the virtual clock, the event queue, and the state of all nodes. One event is handled at a time.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -6,40 +6,40 @@ use std::rc::Rc;
 
 use geecache_edge::group::singleflight::FlightId;
 
-use crate::counts::Seen;
-use crate::faults::Deed;
+use crate::counts::Coverage;
+use crate::database::Database;
+use crate::faults::Action;
 use crate::invariants::{Invariant, Violation};
 use crate::leader::Leader;
-use crate::network::{Ask, Network, Question, Said};
+use crate::network::{Network, PendingAsk, SentRequest, SentResponse};
 use crate::node::{Node, START_MS, name};
-use crate::origin::Database;
 use crate::plan::{Ms, Plan};
 use crate::shell::Request;
 use crate::support::Rng;
 
-/// What is due.
+/// A scheduled event.
 #[derive(Debug)]
 pub enum Event {
-    /// The script: a call, or something that goes wrong.
-    Deed(Deed),
-    /// A follower looks whether its leader lives; a request's time is over. Each for one wait of the request.
-    Look(u64, u64),
+    /// An action of the script: a call or a fault.
+    Action(Action),
+    /// A follower checks its leader; a request's deadline passes. Each for one wait of the request.
+    FollowerTick(u64, u64),
     Deadline(u64, u64),
-    /// A leader beats; its loader gives something (`None`: it fails), or its time is over. Each for one attempt.
-    Beat(u64),
+    /// A leader's heartbeat; its loader returns, or times out. Each for one attempt.
+    HeartbeatTick(u64),
     Loaded(u64, u32, Loaded),
-    LoadLate(u64, u32),
-    /// The runtime kills what a request left behind.
+    LoadTimesOut(u64, u32),
+    /// The runtime kills a request's background leader.
     Killed(u64),
-    /// A question arrives; its answer does, or the connection breaks, or its time is over.
-    Asked(Rc<Question>),
-    Answered(u64, Rc<Said>),
-    Broken(u64),
-    AskLate(u64),
+    /// A peer request arrives; its response arrives, the connection breaks, or the request times out.
+    RequestArrives(Rc<SentRequest>),
+    ResponseArrives(u64, Rc<SentResponse>),
+    ConnectionBreaks(u64),
+    AskTimesOut(u64),
     /// No URL can carry the key.
-    Unaskable(u64),
-    /// The handler of a question is told that its asker is gone.
-    HungUp(u64),
+    NotSendable(u64),
+    /// The handler of a peer request learns that the requester hung up.
+    RequesterHungUp(u64),
 }
 
 /// How a load ends.
@@ -61,20 +61,20 @@ pub struct World {
     pub plan: Plan,
     pub rng: Rng,
     pub nodes: Vec<Node>,
-    pub origin: Database,
+    pub database: Database,
     pub network: Network,
     pub requests: BTreeMap<u64, Request>,
     pub leaders: BTreeMap<u64, Leader>,
-    /// Who leads which flight, and when the leaders of those without one vanished.
-    pub led: BTreeMap<(usize, FlightId), u64>,
-    pub gone: BTreeMap<(usize, FlightId), Ms>,
-    pub asks: BTreeMap<u64, Ask>,
-    pub seen: Seen,
-    pub broken: Option<Violation>,
-    /// By how much clocks have been set so far, in all: no promise that is kept by the clock is better than that.
+    /// The leader of each flight, and when a flight's leader vanished.
+    pub leader_of: BTreeMap<(usize, FlightId), u64>,
+    pub vanished_at: BTreeMap<(usize, FlightId), Ms>,
+    pub asks: BTreeMap<u64, PendingAsk>,
+    pub coverage: Coverage,
+    pub violation: Option<Violation>,
+    /// Sum of all clock steps so far: the tolerance of every invariant on time.
     pub stepped_ms: Ms,
-    /// The chaos is over: whoever calls now must be answered.
-    pub rests: bool,
+    /// Faults have ended: every call must succeed.
+    pub is_settled: bool,
     /// The node that the last event touched.
     pub touched: usize,
     pub traces: bool,
@@ -82,11 +82,11 @@ pub struct World {
     serial: u64,
 }
 
-/// Tells what happens, where somebody listens.
+/// Prints an event if tracing is on.
 macro_rules! trace {
-    ($world:expr, $($said:tt)*) => {
+    ($world:expr, $($response:tt)*) => {
         if $world.traces {
-            println!("{:>8} ms  {}", $world.now - $crate::node::START_MS, format!($($said)*));
+            println!("{:>8} ms  {}", $world.now - $crate::node::START_MS, format!($($response)*));
         }
     };
 }
@@ -99,17 +99,17 @@ impl World {
             plan,
             rng,
             nodes: Vec::new(),
-            origin: Database::default(),
+            database: Database::default(),
             network: Network::default(),
             requests: BTreeMap::new(),
             leaders: BTreeMap::new(),
-            led: BTreeMap::new(),
-            gone: BTreeMap::new(),
+            leader_of: BTreeMap::new(),
+            vanished_at: BTreeMap::new(),
             asks: BTreeMap::new(),
-            seen: Seen::default(),
-            broken: None,
+            coverage: Coverage::default(),
+            violation: None,
             stepped_ms: 0,
-            rests: false,
+            is_settled: false,
             touched: 0,
             traces,
             due: BinaryHeap::new(),
@@ -128,7 +128,7 @@ impl World {
         self.rng.below(2 * self.plan.skew_ms + 1) as i64 - self.plan.skew_ms as i64
     }
 
-    /// Numbers everything that happens, in order.
+    /// Returns the next stamp: a total order of events.
     pub fn stamp(&mut self) -> u64 {
         self.serial += 1;
         self.serial
@@ -139,20 +139,20 @@ impl World {
         self.due.push(Reverse(Due { at, serial, event }));
     }
 
-    /// The same by a node's timer, which may be late.
+    /// Like `after`, by a node's timer, which may be late.
     pub fn timer(&mut self, ms: Ms, event: Event) {
         let late_ms = self.rng.below(self.plan.late_ms + 1);
         self.after(ms + late_ms, event);
     }
 
-    /// A number from one to the other, both included.
+    /// Draws a number from an inclusive range.
     pub fn between(&mut self, (least, most): (Ms, Ms)) -> Ms {
         least + self.rng.below(most - least + 1)
     }
 
-    /// Lets happen what is due until then; whether that was all there is.
+    /// Handles events until `end`. True if the queue is empty.
     pub fn run_until(&mut self, end: Ms) -> bool {
-        while self.broken.is_none() {
+        while self.violation.is_none() {
             match self.due.peek() {
                 None => return true,
                 Some(Reverse(next)) if next.at > end => {
@@ -164,42 +164,42 @@ impl World {
             let Some(Reverse(Due { at, event, .. })) = self.due.pop() else { return true };
             self.now = at;
             self.stamp();
-            self.happen(event);
+            self.handle(event);
             self.check();
         }
         true
     }
 
-    /// Lets so much time pass.
+    /// Advances the clock.
     pub fn pass(&mut self, ms: Ms) {
         let end = self.now + ms;
         self.run_until(end);
         self.now = end;
     }
 
-    fn happen(&mut self, event: Event) {
-        self.seen.events += 1;
+    fn handle(&mut self, event: Event) {
+        self.coverage.events += 1;
         match event {
-            Event::Deed(deed) => self.does(deed),
-            Event::Look(request, wait) => self.looks(request, wait),
-            Event::Deadline(request, wait) => self.runs_out(request, wait),
-            Event::Beat(leader) => self.beats(leader),
+            Event::Action(action) => self.apply(action),
+            Event::FollowerTick(request, wait) => self.follower_tick(request, wait),
+            Event::Deadline(request, wait) => self.deadline_passes(request, wait),
+            Event::HeartbeatTick(leader) => self.heartbeat_tick(leader),
             Event::Loaded(leader, attempt, loaded) => self.loaded(leader, attempt, loaded),
-            Event::LoadLate(leader, attempt) => self.load_is_late(leader, attempt),
+            Event::LoadTimesOut(leader, attempt) => self.load_times_out(leader, attempt),
             Event::Killed(leader) => self.vanish(leader),
-            Event::Asked(question) => self.asked(&question),
-            Event::Answered(ask, said) => self.heard(ask, &said),
-            Event::Broken(ask) => self.ask_failed(ask, "the connection broke"),
-            Event::AskLate(ask) => self.ask_failed(ask, "no answer in time"),
-            Event::Unaskable(ask) => self.unaskable(ask),
-            Event::HungUp(ask) => self.hung_up(ask),
+            Event::RequestArrives(sent) => self.request_arrives(&sent),
+            Event::ResponseArrives(ask, response) => self.response_arrives(ask, &response),
+            Event::ConnectionBreaks(ask) => self.ask_failed(ask, "the connection broke"),
+            Event::AskTimesOut(ask) => self.ask_failed(ask, "it timed out"),
+            Event::NotSendable(ask) => self.not_sendable(ask),
+            Event::RequesterHungUp(ask) => self.requester_hung_up(ask),
         }
     }
 
-    /// The first thing that is not as it should be ends the run.
-    pub fn broke(&mut self, invariant: Invariant, what: String) {
-        trace!(self, "BROKEN {}: {what}", invariant.name());
-        self.broken.get_or_insert(Violation { invariant, what });
+    /// Records a violation. The first one ends the run.
+    pub fn violate(&mut self, invariant: Invariant, what: String) {
+        trace!(self, "VIOLATED {}: {what}", invariant.name());
+        self.violation.get_or_insert(Violation { invariant, what });
     }
 
     pub fn key(&self, key: usize) -> Vec<u8> {

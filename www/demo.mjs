@@ -4,11 +4,11 @@
 //   ONCE=1 node www/demo.mjs   plays a scripted round instead; exit status 0 if all went right
 //   PORT=8080                  the page's port; default: any that is free
 //   PEERS=go                   the last of the three peers is a GeeCache in Go
-import { goPeer, whyNoGo } from "../tests/interop/kinds.mjs";
-import { startCluster } from "./cluster.mjs";
-import { servePage } from "./page.mjs";
-import { playRound } from "./round.mjs";
-import { workerdPeer } from "./workerd.mjs";
+import { goPeer, whyNoGo } from "../harness/go.mjs";
+import { startCluster } from "../harness/cluster.mjs";
+import { servePage } from "./page_server.mjs";
+import { playRound } from "./scenario/round.mjs";
+import { workerdPeer } from "../harness/workerd.mjs";
 
 /**
  * With few peers GeeCache's ring can deal very unevenly, and how it deals depends on the peers' names. These ports,

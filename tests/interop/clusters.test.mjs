@@ -2,10 +2,10 @@
 // for. groupcache-v3 has no Debian package; tests/wires_v3.rs and tests/ring_placements.rs hold it to Go's answers.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { startCluster } from "../../www/cluster.mjs";
-import { Origin } from "../workerd/origin.mjs";
-import { ask, assertValue, get, ringOf } from "../workerd/support.mjs";
-import { goPeer, nodePeer, ourWorkerdPeer, whyNoGo } from "./kinds.mjs";
+import { startCluster } from "../../harness/cluster.mjs";
+import { Origin } from "../../harness/origin.mjs";
+import { ask, assertValue, get, ringOf } from "../../harness/requests.mjs";
+import { goPeer, nodePeer, ourWorkerdPeer, whyNoGo } from "../../harness/go.mjs";
 
 /** Why nothing here can run, or false. */
 const skip = whyNoGo() ?? false;
@@ -50,7 +50,7 @@ for (const wire of WIRES) describe(`${wire}, three Go nodes and three of ours`, 
 /** @param {string} wire */
 function testCluster(wire) {
   /** @type {Origin} */ let origin;
-  /** @type {import("../../www/cluster.mjs").Cluster} */ let cluster;
+  /** @type {import("../../harness/cluster.mjs").Cluster} */ let cluster;
   /** @type {(key: string) => string} */ let ring;
   const go = () => cluster.peers.filter((_, i) => i % 2 === 0);
   const our = () => cluster.peers.filter((_, i) => i % 2 === 1);
@@ -158,7 +158,10 @@ describe("lists of peers that disagree", () => {
       const origin = await Origin.start();
       const theirs = goPeer(wire);
       // A Go node thinks that all keys are the other's, and so does the other: they wait for each other, or bounce the key.
-      const alone = (/** @type {import("../../www/cluster.mjs").PeerPlace} */ place, /** @type {number} */ other) => ({
+      const alone = (
+        /** @type {import("../../harness/cluster.mjs").PeerPlace} */ place,
+        /** @type {number} */ other,
+      ) => ({
         ...place,
         peers: [place.peers[other]],
       });

@@ -4,8 +4,8 @@ import { readdirSync } from "node:fs";
 import { cp, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { ProcessGroup } from "../../www/process.mjs";
-import { startWorkerd } from "../../www/workerd.mjs";
+import { ProcessGroup } from "../../harness/processes.mjs";
+import { startWorkerd } from "../../harness/workerd.mjs";
 import { PATIENCE_MS, project, run, scratch, textOf, tool } from "./support.mjs";
 
 /**

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { after, before, test } from "node:test";
-import { Origin, valueOf } from "./origin.mjs";
-import { ask, assertValue, bounded, counters, get, Workers } from "./support.mjs";
+import { Origin, valueOf } from "../../harness/origin.mjs";
+import { ask, assertValue, bounded, counters, get, Workers } from "../../harness/requests.mjs";
 
 /** @type {Workers} */ let workers;
 /** @type {Origin} */ let origin;

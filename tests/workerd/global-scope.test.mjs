@@ -2,7 +2,7 @@
 // package, making pools and groups, and every call that waits for nothing.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ask, NEWEST_DATE, OLDEST_DATE, Workers } from "./support.mjs";
+import { ask, NEWEST_DATE, OLDEST_DATE, Workers } from "../../harness/requests.mjs";
 
 test("pools and groups are made at a module's top level", { timeout: 60_000 }, async () => {
   const workers = new Workers();

@@ -2,7 +2,7 @@
 // requests on and off, however the leader is cut off, and with every way to keep its work alive.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Origin } from "./origin.mjs";
+import { Origin } from "../../harness/origin.mjs";
 import {
   ask,
   assertValue,
@@ -14,7 +14,7 @@ import {
   open,
   openGet,
   Workers,
-} from "./support.mjs";
+} from "../../harness/requests.mjs";
 
 const FOLLOWERS = 50;
 const TIMEOUT = { timeout: 60_000 };

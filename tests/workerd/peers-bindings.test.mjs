@@ -1,7 +1,7 @@
 // Three workers of one process, peers by service bindings, on the oldest and the newest runtime that is supported.
 import { describe } from "node:test";
 import { testPeers } from "./peers.mjs";
-import { ask, NEWEST_DATE, OLDEST_DATE, Workers } from "./support.mjs";
+import { ask, NEWEST_DATE, OLDEST_DATE, Workers } from "../../harness/requests.mjs";
 
 const NAMES = ["fra", "ams", "lhr"];
 
@@ -23,7 +23,7 @@ describe("peers by bindings", { concurrency: 2 }, () => {
   }
 });
 
-/** @param {import("./origin.mjs").Origin} origin @param {string} compatibilityDate @returns {Promise<import("./peers.mjs").Trio>} */
+/** @param {import("../../harness/origin.mjs").Origin} origin @param {string} compatibilityDate @returns {Promise<import("./peers.mjs").Trio>} */
 async function start(origin, compatibilityDate) {
   const workers = new Workers();
   try {

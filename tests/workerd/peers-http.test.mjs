@@ -2,9 +2,9 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
-import { startCluster } from "../../www/cluster.mjs";
+import { startCluster } from "../../harness/cluster.mjs";
 import { testPeers } from "./peers.mjs";
-import { eventually } from "./support.mjs";
+import { eventually } from "../../harness/requests.mjs";
 
 /** What a broken peer does once it is asked. @type {Record<string, (socket: import("node:net").Socket, question: string) => unknown>} */
 const SABOTAGE = {
@@ -41,7 +41,7 @@ testPeers(
     let impostor;
     const connections = new Set();
     const peerOf = (/** @type {import("./peers.mjs").Node} */ { url }) =>
-      /** @type {import("../../www/cluster.mjs").Peer} */ (cluster.peers.find((peer) => peer.url === url));
+      /** @type {import("../../harness/cluster.mjs").Peer} */ (cluster.peers.find((peer) => peer.url === url));
     return {
       nodes: cluster.peers.map(({ url }) => ({ name: url, url })),
       async sabotage(node, how) {

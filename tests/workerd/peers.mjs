@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { Origin } from "./origin.mjs";
-import { ask, assertValue, counters, eventually, freshKeys, get, openGet, ringOf } from "./support.mjs";
+import { Origin } from "../../harness/origin.mjs";
+import { ask, assertValue, counters, eventually, freshKeys, get, openGet, ringOf } from "../../harness/requests.mjs";
 
 /**
  * One of the three.

@@ -3,8 +3,18 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { after, before, test } from "node:test";
-import { Origin } from "./origin.mjs";
-import { ask, assertValue, counters, eventually, freshKeys, get, open, ringOf, Workers } from "./support.mjs";
+import { Origin } from "../../harness/origin.mjs";
+import {
+  ask,
+  assertValue,
+  counters,
+  eventually,
+  freshKeys,
+  get,
+  open,
+  ringOf,
+  Workers,
+} from "../../harness/requests.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const FAULTS_FOLDER = ".cache/pkg-faults";
@@ -116,7 +126,7 @@ for (const [where, kind] of Object.entries(FAULTS)) {
   });
 }
 
-/** @param {import("./support.mjs").Answer} answer @param {string} key */
+/** @param {import("../../harness/requests.mjs").Answer} answer @param {string} key */
 function assertAnswered(answer, key) {
   if (answer.code !== "ERR_TRAP") assertValue(answer, key);
 }

@@ -1,10 +1,10 @@
 // An origin and its peers on loopback: started together, killed and revived one by one, stopped together.
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
-import { ProcessGroup } from "./process.mjs";
+import { ProcessGroup } from "./processes.mjs";
 import { workerdPeer } from "./workerd.mjs";
 
-const ORIGIN = fileURLToPath(new URL("./origin.mjs", import.meta.url));
+const ORIGIN = fileURLToPath(new URL("../www/origin/origin.mjs", import.meta.url));
 const CACHE_FOLDER = fileURLToPath(new URL("../.cache/", import.meta.url));
 
 /**
@@ -26,7 +26,7 @@ const PORTS = { first: 15_000, last: 32_000 };
 
 /**
  * One kind of peer: starts the process of a peer and resolves when it listens on its port.
- * @typedef {(place: PeerPlace) => Promise<import("./process.mjs").Child>} PeerKind
+ * @typedef {(place: PeerPlace) => Promise<import("./processes.mjs").Child>} PeerKind
  */
 
 /**
@@ -95,7 +95,7 @@ export class Cluster {
 export class Peer {
   #kind;
   #place;
-  /** @type {import("./process.mjs").Child | undefined} */
+  /** @type {import("./processes.mjs").Child | undefined} */
   #child;
   /** @type {Promise<void> | undefined} */
   #starting;

@@ -2,9 +2,9 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { workerdPeer } from "../../www/workerd.mjs";
+import { workerdPeer } from "./workerd.mjs";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const SOURCES = fileURLToPath(new URL("./go/", import.meta.url));
 const PROGRAMS = `${ROOT}.cache/go-nodes`;
 /** Where Debian puts groupcache and what it needs. */
@@ -32,7 +32,7 @@ export function whyNoGo() {
 /**
  * A Go node that speaks a wire; it is built where it was not yet, with Debian's packages and no network.
  * @param {string} wire @param {string} [group]
- * @returns {import("../../www/cluster.mjs").PeerKind}
+ * @returns {import("./cluster.mjs").PeerKind}
  */
 export function goPeer(wire, group = "main") {
   const program = `${PROGRAMS}/${wire}`;
@@ -68,9 +68,9 @@ export function goPeer(wire, group = "main") {
   };
 }
 
-/** Ours in Node. @param {string} wire @returns {import("../../www/cluster.mjs").PeerKind} */
+/** Ours in Node. @param {string} wire @returns {import("./cluster.mjs").PeerKind} */
 export function nodePeer(wire) {
-  const program = fileURLToPath(new URL("./workers/node.mjs", import.meta.url));
+  const program = fileURLToPath(new URL("../tests/interop/workers/node.mjs", import.meta.url));
   return async ({ letter, self, peers, origin, processes }) => {
     const env = JSON.stringify({ SELF: self, PEERS: peers, ORIGIN: origin, WIRE: wire });
     const child = processes.start(`peer ${letter} (Node, ${wire})`, process.execPath, [program, env]);
@@ -79,10 +79,10 @@ export function nodePeer(wire) {
   };
 }
 
-/** Ours in workerd. @param {string} wire @returns {import("../../www/cluster.mjs").PeerKind} */
+/** Ours in workerd. @param {string} wire @returns {import("./cluster.mjs").PeerKind} */
 export function ourWorkerdPeer(wire) {
   return workerdPeer({
-    worker: fileURLToPath(new URL("./workers/workerd.js", import.meta.url)),
+    worker: fileURLToPath(new URL("../tests/interop/workers/workerd.js", import.meta.url)),
     bindings: ({ self, peers, origin }) => ({ SELF: self, PEERS: peers, ORIGIN: origin, WIRE: wire }),
   });
 }

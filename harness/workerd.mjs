@@ -9,7 +9,7 @@ import { build } from "esbuild";
 const workerd = createRequire(import.meta.url)("workerd");
 
 const PACKAGE_FOLDER = fileURLToPath(new URL("../pkg/", import.meta.url));
-const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
+const WORKER = fileURLToPath(new URL("../www/worker.js", import.meta.url));
 const COMPATIBILITY_DATE = "2026-04-01";
 
 /**
@@ -35,7 +35,7 @@ export function workerdPeer({
   compatibilityDate = COMPATIBILITY_DATE,
   compatibilityFlags = [],
 } = {}) {
-  /** @type {WeakMap<import("./process.mjs").ProcessGroup, Promise<string>>} the folder of each cluster's bundle */
+  /** @type {WeakMap<import("./processes.mjs").ProcessGroup, Promise<string>>} the folder of each cluster's bundle */
   const bundles = new WeakMap();
   return async (place) => {
     const { processes, letter, port } = place;
@@ -59,10 +59,10 @@ export function workerdPeer({
 
 /**
  * Starts one process with these workers, and resolves when it listens on every port.
- * @param {import("./process.mjs").ProcessGroup} processes
+ * @param {import("./processes.mjs").ProcessGroup} processes
  * @param {string} title what to call it in messages
  * @param {Record<string, Service>} services by name
- * @returns {Promise<{ child: import("./process.mjs").Child, ports: Record<string, number> }>}
+ * @returns {Promise<{ child: import("./processes.mjs").Child, ports: Record<string, number> }>}
  */
 export async function startWorkerd(processes, title, services) {
   const file = join(await mkdtemp(join(processes.folder, "workerd-")), "config.capnp");

@@ -5,12 +5,12 @@ import { request } from "node:http";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { crc32 } from "node:zlib";
-import { ProcessGroup } from "../../www/process.mjs";
-import { bundle, startWorkerd } from "../../www/workerd.mjs";
+import { ProcessGroup } from "./processes.mjs";
+import { bundle, startWorkerd } from "./workerd.mjs";
 import { valueOf } from "./origin.mjs";
 
-const CACHE_FOLDER = fileURLToPath(new URL("../../.cache/", import.meta.url));
-const PACKAGE_FOLDER = fileURLToPath(new URL("../../pkg/", import.meta.url));
+const CACHE_FOLDER = fileURLToPath(new URL("../.cache/", import.meta.url));
+const PACKAGE_FOLDER = fileURLToPath(new URL("../pkg/", import.meta.url));
 
 /** Long enough for a busy machine with one core; nothing that goes well waits for it. */
 const PATIENCE_MS = 20_000;
@@ -65,13 +65,13 @@ export class Workers {
   /** The bundle of a worker in `workers/`. @param {string} name @param {string} [packageFolder] */
   bundle(name, packageFolder = PACKAGE_FOLDER) {
     const id = `${name} ${packageFolder}`;
-    const file = fileURLToPath(new URL(`./workers/${name}.js`, import.meta.url));
+    const file = fileURLToPath(new URL(`../tests/workerd/workers/${name}.js`, import.meta.url));
     const made = this.#bundles.get(id) ?? bundle(file, packageFolder, this.#processes.folder);
     this.#bundles.set(id, made);
     return made;
   }
 
-  /** Starts one process. @param {Record<string, import("../../www/workerd.mjs").Service>} services */
+  /** Starts one process. @param {Record<string, import("./workerd.mjs").Service>} services */
   async start(services) {
     const title = `workerd with ${Object.keys(services).join(", ")}`;
     const { child, ports } = await startWorkerd(this.#processes, title, services);

@@ -1,5 +1,5 @@
 // The panel beside the map: the peers with their counters, kill and revive, and whom to ask.
-import { COUNTERS, countersOf } from "./counters.mjs";
+import { COUNTERS, countersOf } from "../scenario/counters.mjs";
 
 const REFRESH_EVERY_MS = 1000;
 

@@ -4,13 +4,13 @@ import { createServer } from "node:http";
 
 /** The files of the page, and nothing else. @type {Record<string, [file: string, type: string]>} */
 const FILES = {
-  "/": ["index.html", "text/html; charset=utf-8"],
-  "/map.css": ["map.css", "text/css; charset=utf-8"],
-  "/map.js": ["map.js", "text/javascript; charset=utf-8"],
-  "/tiles.js": ["tiles.js", "text/javascript; charset=utf-8"],
-  "/gestures.js": ["gestures.js", "text/javascript; charset=utf-8"],
-  "/panel.js": ["panel.js", "text/javascript; charset=utf-8"],
-  "/counters.mjs": ["counters.mjs", "text/javascript; charset=utf-8"],
+  "/": ["page/index.html", "text/html; charset=utf-8"],
+  "/map.css": ["page/map.css", "text/css; charset=utf-8"],
+  "/map.js": ["page/map.js", "text/javascript; charset=utf-8"],
+  "/tiles.js": ["page/tiles.js", "text/javascript; charset=utf-8"],
+  "/gestures.js": ["page/gestures.js", "text/javascript; charset=utf-8"],
+  "/panel.js": ["page/panel.js", "text/javascript; charset=utf-8"],
+  "/scenario/counters.mjs": ["scenario/counters.mjs", "text/javascript; charset=utf-8"],
 };
 
 /**
@@ -18,7 +18,7 @@ const FILES = {
  * GET  /cluster                { peers: [{ letter, url, alive }], origin: { renders, distinct } }
  * POST /peers/<letter>/kill    the same, when the peer is dead
  * POST /peers/<letter>/revive  the same, when it answers again
- * @param {import("./cluster.mjs").Cluster} cluster
+ * @param {import("../harness/cluster.mjs").Cluster} cluster
  * @param {number} port 0 for any that is free
  * @returns {Promise<string>} the page's URL
  */

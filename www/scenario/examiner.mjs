@@ -1,6 +1,6 @@
 // Asks peers for tiles, judges every answer against the tile rendered here, and counts.
 import { COUNTERS, countersOf, peerRequestsIn } from "./counters.mjs";
-import { tilePng } from "./origin.mjs";
+import { tilePng } from "../origin/origin.mjs";
 
 const ANSWER_WITHIN_MS = 30_000;
 const SEEN_AGAIN_WITHIN_MS = 15_000;
@@ -14,7 +14,7 @@ const SEEN_AGAIN_WITHIN_MS = 15_000;
  * @property {string[]} renderedTwice the tiles that the origin rendered more than once in it
  */
 
-/** @typedef {import("./cluster.mjs").Peer} Peer */
+/** @typedef {import("../../harness/cluster.mjs").Peer} Peer */
 
 export class Examiner {
   #cluster;
@@ -27,7 +27,7 @@ export class Examiner {
   /** @type {Spell[]} */
   spells = [];
 
-  /** @param {import("./cluster.mjs").Cluster} cluster */
+  /** @param {import("../../harness/cluster.mjs").Cluster} cluster */
   constructor(cluster) {
     this.#cluster = cluster;
   }

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import { once } from "node:events";
-import { eventually } from "./support.mjs";
+import { eventually } from "./requests.mjs";
 
 /** The right value of a key: bytes that are neither text nor another key's. @param {string} key */
 export function valueOf(key) {

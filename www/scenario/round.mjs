@@ -14,7 +14,7 @@ const IN_FLIGHT = 12;
 
 /**
  * Plays the round and prints what happens, a table, and the verdict.
- * @param {import("./cluster.mjs").Cluster} cluster
+ * @param {import("../../harness/cluster.mjs").Cluster} cluster
  * @param {(line: string) => void} print
  * @returns {Promise<boolean>} true if every answer was right, no tile was rendered twice while all peers were up,
  *   and nothing failed while one was down

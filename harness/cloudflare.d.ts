@@ -1,15 +1,10 @@
-// What the demo's worker finds in its environment; the cluster puts it there.
-
-interface Env {
-  /** Its own URL. */
-  SELF: string;
-  /** The URLs of all peers, its own among them. */
-  PEERS: string[];
-  /** The URL of the origin. */
-  ORIGIN: string;
-}
+// Types of the workerd globals used by the workers in harness/, tests/ and www/.
 
 declare module "cloudflare:workers" {
-  /** The bindings, also to be had where there is no request yet. */
-  export const env: Env;
+  /** The bindings, also outside of requests. Each worker casts them to its own type. */
+  export const env: unknown;
+}
+
+interface Scheduler {
+  wait(ms: number): Promise<void>;
 }

@@ -1,78 +1,84 @@
-// Child processes that never outlive the one that started them.
+// Child processes that never outlive the process that started them.
 import { spawn } from "node:child_process";
 import { mkdtempSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-/** Long enough for a cold start on a busy machine with one core. */
-const READY_WITHIN_MS = 20_000;
-const ASK_EVERY_MS = 20;
+const CACHE_FOLDER = fileURLToPath(new URL("../.cache/", import.meta.url));
+
+/** Generous, for a cold start on a busy machine with one core. */
+const READY_TIMEOUT_MS = 20_000;
+const POLL_EVERY_MS = 20;
+/** How much of a child's output is kept. */
+const OUTPUT_CHARS = 4096;
 
 /**
- * A group of child processes and one folder of scratch files, ended together: by `stop`, when this process
- * exits, when it throws, on Ctrl-C, SIGTERM and SIGHUP, and even when it is killed outright.
+ * A group of child processes and one folder of temporary files. All of them end together: on `stop`, when this
+ * process exits or throws, on Ctrl-C, SIGTERM and SIGHUP, and even when it is killed.
  */
 export class ProcessGroup {
   /** @type {Set<import("node:child_process").ChildProcess>} */
   #running = new Set();
-  #guard;
+  #guardInput;
   #onExit = () => this.#end();
   #stopped = false;
 
-  /** The scratch folder: gone when the group ends. */
+  /** The folder of temporary files, removed when the group ends. */
   folder;
 
-  /** @param {string} cacheFolder where the scratch folder is made */
-  constructor(cacheFolder) {
+  /** @param {string} [cacheFolder] parent of the folder of temporary files */
+  constructor(cacheFolder = CACHE_FOLDER) {
     mkdirSync(cacheFolder, { recursive: true });
     this.folder = mkdtempSync(join(cacheFolder, "cluster-"));
-    // The guard reads a line with the ids of all living children whenever that changes. Its input ends when
-    // we do, whatever ended us, and then it kills the last line's. It is in no terminal's foreground group,
-    // so Ctrl-C does not end it before us.
+    // The guard reads one line with the ids of all running children whenever the set changes. Its input ends when
+    // this process ends, for any reason, and it then kills the children of the last line. It is detached, so that
+    // Ctrl-C in the terminal does not end it first.
     const script = 'ids=; while read -r line; do ids=$line; done; [ -z "$ids" ] || kill -9 $ids; rm -rf -- "$1"';
-    this.#guard = spawn("sh", ["-c", script, "guard", this.folder], {
+    const guard = spawn("sh", ["-c", script, "guard", this.folder], {
       detached: true,
       stdio: ["pipe", "ignore", "ignore"],
     });
-    this.#guard.on("error", (cause) => {
-      throw new Error("Could not start sh, which ends the cluster's processes should this one be killed.", { cause });
+    guard.on("error", (cause) => {
+      throw new Error("Could not start sh, which kills the cluster's processes if this process is killed.", { cause });
     });
-    this.#guard.stdin?.on("error", () => {}); // the guard is gone: nothing left to tell it
-    this.#guard.unref();
-    /** @type {any} */ (this.#guard.stdin)?.unref();
+    this.#guardInput = /** @type {import("node:net").Socket} */ (guard.stdin);
+    this.#guardInput.on("error", () => {}); // The guard has exited, and needs no more updates.
+    this.#guardInput.unref();
+    guard.unref();
     process.on("exit", this.#onExit);
     exitOnSignals();
   }
 
   /**
-   * Starts a program outside the terminal's foreground group, so that only this process decides when it ends.
-   * @param {string} name what to call it in messages
+   * Starts a program outside the terminal's foreground process group, so that only this process ends it.
+   * @param {string} name for messages
    * @param {string} command
    * @param {string[]} args
    */
   start(name, command, args) {
-    if (this.#stopped) throw new Error(`Could not start ${name}: the cluster was stopped.`);
+    if (this.#stopped) throw new Error(`Could not start ${name}: the process group has stopped.`);
     const child = spawn(command, args, { detached: true, cwd: this.folder, stdio: ["ignore", "pipe", "pipe"] });
     const started = new Child(name, child);
     if (child.pid !== undefined) {
       this.#running.add(child);
-      this.#tellGuard();
+      this.#updateGuard();
       child.once("exit", () => {
         this.#running.delete(child);
-        this.#tellGuard();
+        this.#updateGuard();
       });
     }
     return started;
   }
 
-  #tellGuard() {
-    this.#guard.stdin?.write([...this.#running].map((child) => child.pid).join(" ") + "\n");
+  #updateGuard() {
+    this.#guardInput.write(`${[...this.#running].map((child) => child.pid).join(" ")}\n`);
   }
 
-  /** Kills every process of the group, waits until they are gone, removes the folder. Calling it twice is fine. */
+  /** Kills every process of the group, waits until all have exited, removes the folder. Idempotent. */
   async stop() {
-    const ended = [...this.#running].map((child) => new Promise((done) => child.once("exit", done)));
+    const exits = [...this.#running].map((child) => new Promise((resolve) => child.once("exit", resolve)));
     this.#end();
-    await Promise.all(ended);
+    await Promise.all(exits);
     process.off("exit", this.#onExit);
   }
 
@@ -81,88 +87,89 @@ export class ProcessGroup {
     this.#stopped = true;
     for (const child of this.#running) child.kill("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
-    this.#guard.stdin?.end("\n"); // nobody left for the guard to kill
+    this.#guardInput.end("\n"); // An empty list: the guard has no process to kill.
   }
 }
 
-/** One started program: its output, its end, and how to end it. */
+/** A started program: its output, its exit, and `kill`. */
 export class Child {
   #name;
   #process;
-  #errors = "";
-  #output = "";
-  /** @type {string | undefined} how it ended, or undefined while it runs */
-  #ended;
-  /** @type {Promise<void>} settles when the process is gone */
-  gone;
+  #stderr = "";
+  #stdout = "";
+  /** @type {string | undefined} how the process ended; undefined while it runs */
+  #end;
+  /** @type {Promise<void>} resolves when the process has exited */
+  #exited;
 
   /** @param {string} name @param {import("node:child_process").ChildProcess} process */
   constructor(name, process) {
     this.#name = name;
     this.#process = process;
-    process.stdout?.setEncoding("utf8").on("data", (text) => (this.#output = (this.#output + text).slice(-4096)));
-    process.stderr?.setEncoding("utf8").on("data", (text) => (this.#errors = (this.#errors + text).slice(-4096)));
-    this.gone = new Promise((done) => {
+    const append = (/** @type {string} */ output, /** @type {string} */ text) => (output + text).slice(-OUTPUT_CHARS);
+    process.stdout?.setEncoding("utf8").on("data", (text) => (this.#stdout = append(this.#stdout, text)));
+    process.stderr?.setEncoding("utf8").on("data", (text) => (this.#stderr = append(this.#stderr, text)));
+    this.#exited = new Promise((resolve) => {
       process.once("exit", (code, signal) => {
-        this.#ended = signal ? `was ended by ${signal}` : `exited with status ${code}`;
-        done();
+        this.#end = signal ? `was killed by ${signal}` : `exited with status ${code}`;
+        resolve();
       });
       process.once("error", (cause) => {
-        this.#ended = `could not be run (${cause.message})`;
-        done();
+        this.#end = `could not be run (${cause.message})`;
+        resolve();
       });
     });
   }
 
-  /** The process id, or undefined when it could not be run. */
+  /** The process id; undefined if the program could not be run. */
   get pid() {
     return this.#process.pid;
   }
 
-  /** Is the process running? */
+  /** True while the process runs. */
   get alive() {
-    return this.#ended === undefined;
+    return this.#end === undefined;
   }
 
-  /** The last 4,096 characters that it wrote to its standard error. */
+  /** The end of its standard error. */
   get errors() {
-    return this.#errors;
+    return this.#stderr;
   }
 
-  /** Ends it at once, with no chance to say goodbye, and waits until it is gone. */
+  /** Kills it with SIGKILL and resolves when it has exited. */
   async kill() {
     this.#process.kill("SIGKILL");
-    await this.gone;
+    await this.#exited;
   }
 
   /**
-   * Asks until the answer is neither undefined nor an error.
+   * Polls until the check returns a value other than undefined without throwing. Rejects if the process exits first.
    * @template T
-   * @param {string} what is awaited, for the message
-   * @param {(output: string) => T | undefined | Promise<T | undefined>} ask is given what the program wrote
+   * @param {string} condition for the error message
+   * @param {(output: string) => T | undefined | Promise<T | undefined>} check receives the end of the program's output
    * @returns {Promise<T>}
    */
-  async until(what, ask) {
-    const giveUp = Date.now() + READY_WITHIN_MS;
+  async until(condition, check) {
+    const deadline = Date.now() + READY_TIMEOUT_MS;
     let cause;
-    while (this.alive && Date.now() < giveUp) {
+    while (this.alive && Date.now() < deadline) {
       try {
-        const answer = await ask(this.#output);
-        if (answer !== undefined) return answer;
+        const result = await check(this.#stdout);
+        if (result !== undefined) return result;
       } catch (error) {
         cause = error;
       }
-      await Promise.race([this.gone, new Promise((done) => setTimeout(done, ASK_EVERY_MS))]);
+      await Promise.race([this.#exited, new Promise((resolve) => setTimeout(resolve, POLL_EVERY_MS))]);
     }
-    const end = this.#ended ?? `did not do so within ${READY_WITHIN_MS / 1000} s`;
-    const message = `Waited for ${what}, but ${this.#name} ${end}.\n${this.#errors}`.trimEnd();
+    const end = this.#end ?? `did not get there within ${READY_TIMEOUT_MS / 1000} s`;
+    const message = `Waited for ${condition}, but ${this.#name} ${end}.\n${this.#stderr}`.trimEnd();
     throw new Error(message, cause === undefined ? undefined : { cause });
   }
 }
 
 let exitsOnSignals = false;
 
-/** Without this a signal would end us with no "exit" event. 128 + its number is what shells report. */
+/** A signal ends Node without an "exit" event otherwise. Shells report 128 + the signal's number as the status. */
 function exitOnSignals() {
   if (exitsOnSignals) return;
   exitsOnSignals = true;

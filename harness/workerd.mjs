@@ -1,4 +1,4 @@
-// Workers in real workerd: their bundles, their configuration, their process. A peer is one worker in a process of its own.
+// Workers in real workerd: bundling, configuration, processes.
 import { mkdir, mkdtemp, readdir, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
@@ -7,41 +7,34 @@ import { build } from "esbuild";
 
 /** @type {{ default: string }} the path of the program */
 const workerd = createRequire(import.meta.url)("workerd");
+export const WORKERD = workerd.default;
 
 const PACKAGE_FOLDER = fileURLToPath(new URL("../pkg/", import.meta.url));
-const WORKER = fileURLToPath(new URL("../www/worker.js", import.meta.url));
 const COMPATIBILITY_DATE = "2026-04-01";
 
 /**
- * What a worker runs with.
  * @typedef {object} WorkerOptions
- * @property {string} [worker] file of the worker's entry module; default: the demo's
- * @property {(peer: import("./cluster.mjs").PeerPlace) => Record<string, unknown>} [bindings] what is in its `env`:
- *   strings as they are, everything else as JSON; default: SELF, PEERS and ORIGIN
- * @property {string} [packageFolder] where the built `geecache-edge` lies; default: `pkg/`
- * @property {string} [compatibilityDate] default: "2026-04-01"
- * @property {string[]} [compatibilityFlags] default: none
+ * @property {string} worker file of the worker's entry module
+ * @property {(peer: import("./cluster.mjs").PeerConfig) => Record<string, unknown>} [bindings] its `env`: strings as
+ *   they are, other values as JSON; default: SELF, PEERS and ORIGIN
  */
 
 /**
- * A kind of peer for `startCluster`: a worker in a workerd process of its own. Bundled once for all such peers of a cluster.
- * @param {WorkerOptions} [options]
+ * A kind of peer: a worker in a workerd process of its own. The bundle is built once per cluster.
+ * @param {WorkerOptions} options
  * @returns {import("./cluster.mjs").PeerKind}
  */
 export function workerdPeer({
-  worker = WORKER,
+  worker,
   bindings = ({ self, peers, origin }) => ({ SELF: self, PEERS: peers, ORIGIN: origin }),
-  packageFolder = PACKAGE_FOLDER,
-  compatibilityDate = COMPATIBILITY_DATE,
-  compatibilityFlags = [],
-} = {}) {
+}) {
   /** @type {WeakMap<import("./processes.mjs").ProcessGroup, Promise<string>>} the folder of each cluster's bundle */
   const bundles = new WeakMap();
-  return async (place) => {
-    const { processes, letter, port } = place;
-    const bundled = bundles.get(processes) ?? bundle(worker, packageFolder, processes.folder);
+  return async (config) => {
+    const { processes, letter, port } = config;
+    const bundled = bundles.get(processes) ?? bundle(worker, PACKAGE_FOLDER, processes.folder);
     bundles.set(processes, bundled);
-    const service = { folder: await bundled, port, bindings: bindings(place), compatibilityDate, compatibilityFlags };
+    const service = { folder: await bundled, port, bindings: bindings(config) };
     return (await startWorkerd(processes, `peer ${letter} (workerd)`, { [letter]: service })).child;
   };
 }
@@ -49,10 +42,10 @@ export function workerdPeer({
 /**
  * One worker of a process.
  * @typedef {object} Service
- * @property {string} folder its bundle, as `bundle` gave it
- * @property {number} [port] where it listens on 127.0.0.1, 0 for any port that is free; default: only other workers reach it
- * @property {Record<string, unknown>} [bindings] what is in its `env`: strings as they are, everything else as JSON
- * @property {Record<string, string>} [services] the names of workers of this process, by their names in its `env`
+ * @property {string} folder its bundle, as returned by `bundle`
+ * @property {number} [port] its port on 127.0.0.1, 0 for any free port; default: reachable by other workers only
+ * @property {Record<string, unknown>} [bindings] its `env`: strings as they are, other values as JSON
+ * @property {Record<string, string>} [services] service bindings: the name in its `env` to the name of the worker
  * @property {string} [compatibilityDate] default: "2026-04-01"
  * @property {string[]} [compatibilityFlags] default: none
  */
@@ -60,18 +53,17 @@ export function workerdPeer({
 /**
  * Starts one process with these workers, and resolves when it listens on every port.
  * @param {import("./processes.mjs").ProcessGroup} processes
- * @param {string} title what to call it in messages
+ * @param {string} title for messages
  * @param {Record<string, Service>} services by name
  * @returns {Promise<{ child: import("./processes.mjs").Child, ports: Record<string, number> }>}
  */
 export async function startWorkerd(processes, title, services) {
   const file = join(await mkdtemp(join(processes.folder, "workerd-")), "config.capnp");
   await writeFile(file, await configuration(dirname(file), services));
-  // On the control descriptor workerd tells that it listens: no other program on that port can pass for it.
-  const child = processes.start(title, workerd.default, ["serve", "--control-fd=1", file]);
+  // workerd reports on the control descriptor when it listens. Polling the port could reach another program.
+  const child = processes.start(title, WORKERD, ["serve", "--control-fd=1", file]);
   const listening = Object.keys(services).filter((name) => services[name].port !== undefined);
-  /** @param {string} output */
-  const portsIn = (output) => {
+  const portsIn = (/** @type {string} */ output) => {
     const events = [...output.matchAll(/^{"event":"listen".*}$/gm)].map(([line]) => JSON.parse(line));
     return events.length < listening.length
       ? undefined
@@ -82,10 +74,12 @@ export async function startWorkerd(processes, title, services) {
 }
 
 /**
- * Bundles as a deployment tool would: the package by its name, under the export condition "workerd", its
- * .wasm beside the bundle.
- * @param {string} worker @param {string} packageFolder @param {string} scratch
- * @returns {Promise<string>} a new folder in `scratch`, with the bundle under `modules`
+ * Bundles a worker like a deployment tool: the package by its name under the export condition "workerd", and its
+ * .wasm next to the bundle.
+ * @param {string} worker
+ * @param {string} packageFolder
+ * @param {string} scratch
+ * @returns {Promise<string>} a new folder in `scratch`, with the bundle in `modules`
  */
 export async function bundle(worker, packageFolder, scratch) {
   const folder = await mkdtemp(join(scratch, "worker-"));
@@ -111,13 +105,13 @@ export async function bundle(worker, packageFolder, scratch) {
 }
 
 /**
- * @param {string} folder where the configuration will lie, since it embeds by relative paths
+ * @param {string} folder the configuration's folder, because it embeds modules by relative path
  * @param {Record<string, Service>} services
  * @returns {Promise<string>} a workerd configuration in Cap'n Proto's text format
  */
 async function configuration(folder, services) {
   const names = Object.keys(services);
-  const workers = await Promise.all(names.map((name) => workerIn(folder, services[name])));
+  const workers = await Promise.all(names.map((name) => workerConfiguration(folder, services[name])));
   const sockets = names.filter((name) => services[name].port !== undefined);
   return `using Workerd = import "/workerd/workerd.capnp";
 
@@ -134,14 +128,14 @@ const config :Workerd.Config = (
 }
 
 /** @param {string} folder @param {Service} service @returns {Promise<string>} */
-async function workerIn(
+async function workerConfiguration(
   folder,
-  { folder: from, bindings = {}, services = {}, compatibilityDate = COMPATIBILITY_DATE, compatibilityFlags = [] },
+  { folder: source, bindings = {}, services = {}, compatibilityDate = COMPATIBILITY_DATE, compatibilityFlags = [] },
 ) {
-  const files = (await readdir(join(from, "modules"))).filter((name) => name !== "worker.js");
+  const files = (await readdir(join(source, "modules"))).filter((name) => name !== "worker.js");
   const modules = ["worker.js", ...files].map((name) => {
-    const kind = name.endsWith(".wasm") ? "wasm" : "esModule";
-    return `(name = ${quote(name)}, ${kind} = embed ${quote(relative(folder, join(from, "modules", name)))})`;
+    const type = name.endsWith(".wasm") ? "wasm" : "esModule";
+    return `(name = ${quote(name)}, ${type} = embed ${quote(relative(folder, join(source, "modules", name)))})`;
   });
   const env = Object.entries(bindings).map(([name, value]) =>
     typeof value === "string"

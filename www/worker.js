@@ -1,25 +1,35 @@
-// A worker that serves map tiles out of a cache which it shares with its peers.
-import { env } from "cloudflare:workers";
+// A worker that serves map tiles from a cache shared with its peers.
+import { env as globalEnv } from "cloudflare:workers";
 import { createPool } from "geecache-edge";
 
+/**
+ * @typedef {object} Env
+ * @property {string} SELF its own URL
+ * @property {string[]} PEERS the URLs of all peers, including its own
+ * @property {string} ORIGIN the URL of the origin
+ */
+/** @typedef {import("geecache-edge").Context} Context */
+
+const { SELF, PEERS } = /** @type {Env} */ (globalEnv);
+
 /** @type {import("geecache-edge").Pool<Env>} */
-const pool = createPool({ self: env.SELF, peers: env.PEERS });
+const pool = createPool({ self: SELF, peers: PEERS });
 
 const tiles = pool.group("tiles", {
   maxBytes: 64 * 1024 * 1024,
-  // A tile may wait behind others at the origin. Whoever gave up on its owner would have it rendered twice.
+  // A load can wait in the origin's queue. A short peer timeout would render the tile twice.
   peerTimeoutMs: 20_000,
   deadlineMs: 30_000,
   load: async (key, { env, signal }) => {
-    const answer = await fetch(`${env.ORIGIN}/${key}`, { signal });
-    const body = new Uint8Array(await answer.arrayBuffer());
-    if (answer.ok) return body;
-    if (answer.status === 404) return undefined;
-    throw new Error(`The origin answered ${answer.status} for tile ${key}.`);
+    const response = await fetch(`${env.ORIGIN}/${key}`, { signal });
+    const body = new Uint8Array(await response.arrayBuffer());
+    if (response.ok) return body;
+    if (response.status === 404) return undefined;
+    throw new Error(`Status ${response.status} from the origin for tile ${key}.`);
   },
 });
 
-/** The page comes from another origin and reads what tells how a tile was had and how long that took. */
+/** The page has another origin, and reads the owner, the source and the timing of a tile. */
 const HEADERS = {
   "access-control-allow-origin": "*",
   "access-control-expose-headers": "x-owner, x-cache",
@@ -28,33 +38,34 @@ const HEADERS = {
 };
 
 export default {
-  /** @param {Request} request @param {Env} env @param {import("geecache-edge").Context} ctx */
+  /** @param {Request} request @param {Env} env @param {Context} ctx */
   async fetch(request, env, ctx) {
-    const answered = await pool.handle(request, env, ctx);
-    if (answered) return answered;
+    const peerResponse = await pool.handle(request, env, ctx);
+    if (peerResponse) return peerResponse;
     const { pathname } = new URL(request.url);
     if (pathname === "/stats") return Response.json(pool.stats(), { headers: HEADERS });
-    if (pathname.startsWith("/tile/")) return tile(pathname.slice("/tile/".length), env, ctx);
-    return new Response("There are /tile/zoom/column/row and /stats here.\n", { status: 404, headers: HEADERS });
+    if (pathname.startsWith("/tile/")) return serveTile(pathname.slice("/tile/".length), env, ctx);
+    return new Response("Paths: /tile/zoom/column/row and /stats.\n", { status: 404, headers: HEADERS });
   },
 };
 
-/** @param {string} key @param {Env} env @param {import("geecache-edge").Context} ctx */
-async function tile(key, env, ctx) {
+/** @param {string} key @param {Env} env @param {Context} ctx */
+async function serveTile(key, env, ctx) {
   try {
-    const owner = pool.owner(key) ?? env.SELF;
+    const owner = pool.owner(key) ?? SELF;
     const { value, source } = await tiles.getEntry(key, { env, ctx });
     const headers = {
       ...HEADERS,
       "x-owner": owner,
-      "x-cache": source === "loader" && owner !== env.SELF ? "fallback" : WAYS[source],
+      "x-cache": source === "loader" && owner !== SELF ? "fallback" : LABELS[source],
     };
-    if (!value) return new Response("There is no such tile.\n", { status: 404, headers });
-    return new Response(value, { headers: { ...headers, "content-type": "image/png" } });
+    if (!value) return new Response("No such tile.\n", { status: 404, headers });
+    const body = /** @type {Uint8Array<ArrayBuffer>} */ (value);
+    return new Response(body, { headers: { ...headers, "content-type": "image/png" } });
   } catch (error) {
     return new Response(`${error}\n`, { status: 502, headers: HEADERS });
   }
 }
 
-/** How a tile was had, in one word; loaded by one who does not own it, it is a fallback. */
-const WAYS = { memory: "hit", stale: "stale", flight: "join", peer: "peer", loader: "load" };
+/** A label for each source of an entry. A load at a peer that does not own the tile is a fallback. */
+const LABELS = { memory: "hit", stale: "stale", flight: "join", peer: "peer", loader: "load" };

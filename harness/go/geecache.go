@@ -1,7 +1,8 @@
-// A GeeCache node by the standard library alone, after the seven days' cache: an LRU-less store, a ring, a single flight, and
-// peers over HTTP. Built with -ldflags "-X main.wire=proto" it speaks the seventh day's protobuf, else the fifth's raw bytes.
-// Its faults are those of the original: it splits the decoded path, forwards what peers ask, follows redirects, and waits
-// without end.
+// A GeeCache node with the standard library alone, after the tutorial "7 days GeeCache": a map without eviction, a ring,
+// singleflight, and peers over HTTP. Its wire is raw bytes (day 5), or protobuf (day 7) if built with
+// -ldflags "-X main.wire=proto".
+// It has the defects of the original: it splits the decoded path, forwards peer requests, follows redirects, and has no
+// timeouts.
 package main
 
 import (
@@ -30,7 +31,7 @@ type node struct {
 	load       func(string) ([]byte, error)
 
 	mu      sync.Mutex
-	kept    map[string][]byte
+	values  map[string][]byte
 	flights map[string]*flight
 }
 
@@ -41,7 +42,7 @@ type flight struct {
 }
 
 func open(self string, peers []string, name string, load func(string) ([]byte, error)) cache {
-	n := &node{self: self, name: name, load: load, peers: map[uint32]string{}, kept: map[string][]byte{}, flights: map[string]*flight{}}
+	n := &node{self: self, name: name, load: load, peers: map[uint32]string{}, values: map[string][]byte{}, flights: map[string]*flight{}}
 	for _, peer := range peers {
 		for i := 0; i < 50; i++ {
 			point := crc32.ChecksumIEEE([]byte(strconv.Itoa(i) + peer))
@@ -64,7 +65,7 @@ func (n *node) get(key string) ([]byte, error) {
 		return nil, errors.New("key is required")
 	}
 	n.mu.Lock()
-	if value, ok := n.kept[key]; ok {
+	if value, ok := n.values[key]; ok {
 		n.mu.Unlock()
 		atomic.AddInt64(&counts.hits, 1)
 		return value, nil
@@ -74,24 +75,24 @@ func (n *node) get(key string) ([]byte, error) {
 		shared.done.Wait()
 		return shared.value, shared.err
 	}
-	led := new(flight)
-	led.done.Add(1)
-	n.flights[key] = led
+	own := new(flight)
+	own.done.Add(1)
+	n.flights[key] = own
 	n.mu.Unlock()
 
-	led.value, led.err = n.fetch(key)
+	own.value, own.err = n.fetch(key)
 
 	n.mu.Lock()
 	delete(n.flights, key)
 	n.mu.Unlock()
-	led.done.Done()
-	return led.value, led.err
+	own.done.Done()
+	return own.value, own.err
 }
 
 func (n *node) fetch(key string) ([]byte, error) {
 	owner := n.owner(key)
 	if owner != n.self {
-		value, err := n.ask(owner, key)
+		value, err := n.request(owner, key)
 		if err == nil {
 			atomic.AddInt64(&counts.peerHits, 1)
 			return value, nil
@@ -101,22 +102,22 @@ func (n *node) fetch(key string) ([]byte, error) {
 	value, err := n.load(key)
 	if err == nil {
 		n.mu.Lock()
-		n.kept[key] = value
+		n.values[key] = value
 		n.mu.Unlock()
 	}
 	return value, err
 }
 
-func (n *node) ask(peer, key string) ([]byte, error) {
-	answer, err := http.Get(peer + basePath + url.QueryEscape(n.name) + "/" + url.QueryEscape(key))
+func (n *node) request(peer, key string) ([]byte, error) {
+	response, err := http.Get(peer + basePath + url.QueryEscape(n.name) + "/" + url.QueryEscape(key))
 	if err != nil {
 		return nil, err
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("server returned: %v", answer.Status)
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("server returned: %v", response.Status)
 	}
-	body, err := io.ReadAll(answer.Body)
+	body, err := io.ReadAll(response.Body)
 	if err != nil || wire == "raw" {
 		return body, err
 	}
@@ -145,7 +146,7 @@ func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(value)
 }
 
-// valueIn reads a message of one field, bytes value = 1, which may be missing.
+// valueIn decodes a message with one optional field, bytes value = 1.
 func valueIn(body []byte) ([]byte, error) {
 	if len(body) == 0 {
 		return nil, nil

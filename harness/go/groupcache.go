@@ -38,7 +38,7 @@ func (n *node) get(key string) (value []byte, err error) {
 	return
 }
 
-// owner asks a ring beside the pool's, which tells of its own only whether a peer is another.
+// owner uses a ring of its own, because the pool reports only whether the owner is another peer.
 func (n *node) owner(key string) string {
 	owner := n.ring.Get(key)
 	if _, isRemote := n.PickPeer(key); isRemote == (owner == n.self) {

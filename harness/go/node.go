@@ -1,5 +1,5 @@
-// A Go node for the tests and the demo: flags, an origin to load from, and a face that can be asked. The cache itself is in
-// the other file of its program: groupcache.go or geecache.go.
+// A Go node for the tests and the demo: flags, a loader that requests the origin, and HTTP handlers. The cache is in the
+// other file of the program: groupcache.go or geecache.go.
 package main
 
 import (
@@ -14,17 +14,17 @@ import (
 	"sync/atomic"
 )
 
-// cache is a node's group of one name, among its peers.
+// cache is one group of a node.
 type cache interface {
-	// get finds a key's value wherever it is: here, at its owner, or by load.
+	// get returns the value of a key from memory, from its owner, or from the loader.
 	get(key string) ([]byte, error)
-	// owner names the peer that owns the key.
+	// owner returns the URL of the peer that owns the key.
 	owner(key string) string
-	// ServeHTTP answers peers, under basePath.
+	// ServeHTTP responds to peer requests under basePath.
 	http.Handler
 }
 
-// counts are what the demo shows; the names are those of the package's stats().
+// counts are the counters that the demo shows, with the names of the package's stats().
 var counts struct{ requests, hits, peerHits, peerRequests, loads, fallbacks, errors int64 }
 
 type notFound struct{ error }
@@ -36,15 +36,15 @@ func loader(origin, self string, isDemo bool) func(key string) ([]byte, error) {
 		if isDemo {
 			from = origin + "/" + key
 		}
-		answer, err := http.Get(from)
+		response, err := http.Get(from)
 		if err != nil {
 			return nil, err
 		}
-		defer answer.Body.Close()
-		value, err := io.ReadAll(answer.Body)
-		if err == nil && answer.StatusCode != 200 {
-			err = fmt.Errorf("the origin answered %d", answer.StatusCode)
-			if answer.StatusCode == 404 {
+		defer response.Body.Close()
+		value, err := io.ReadAll(response.Body)
+		if err == nil && response.StatusCode != 200 {
+			err = fmt.Errorf("status %d from the origin", response.StatusCode)
+			if response.StatusCode == 404 {
 				err = notFound{err}
 			}
 		}
@@ -54,21 +54,21 @@ func loader(origin, self string, isDemo bool) func(key string) ([]byte, error) {
 
 func main() {
 	self := flag.String("self", "", "this node's URL, its name on the ring")
-	peers := flag.String("peers", "", "everybody's URLs, with commas between")
-	origin := flag.String("origin", "", "whom to load from")
-	group := flag.String("group", "main", "the group's name; tiles is the demo's")
+	peers := flag.String("peers", "", "the URLs of all peers, separated by commas")
+	origin := flag.String("origin", "", "the URL of the origin")
+	group := flag.String("group", "main", "the group's name; tiles selects the demo's origin")
 	flag.Parse()
 
 	isDemo := *group == "tiles"
 	names := strings.Split(*peers, ",")
-	here := open(*self, names, *group, loader(*origin, *self, isDemo))
+	local := open(*self, names, *group, loader(*origin, *self, isDemo))
 	mux := http.NewServeMux()
 	mux.HandleFunc(basePath, func(w http.ResponseWriter, r *http.Request) {
 		atomic.AddInt64(&counts.peerRequests, 1)
-		here.ServeHTTP(w, r)
+		local.ServeHTTP(w, r)
 	})
 	mux.HandleFunc("/get", func(w http.ResponseWriter, r *http.Request) {
-		value, err := here.get(r.FormValue("key"))
+		value, err := local.get(r.FormValue("key"))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
@@ -82,7 +82,7 @@ func main() {
 			return
 		}
 		for _, key := range keys {
-			owners = append(owners, here.owner(key))
+			owners = append(owners, local.owner(key))
 		}
 		json.NewEncoder(w).Encode(owners)
 	})
@@ -98,22 +98,22 @@ func main() {
 		forBrowsers(w)
 		key := strings.TrimPrefix(r.URL.Path, "/tile/")
 		atomic.AddInt64(&counts.requests, 1)
-		hits, asked := atomic.LoadInt64(&counts.hits), atomic.LoadInt64(&counts.peerHits)
-		value, err := here.get(key)
-		w.Header().Set("x-owner", here.owner(key))
-		// Of requests side by side one may be told another's way; they are shown and nothing else.
+		hits, peerHits := atomic.LoadInt64(&counts.hits), atomic.LoadInt64(&counts.peerHits)
+		value, err := local.get(key)
+		w.Header().Set("x-owner", local.owner(key))
+		// Concurrent requests can be labelled with each other's source. The demo only displays it.
 		switch {
 		case atomic.LoadInt64(&counts.hits) > hits:
 			w.Header().Set("x-cache", "hit")
-		case atomic.LoadInt64(&counts.peerHits) > asked:
+		case atomic.LoadInt64(&counts.peerHits) > peerHits:
 			w.Header().Set("x-cache", "peer")
-		case here.owner(key) == *self:
+		case local.owner(key) == *self:
 			w.Header().Set("x-cache", "load")
 		default:
 			w.Header().Set("x-cache", "fallback")
 		}
 		if _, missing := err.(notFound); missing {
-			http.Error(w, "There is no such tile.", http.StatusNotFound)
+			http.Error(w, "No such tile.", http.StatusNotFound)
 			return
 		}
 		if err != nil {
@@ -132,7 +132,7 @@ func main() {
 	os.Exit(1)
 }
 
-// forBrowsers lets the demo's page, which comes from another origin, read what it shows.
+// forBrowsers sets the CORS headers of the demo's page, which has another origin.
 func forBrowsers(w http.ResponseWriter) {
 	w.Header().Set("access-control-allow-origin", "*")
 	w.Header().Set("access-control-expose-headers", "x-owner, x-cache")

@@ -1,20 +1,28 @@
-// One ring with Go: three real Go nodes and three of ours, in Node and in workerd, over each wire that Debian has Go peers
-// for. groupcache-v3 has no Debian package; tests/wires_v3.rs and tests/ring_placements.rs hold it to Go's answers.
+// One ring with Go: three real Go nodes, and three of this package in Node and in workerd, over each wire with a Go
+// implementation in Debian. groupcache-v3 has none; native tests compare it with recorded output of Go.
+//
+// Every test starts a cluster of its own: circuit breakers and cached values of one test must not reach the next.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { startCluster } from "../../harness/cluster.mjs";
+import { forEachConcurrently } from "../../harness/concurrency.mjs";
+import { goPeer, whyNoGo } from "../../harness/go.mjs";
 import { Origin } from "../../harness/origin.mjs";
-import { ask, assertValue, get, ringOf } from "../../harness/requests.mjs";
-import { goPeer, nodePeer, ourWorkerdPeer, whyNoGo } from "../../harness/go.mjs";
+import { assertValue, fetchJson, get } from "../../harness/requests.mjs";
+import { goRing } from "../../harness/ring.mjs";
+import { packageInNode, packageInWorkerd } from "./peer-kinds.mjs";
 
-/** Why nothing here can run, or false. */
-const skip = whyNoGo() ?? false;
-const TIMEOUT = { timeout: 120_000, skip };
-const IN_FLIGHT = 24;
+const TIMEOUT = { timeout: 120_000, skip: whyNoGo() ?? false };
+const CONCURRENCY = 24;
 const WIRES = ["groupcache", "geecache", "geecache-proto"];
 
-/** Keys that a path can carry only escaped, or not at all. */
-const AWKWARD = [
+/** Longer than the deadline of a lookup, so that no peer of a healthy cluster times out on a busy machine. */
+const PATIENT_MS = 20_000;
+/** Short, because Go nodes with wrong rings wait for each other until the caller times out. */
+const IMPATIENT_MS = 1_000;
+
+/** Keys that a URL path carries only escaped, or not at all. */
+const AWKWARD_KEYS = [
   "a+b",
   "+",
   "a/b",
@@ -42,159 +50,168 @@ const AWKWARD = [
   "a;b",
   "k".repeat(3_000),
 ];
-/** Go asking Go gets another key's value for these, so a Go node is asked for one only where the owner is ours. */
-const SPACED = ["a b", " ", "a b+c", "  x"];
+/** A Go node that requests one of these from a Go node gets another key's value. */
+const KEYS_WITH_SPACES = ["a b", " ", "a b+c", "  x"];
+/** Wrong values for a node that confuses an awkward key with one of these. */
+const CONFUSABLE_KEYS = ["a+b", "+", "b", "x", "ab"];
 
-for (const wire of WIRES) describe(`${wire}, three Go nodes and three of ours`, () => testCluster(wire));
+/** The node to restart, by its runtime. @type {Record<string, (cluster: MixedCluster) => Peer>} */
+const VICTIMS = {
+  Go: ({ goNodes }) => goNodes[1],
+  Node: ({ packageNodes }) => packageNodes[0],
+  workerd: ({ packageNodes }) => packageNodes[1],
+};
 
-/** @param {string} wire */
-function testCluster(wire) {
-  /** @type {Origin} */ let origin;
-  /** @type {import("../../harness/cluster.mjs").Cluster} */ let cluster;
-  /** @type {(key: string) => string} */ let ring;
-  const go = () => cluster.peers.filter((_, i) => i % 2 === 0);
-  const our = () => cluster.peers.filter((_, i) => i % 2 === 1);
-  before(async () => {
-    if (skip) return;
-    origin = await Origin.start();
-    const [theirs, inNode, inWorkerd] = [goPeer(wire), nodePeer(wire), ourWorkerdPeer(wire)];
-    cluster = await startCluster({ origin: origin.url, peers: [theirs, inNode, theirs, inWorkerd, theirs, inNode] });
-    ring = ringOf(cluster.peers.map(({ url }) => url));
-  });
-  after(async () => {
-    await cluster?.stop();
-    origin?.close();
-  });
+/** @typedef {import("../../harness/cluster.mjs").Peer} Peer */
+/** @typedef {import("../../harness/cluster.mjs").PeerConfig} PeerConfig */
 
-  test("every node names the same owner for 10,000 keys", TIMEOUT, async () => {
-    const keys = Array.from({ length: 10_000 }, (_, i) => `tile/${i}`);
-    const expected = keys.map(ring);
-    for (const { url } of cluster.peers) assert.deepEqual(await ask(`${url}/owners`, keys), expected, url);
-  });
-
-  test("each of 1,000 keys is loaded once in the cluster, by its owner, whoever is asked", TIMEOUT, async () => {
-    const keys = Array.from({ length: 1_000 }, (_, i) => `once/${i}`);
-    await inFlight(keys, async (key) => {
-      const answers = await Promise.all(cluster.peers.map(({ url }) => get(url, key)));
-      for (const answer of answers) assertValue(answer, key);
-    });
-    for (const key of keys)
-      assert.deepEqual(
-        origin.loads(key).map(({ by }) => by),
-        [ring(key)],
-        key,
-      );
-  });
-
-  test("awkward keys come back right from whoever is asked, and ours fall for no fault of Go's", TIMEOUT, async () => {
-    // What a fault would bring is there to be brought.
-    for (const key of ["a+b", "+", "b", "x", "ab"]) await Promise.all(cluster.peers.map(({ url }) => get(url, key)));
-    for (const key of [...AWKWARD, ...SPACED]) {
-      for (const { url } of our()) assertValue(await get(url, key), key);
-      const isOurs = our().some(({ url }) => url === ring(key));
-      // GeeCache's client follows a redirect to another key's value, so it is asked for what no server redirects.
-      const isRedirected = /(^|\/)\.{0,2}(\/|$)/.test(key);
-      for (const { url } of go()) {
-        if (isOurs || !(SPACED.includes(key) || (wire !== "groupcache" && isRedirected)))
-          assertValue(await get(url, key), key);
-      }
-    }
-  });
-
-  test("an error of a Go owner's loader is ours to find out, and says nothing of the peer", TIMEOUT, async () => {
-    const [owner] = go();
-    const [asker] = our();
-    for (let i = 0; i < 12; i++) {
-      const key = keyOf(owner.url, `failing/${i}`);
-      origin.answer(key, 500);
-      assert.equal((await get(asker.url, key)).status, 502);
-      assert.deepEqual(
-        origin.loads(key).map(({ by }) => by),
-        [owner.url, asker.url],
-        "the owner's loader, and then ours",
-      );
-    }
-    const key = keyOf(owner.url, `after`);
-    assertValue(await get(asker.url, key), key);
-    assert.deepEqual(
-      origin.loads(key).map(({ by }) => by),
-      [owner.url],
-      "it is asked still",
+for (const wire of WIRES) {
+  describe(`${wire}, three Go nodes and three of this package`, () => {
+    test("owners: 10,000 keys, every node names the same", TIMEOUT, () =>
+      withCluster(wire, async ({ peers, ring }) => {
+        const keys = Array.from({ length: 10_000 }, (_, i) => `tile/${i}`);
+        const expected = keys.map(ring);
+        for (const { url } of peers) assert.deepEqual(await fetchJson(`${url}/owners`, keys), expected, url);
+      }),
     );
-  });
 
-  for (const which of ["go", "node", "workerd"]) {
-    test(`a node in ${which} stopped and started again: no wrong value, no error`, TIMEOUT, async () => {
-      const victim = which === "go" ? go()[1] : our()[which === "node" ? 0 : 1];
-      const others = cluster.peers.filter((peer) => peer !== victim);
-      const keys = Array.from({ length: 80 }, (_, i) => `${which}/${i}`);
-      const askAll = (/** @type {typeof others} */ peers) =>
-        inFlight(keys, async (key) => {
-          for (const answer of await Promise.all(peers.map(({ url }) => get(url, key)))) assertValue(answer, key);
+    test("loads: 1,000 keys requested at every node, each is loaded once, by its owner", TIMEOUT, () =>
+      withCluster(wire, async ({ peers, ring, origin }) => {
+        const keys = Array.from({ length: 1_000 }, (_, i) => `once/${i}`);
+        await forEachConcurrently(CONCURRENCY, keys, async (key) => {
+          const responses = await Promise.all(peers.map(({ url }) => get(url, key)));
+          for (const response of responses) assertValue(response, key);
         });
-      await askAll(cluster.peers);
-      const meanwhile = askAll(others);
-      await victim.kill();
-      await meanwhile;
-      keys.push(...Array.from({ length: 80 }, (_, i) => `${which}/down/${i}`));
-      await askAll(others);
-      const back = askAll(others);
-      await victim.revive();
-      await back;
-      keys.push(...Array.from({ length: 80 }, (_, i) => `${which}/back/${i}`));
-      await askAll(cluster.peers);
-    });
-  }
+        for (const key of keys) assert.deepEqual(origin.loaders(key), [ring(key)], key);
+      }),
+    );
 
-  /** The first key with that prefix which a peer owns. @param {string} owner @param {string} prefix */
-  function keyOf(owner, prefix) {
-    for (let i = 0; ; i++) if (ring(`${prefix}/${i}`) === owner) return `${prefix}/${i}`;
-  }
+    test("awkward keys: requested at every node, right values wherever Go can serve them", TIMEOUT, () =>
+      withCluster(wire, async ({ peers, goNodes, packageNodes, ring }) => {
+        for (const key of CONFUSABLE_KEYS) await Promise.all(peers.map(({ url }) => get(url, key)));
+        for (const key of [...AWKWARD_KEYS, ...KEYS_WITH_SPACES]) {
+          for (const { url } of packageNodes) assertValue(await get(url, key), key);
+          if (!packageNodes.some(({ url }) => url === ring(key)) && !goServesToGo(wire, key)) continue;
+          for (const { url } of goNodes) assertValue(await get(url, key), key);
+        }
+      }),
+    );
+
+    test("failed load at a Go owner: the requester loads too, and no breaker opens", TIMEOUT, () =>
+      withCluster(wire, async ({ goNodes: [owner], packageNodes: [requester], ring, origin }) => {
+        for (let i = 0; i < 12; i++) {
+          const key = keyOf(ring, owner, `failing/${i}`);
+          origin.override(key, 500);
+          assert.equal((await get(requester.url, key)).status, 502);
+          assert.deepEqual(origin.loaders(key), [owner.url, requester.url], "the owner loads, then the requester");
+        }
+        const key = keyOf(ring, owner, "after");
+        assertValue(await get(requester.url, key), key);
+        assert.deepEqual(origin.loaders(key), [owner.url], "the requester still requests keys from the owner");
+      }),
+    );
+
+    for (const [runtime, pick] of Object.entries(VICTIMS)) {
+      test(`restart of a node in ${runtime}: right values before, during and after`, TIMEOUT, () =>
+        withCluster(wire, async (cluster) => testRestart(cluster.peers, pick(cluster))),
+      );
+    }
+  });
 }
 
-describe("lists of peers that disagree", () => {
+describe("peer lists that disagree", () => {
   for (const wire of WIRES) {
-    test(`${wire}: every call of ours ends within its deadline, with the right value`, TIMEOUT, async () => {
-      const origin = await Origin.start();
-      const theirs = goPeer(wire);
-      // A Go node thinks that all keys are the other's, and so does the other: they wait for each other, or bounce the key.
-      const alone = (
-        /** @type {import("../../harness/cluster.mjs").PeerPlace} */ place,
-        /** @type {number} */ other,
-      ) => ({
-        ...place,
-        peers: [place.peers[other]],
-      });
-      const cluster = await startCluster({
-        origin: origin.url,
-        peers: [
-          (place) => theirs(alone(place, 1)),
-          (place) => theirs(alone(place, 0)),
-          nodePeer(wire),
-          ourWorkerdPeer(wire),
-        ],
-      });
-      try {
-        const keys = Array.from({ length: 8 }, (_, i) => `${wire}/loop/${i}`);
-        const begun = Date.now();
-        await inFlight(keys, async (key) => {
-          for (const answer of await Promise.all(cluster.peers.slice(2).map(({ url }) => get(url, key))))
-            assertValue(answer, key);
+    test(
+      `${wire}, Go nodes that wait for each other: this package's nodes return the right values`,
+      TIMEOUT,
+      async () => {
+        const go = goPeer(wire);
+        // Each Go node believes that the other owns every key, so a peer request is forwarded in a circle.
+        const misled = (/** @type {number} */ other) => (/** @type {PeerConfig} */ config) =>
+          go({ ...config, peers: [config.peers[other]] });
+        const options = { wire, peerTimeoutMs: IMPATIENT_MS };
+        const kinds = [misled(1), misled(0), packageInNode(options), packageInWorkerd(options)];
+        await withPeers(kinds, async (peers) => {
+          const keys = Array.from({ length: 8 }, (_, i) => `${wire}/loop/${i}`);
+          await forEachConcurrently(CONCURRENCY, keys, async (key) => {
+            // `get` fails if a response takes much longer than the deadline of a lookup.
+            const responses = await Promise.all(peers.slice(2).map(({ url }) => get(url, key)));
+            for (const response of responses) assertValue(response, key);
+          });
         });
-        assert.ok(Date.now() - begun < 60_000, "no call outlived its deadline of 15 s by far");
-      } finally {
-        await cluster.stop();
-        origin.close();
-      }
-    });
+      },
+    );
   }
 });
 
-/** Does the work for every item, for some at a time. @template T @param {T[]} items @param {(item: T) => Promise<unknown>} work */
-async function inFlight(items, work) {
-  const queue = [...items];
-  const worker = async () => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+/**
+ * @typedef {object} MixedCluster
+ * @property {readonly Peer[]} peers
+ * @property {readonly Peer[]} goNodes
+ * @property {readonly Peer[]} packageNodes in Node, in workerd, in Node
+ * @property {(key: string) => string} ring
+ * @property {Origin} origin
+ */
+
+/** @param {string} wire @param {(cluster: MixedCluster) => Promise<void>} run */
+async function withCluster(wire, run) {
+  const options = { wire, peerTimeoutMs: PATIENT_MS };
+  const [go, inNode, inWorkerd] = [goPeer(wire), packageInNode(options), packageInWorkerd(options)];
+  await withPeers([go, inNode, go, inWorkerd, go, inNode], (peers, origin) =>
+    run({
+      peers,
+      goNodes: peers.filter((_, i) => i % 2 === 0),
+      packageNodes: peers.filter((_, i) => i % 2 === 1),
+      ring: goRing(peers.map(({ url }) => url)),
+      origin,
+    }),
+  );
+}
+
+/**
+ * @param {import("../../harness/cluster.mjs").PeerKind[]} kinds
+ * @param {(peers: readonly Peer[], origin: Origin) => Promise<void>} run
+ */
+async function withPeers(kinds, run) {
+  const origin = await Origin.start();
+  try {
+    const cluster = await startCluster({ origin: origin.url, peers: kinds });
+    try {
+      await run(cluster.peers, origin);
+    } finally {
+      await cluster.stop();
+    }
+  } finally {
+    origin.close();
+  }
+}
+
+/** @param {readonly Peer[]} peers @param {Peer} victim killed while the others serve, and started while they serve */
+async function testRestart(peers, victim) {
+  const others = peers.filter((peer) => peer !== victim);
+  const keys = Array.from({ length: 80 }, (_, i) => `before/${i}`);
+  const getAll = (/** @type {readonly Peer[]} */ nodes) =>
+    forEachConcurrently(CONCURRENCY, keys, async (key) => {
+      for (const response of await Promise.all(nodes.map(({ url }) => get(url, key)))) assertValue(response, key);
+    });
+  await getAll(peers);
+  await Promise.all([getAll(others), victim.kill()]);
+  keys.push(...Array.from({ length: 80 }, (_, i) => `down/${i}`));
+  await getAll(others);
+  await Promise.all([getAll(others), victim.start()]);
+  keys.push(...Array.from({ length: 80 }, (_, i) => `after/${i}`));
+  await getAll(peers);
+}
+
+/** False for a key for which a Go node gets a wrong value, or none, from a Go owner. @param {string} wire @param {string} key */
+function goServesToGo(wire, key) {
+  if (KEYS_WITH_SPACES.includes(key)) return false;
+  // Go's server redirects a path with empty or dot segments, and GeeCache's client follows to another key's value.
+  const isRedirected = /(^|\/)\.{0,2}(\/|$)/.test(key);
+  return wire === "groupcache" || !isRedirected;
+}
+
+/** The first key with the prefix that a peer owns. @param {(key: string) => string} ring @param {Peer} owner @param {string} prefix */
+function keyOf(ring, owner, prefix) {
+  for (let i = 0; ; i++) if (ring(`${prefix}/${i}`) === owner.url) return `${prefix}/${i}`;
 }

@@ -1,10 +1,13 @@
-// What the network can send to a worker: each gets a right answer or a clear refusal, nothing traps, the next request works.
+// Malformed and extreme requests to a worker: each gets the right response or a clear refusal, none traps, and the next
+// request works.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { after, before, test } from "node:test";
-import { Origin, valueOf } from "../../harness/origin.mjs";
-import { ask, assertValue, bounded, counters, get, Workers } from "../../harness/requests.mjs";
+import { Origin, valueFor } from "../../harness/origin.mjs";
+import { assertValue, fetchJson, get, groupStats } from "../../harness/requests.mjs";
+import { withTimeout } from "../../harness/waiting.mjs";
+import { Workers } from "./runtime.mjs";
 
 /** @type {Workers} */ let workers;
 /** @type {Origin} */ let origin;
@@ -17,10 +20,10 @@ before(async () => {
 });
 after(async () => {
   await workers?.stop();
-  origin.close();
+  origin?.close();
 });
 
-/** Paths that ask for a key, as bytes in Latin-1, and the key that must be loaded. @type {Array<[path: string, key: string]>} */
+/** Paths of a peer request, as bytes in Latin-1, and the key to be served. @type {Array<[path: string, key: string]>} */
 const KEYS = [
   ["main/plain", "plain"],
   ["main/a+b", "a b"],
@@ -43,7 +46,7 @@ const KEYS = [
   [`main/${"k".repeat(65_535)}`, "k".repeat(65_535)],
 ];
 
-/** Paths that no key can be read from, and the status of the refusal. @type {Array<[path: string, status: number]>} */
+/** Paths without a valid key, and the status of the refusal. @type {Array<[path: string, status: number]>} */
 const REFUSED = [
   ["main/%zz", 400],
   ["main/%", 400],
@@ -64,34 +67,34 @@ const REFUSED = [
   ["ma%00in/key", 404],
   ["%E2%98%83/key", 404],
   [`${"g".repeat(8_200)}/key`, 404],
-  ["main/k\x00y", 400], // refused by workerd itself, as the next two are
+  ["main/k\x00y", 400], // This path and the next one are refused by workerd itself.
   [`main/${"k".repeat(200_000)}`, 431],
 ];
 
-test("a path that holds a key gets that key's value", async () => {
+test("path with a valid key: responds with the key's value", async () => {
   for (const [path, key] of KEYS) {
-    const answer = await raw("GET", `/_geecache/${path}`);
-    assert.equal(answer.status, 200, said(path, answer));
-    assert.ok(answer.body.equals(valueOf(key)), said(path, answer));
-    assert.equal(answer.headers["cache-control"], "no-store");
+    const response = await rawRequest("GET", `/_geecache/${path}`);
+    assert.equal(response.status, 200, describeResponse(path, response));
+    assert.ok(response.body.equals(valueFor(key)), describeResponse(path, response));
+    assert.equal(response.headers["cache-control"], "no-store");
   }
 });
 
-test("a path that holds none is refused, and the next request works", async () => {
+test("path without a valid key: is refused, and the next request works", async () => {
   for (const [i, [path, status]] of REFUSED.entries()) {
-    const { requests } = await counters(url);
-    const answer = await raw("GET", `/_geecache/${path}`);
-    assert.equal(answer.status, status, said(path, answer));
-    assert.ok(answer.body.length > 0 && answer.body.length < 300, "a sentence says why, however long the path");
-    assert.equal(answer.headers["geecache-outcome"], undefined, "and nobody takes it for an answer about the key");
+    const { requests } = await groupStats(url);
+    const response = await rawRequest("GET", `/_geecache/${path}`);
+    assert.equal(response.status, status, describeResponse(path, response));
+    assert.ok(response.body.length > 0 && response.body.length < 300, "a short reason, for a path of any length");
+    assert.equal(response.headers["geecache-outcome"], undefined, "a peer does not mistake it for an outcome");
     const key = `after refusal ${i}`;
     assertValue(await get(url, key), key);
-    assert.equal((await counters(url)).requests, requests + 1);
+    assert.equal((await groupStats(url)).requests, requests + 1);
   }
-  assert.equal((await ask(`${url}/stats`)).traps, 0);
+  assert.equal((await fetchJson(`${url}/stats`)).traps, 0);
 });
 
-test("other paths are not the pool's", async () => {
+test("path outside the pool's base path: the pool does not handle it", async () => {
   for (const path of [
     "/_geecache",
     "/%5fgeecache/main/x",
@@ -101,13 +104,13 @@ test("other paths are not the pool's", async () => {
     "/_geecache/../x",
     "/?/_geecache/main/x",
   ]) {
-    const answer = await raw("GET", path);
-    assert.equal(answer.body.toString(), "What is asked?", path);
+    const response = await rawRequest("GET", path);
+    assert.equal(response.body.toString(), "Unknown path.", path);
   }
 });
 
-test("HEAD is answered like GET, without the body", async () => {
-  const { body, headers, status } = await raw("HEAD", "/_geecache/main/head");
+test("HEAD: responds like GET, without the body", async () => {
+  const { body, headers, status } = await rawRequest("HEAD", "/_geecache/main/head");
   assert.deepEqual([status, body.length, headers["cache-control"]], [200, 0, "no-store"]);
   assert.equal(origin.loads("head").length, 1);
   for (const [path, status] of /** @type {const} */ ([
@@ -115,15 +118,15 @@ test("HEAD is answered like GET, without the body", async () => {
     ["main/%zz", 400],
     ["main", 400],
   ])) {
-    const refused = await raw("HEAD", `/_geecache/${path}`);
+    const refused = await rawRequest("HEAD", `/_geecache/${path}`);
     assert.deepEqual([refused.status, refused.body.length], [status, 0], path);
   }
 });
 
-test("other methods are refused with what is allowed, and load nothing", async () => {
+test("other methods: 405 with the allowed methods, and no load", async () => {
   for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"]) {
     for (const path of ["main/method", "none/method", "main/%zz", ""]) {
-      const { status, headers } = await raw(method, `/_geecache/${path}`, "content-length: 4\r\n", "body");
+      const { status, headers } = await rawRequest(method, `/_geecache/${path}`, "content-length: 4\r\n", "body");
       assert.deepEqual(
         [status, headers.allow, headers["cache-control"]],
         [405, "GET, HEAD", "no-store"],
@@ -134,43 +137,43 @@ test("other methods are refused with what is allowed, and load nothing", async (
   assert.equal(origin.loads("method").length, 0);
 });
 
-test("no such key, a failed load and no such group are told apart", async () => {
-  origin.answer("absent", 404);
-  origin.answer("failing", 500);
-  const absent = await raw("GET", "/_geecache/main/absent");
+test("unknown key, failed load, unknown group: distinct status and outcome", async () => {
+  origin.override("absent", 404);
+  origin.override("failing", 500);
+  const absent = await rawRequest("GET", "/_geecache/main/absent");
   assert.deepEqual([absent.status, absent.headers["geecache-outcome"]], [404, "absent"]);
-  const failing = await raw("GET", "/_geecache/main/failing");
+  const failing = await rawRequest("GET", "/_geecache/main/failing");
   assert.deepEqual([failing.status, failing.headers["geecache-outcome"]], [500, "ERR_LOAD"]);
-  assert.match(failing.body.toString(), /the origin answered 500/);
-  const group = await raw("GET", "/_geecache/absent/absent");
-  assert.deepEqual([group.status, group.headers["geecache-outcome"]], [404, undefined]);
+  assert.match(failing.body.toString(), /status 500 from the origin/);
+  const noGroup = await rawRequest("GET", "/_geecache/absent/absent");
+  assert.deepEqual([noGroup.status, noGroup.headers["geecache-outcome"]], [404, undefined]);
 });
 
-test("a value of no bytes is kept; one above the budget is answered, to peers as theirs to load, and not kept", async () => {
+test("empty value: is cached; value above maxBytes: is returned uncached, and not transferred to peers", async () => {
   const large = Buffer.alloc(1024 * 1024 + 1, "large");
   for (const [key, value, loads] of /** @type {const} */ ([
     ["nothing", Buffer.alloc(0), 1],
     ["large", large, 4],
   ])) {
-    origin.answer(key, 200, value);
+    origin.override(key, 200, value);
     for (const path of [`/_geecache/main/${key}`, `/get?key=${key}`, `/_geecache/main/${key}`, `/get?key=${key}`]) {
-      const answer = await raw("GET", path);
+      const response = await rawRequest("GET", path);
       if (key === "large" && path.startsWith("/_geecache/"))
-        assert.deepEqual([answer.status, answer.headers["geecache-outcome"]], [500, "unfit"]);
+        assert.deepEqual([response.status, response.headers["geecache-outcome"]], [500, "unfit"]);
       else
         assert.deepEqual(
-          [answer.status, answer.body.length, answer.body.equals(value)],
+          [response.status, response.body.length, response.body.equals(value)],
           [200, value.length, true],
           path,
         );
     }
     assert.equal(origin.loads(key).length, loads, key);
   }
-  const { usedBytes, maxBytes } = await counters(url);
+  const { usedBytes, maxBytes } = await groupStats(url);
   assert.ok(usedBytes <= maxBytes);
 });
 
-test("connections that break off in the midst of a question harm nobody", async () => {
+test("connection reset within a request: the next request works", async () => {
   for (const part of [
     "GET /_geecache/main/half",
     "GET /_geecache/main/half HTTP/1.1\r\nhost:",
@@ -180,47 +183,52 @@ test("connections that break off in the midst of a question harm nobody", async 
   ]) {
     const socket = connect(Number(new URL(url).port), "127.0.0.1");
     await once(socket, "connect");
-    await new Promise((done) => socket.write(part, "latin1", done));
+    await new Promise((resolve) => socket.write(part, "latin1", resolve));
     socket.resetAndDestroy();
   }
   assertValue(await get(url, "whole"), "whole");
   assert.equal(origin.loads("half").length, 0);
 });
 
-/** @param {string} path @param {{ status: number, body: Buffer }} answer */
-function said(path, { status, body }) {
-  return `${JSON.stringify(path.slice(0, 40))} was answered with status ${status}: ${JSON.stringify(body.toString("latin1", 0, 200))}`;
+/** @param {string} path @param {{ status: number, body: Buffer }} response */
+function describeResponse(path, { status, body }) {
+  return `${JSON.stringify(path.slice(0, 40))}: status ${status}: ${JSON.stringify(body.toString("latin1", 0, 200))}`;
 }
 
 /**
- * Sends a request byte for byte: clients of HTTP mend paths, or refuse to send them.
- * @param {string} method @param {string} path in Latin-1 @param {string} [headers] @param {string} [body]
- * @returns {Promise<{ status: number, headers: Record<string, string>, body: Buffer }>}
+ * Sends a request byte for byte: HTTP clients normalize paths, or refuse to send them.
+ * @param {string} method
+ * @param {string} path in Latin-1
+ * @param {string} [headers]
+ * @param {string} [body]
+ * @returns {Promise<RawResponse>}
  */
-async function raw(method, path, headers = "", body = "") {
+async function rawRequest(method, path, headers = "", body = "") {
   const socket = connect(Number(new URL(url).port), "127.0.0.1");
   socket.write(`${method} ${path} HTTP/1.1\r\nhost: node\r\n${headers}\r\n${body}`, "latin1");
   try {
-    return await bounded(`an answer to ${method} ${path.slice(0, 40)}`, answerFrom(socket, method === "HEAD"));
+    return await withTimeout(`a response to ${method} ${path.slice(0, 40)}`, readResponse(socket, method === "HEAD"));
   } finally {
     socket.destroy();
   }
 }
 
-/** @param {import("node:net").Socket} socket @param {boolean} isHead */
-async function answerFrom(socket, isHead) {
-  let all = Buffer.alloc(0);
+/** @typedef {{ status: number, headers: Record<string, string>, body: Buffer }} RawResponse */
+
+/** @param {import("node:net").Socket} socket @param {boolean} isHead @returns {Promise<RawResponse>} */
+async function readResponse(socket, isHead) {
+  let received = Buffer.alloc(0);
   for await (const chunk of socket) {
-    all = Buffer.concat([all, chunk]);
-    const end = all.indexOf("\r\n\r\n");
+    received = Buffer.concat([received, chunk]);
+    const end = received.indexOf("\r\n\r\n");
     if (end < 0) continue;
-    const [status, ...lines] = all.subarray(0, end).toString("latin1").split("\r\n");
+    const [statusLine, ...lines] = received.subarray(0, end).toString("latin1").split("\r\n");
     const headers = Object.fromEntries(
       lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 2)]),
     );
-    const body = all.subarray(end + 4);
+    const body = received.subarray(end + 4);
     if (isHead || body.length >= Number(headers["content-length"]))
-      return { status: Number(status.split(" ")[1]), headers, body };
+      return { status: Number(statusLine.split(" ")[1]), headers, body };
   }
-  throw new Error(`The connection ended after ${all.length} bytes.`);
+  throw new Error(`The connection ended after ${received.length} bytes.`);
 }

@@ -1,19 +1,20 @@
-// Three workers of one process, peers by service bindings, on the oldest and the newest runtime that is supported.
+// Three workers of one process that are peers by service bindings, on the oldest and the newest compatibility date.
 import { describe } from "node:test";
+import { fetchJson } from "../../harness/requests.mjs";
 import { testPeers } from "./peers.mjs";
-import { ask, NEWEST_DATE, OLDEST_DATE, Workers } from "../../harness/requests.mjs";
+import { NEWEST_DATE, OLDEST_DATE, Workers } from "./runtime.mjs";
 
 const NAMES = ["fra", "ams", "lhr"];
 
-/** What `workers/node.js` can do to its peers. */
+/** The keys of SABOTAGES in `workers/node.js`. */
 const SABOTAGES = [
   "throws",
   "hangs",
-  "answers HTML",
+  "responds with HTML",
   "redirects",
-  "breaks off",
+  "aborts the body",
   "sends an endless body",
-  "sends a byte now and then",
+  "trickles the body",
 ];
 
 describe("peers by bindings", { concurrency: 2 }, () => {
@@ -23,26 +24,28 @@ describe("peers by bindings", { concurrency: 2 }, () => {
   }
 });
 
-/** @param {import("../../harness/origin.mjs").Origin} origin @param {string} compatibilityDate @returns {Promise<import("./peers.mjs").Trio>} */
+/**
+ * @param {import("../../harness/origin.mjs").Origin} origin
+ * @param {string} compatibilityDate
+ * @returns {Promise<import("./peers.mjs").Trio>}
+ */
 async function start(origin, compatibilityDate) {
   const workers = new Workers();
   try {
     const folder = await workers.bundle("node");
     const services = Object.fromEntries(NAMES.map((name) => [name, name]));
-    const node = (/** @type {string} */ name) => {
-      return {
-        folder,
-        port: 0,
-        compatibilityDate,
-        services,
-        bindings: { SELF: name, PEERS: NAMES, ORIGIN: origin.url, BOUND: true },
-      };
-    };
-    const { urls } = await workers.start(Object.fromEntries(NAMES.map((name) => [name, node(name)])));
+    const service = (/** @type {string} */ name) => ({
+      folder,
+      port: 0,
+      compatibilityDate,
+      services,
+      bindings: { SELF: name, PEERS: NAMES, ORIGIN: origin.url, BOUND: true },
+    });
+    const { urls } = await workers.start(Object.fromEntries(NAMES.map((name) => [name, service(name)])));
     return {
       nodes: NAMES.map((name) => ({ name, url: urls[name] })),
-      sabotage: ({ url }, how) => ask(`${url}/sabotage?how=${encodeURIComponent(how)}`),
-      mend: ({ url }) => ask(`${url}/sabotage?how=none`),
+      sabotage: ({ url }, sabotage) => fetchJson(`${url}/sabotage?how=${encodeURIComponent(sabotage)}`),
+      repair: ({ url }) => fetchJson(`${url}/sabotage?how=none`),
       stop: () => workers.stop(),
     };
   } catch (error) {

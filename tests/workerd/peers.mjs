@@ -1,32 +1,35 @@
-// What must hold of three workers that are each other's peers, however they reach each other.
+// Tests of three workers that are peers, for any transport between them.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { Origin } from "../../harness/origin.mjs";
-import { ask, assertValue, counters, eventually, freshKeys, get, openGet, ringOf } from "../../harness/requests.mjs";
+import { assertValue, fetchJson, get, groupStats, startGet } from "../../harness/requests.mjs";
+import { goRing, unusedKeys } from "../../harness/ring.mjs";
+import { eventually } from "../../harness/waiting.mjs";
 
 /**
  * One of the three.
  * @typedef {object} Node
  * @property {string} name on the ring
- * @property {string} url where the test asks it
+ * @property {string} url where the test requests keys
  */
 
 /**
  * Three peers.
  * @typedef {object} Trio
  * @property {Node[]} nodes
- * @property {(node: Node, how: string) => Promise<void>} sabotage makes a node answer its peers wrongly, or not at all
- * @property {(node: Node) => Promise<void>} mend undoes it
+ * @property {(node: Node, sabotage: string) => Promise<void>} sabotage makes a node respond wrongly to its peers, or
+ *   not at all
+ * @property {(node: Node) => Promise<void>} repair undoes it
  * @property {() => Promise<void>} stop
  */
 
 const TIMEOUT = { timeout: 60_000 };
 const REQUESTS = 100;
 
-/** Keys that a path can carry only escaped, or not at all. */
-const ODD_KEYS = [
+/** Keys that a URL path carries only escaped. */
+const AWKWARD_KEYS = [
   "%zz",
   "%2e%2e",
   "a/b",
@@ -47,10 +50,10 @@ const ODD_KEYS = [
   " ",
   "a".repeat(5_000),
 ];
-/** Those that each peer loads for itself: URL parsers take the first two for a step up, the rest is too long for a path. */
-const HOMEBOUND_KEYS = [".", "..", "k".repeat(8_200), "ü".repeat(5_000), "k".repeat(65_535)];
+/** Keys that no URL can carry: URL parsers resolve dot segments, and the others are too long for a path. */
+const LOCAL_KEYS = [".", "..", "k".repeat(8_200), "ü".repeat(5_000), "k".repeat(65_535)];
 
-/** @param {(origin: Origin) => Promise<Trio>} start @param {string[]} sabotages ways in which `sabotage` can break a peer */
+/** @param {(origin: Origin) => Promise<Trio>} start @param {string[]} sabotages the names that `Trio.sabotage` accepts */
 export function testPeers(start, sabotages) {
   /** @type {Origin} */ let origin;
   /** @type {Trio} */ let trio;
@@ -58,205 +61,207 @@ export function testPeers(start, sabotages) {
   before(async () => {
     origin = await Origin.start();
     trio = await start(origin);
-    ring = ringOf(trio.nodes.map(({ name }) => name));
+    ring = goRing(trio.nodes.map(({ name }) => name));
   });
   after(async () => {
     await trio?.stop();
-    origin.close();
+    origin?.close();
   });
 
-  test("all three name the same owner, and the one that Go names", TIMEOUT, async () => {
-    const keys = Array.from({ length: 300 }, (_, i) => `tile/${i}`).concat(ODD_KEYS, HOMEBOUND_KEYS);
+  test("owners: all three nodes and Go name the same", TIMEOUT, async () => {
+    const keys = Array.from({ length: 300 }, (_, i) => `tile/${i}`).concat(AWKWARD_KEYS, LOCAL_KEYS);
     const rings = goldenRings();
     assert.ok(rings.length > 100, `${rings.length} golden rings of three`);
     for (const { url } of trio.nodes) {
-      assert.deepEqual(await ask(`${url}/owners`, keys), keys.map(ring));
-      const owners = await ask(`${url}/rings`, rings);
+      assert.deepEqual(await fetchJson(`${url}/owners`, keys), keys.map(ring));
+      const owners = await fetchJson(`${url}/rings`, rings);
       for (const [i, golden] of rings.entries())
         assert.deepEqual(owners[i], golden.owners, JSON.stringify(golden.peers));
     }
   });
 
   test(
-    `${REQUESTS} concurrent first requests over all three cost one load, at the owner; the second round none`,
+    `stampede: ${REQUESTS} concurrent first requests over all three cost one load, at the owner; repeated, none`,
     TIMEOUT,
     async () => {
+      const failures = await total("peerFailures");
       for (const owner of trio.nodes) {
-        const [key] = freshKeys(owner.name, ring, 1);
-        const all = Array.from({ length: REQUESTS }, (_, i) => trio.nodes[i % 3]);
-        const before = await total("requests");
+        const [key] = unusedKeys(owner.name, ring, 1);
+        const nodes = Array.from({ length: REQUESTS }, (_, i) => trio.nodes[i % 3]);
+        const requests = await total("requests");
         origin.hold(key);
-        const first = all.map(({ url }) => get(url, key));
+        const responses = nodes.map(({ url }) => get(url, key));
         await eventually(
-          `all requests for ${key} to be under way`,
-          async () => (await total("requests")) === before + REQUESTS,
+          `all requests for ${key} to begin`,
+          async () => (await total("requests")) === requests + REQUESTS,
         );
-        // The owner's load, and the two questions to it, are under way as well.
-        await origin.arrived(key, 1);
+        await origin.received(key, 1);
         origin.release(key);
-        for (const answer of await Promise.all(first)) assertValue(answer, key);
-        assert.deepEqual(origin.loads(key), [{ by: owner.name, cutOff: false }]);
+        for (const response of await Promise.all(responses)) assertValue(response, key);
+        assert.deepEqual(origin.loads(key), [{ by: owner.name, aborted: false }]);
 
-        const asked = await total("peerRequests");
-        for (const answer of await Promise.all(all.map(({ url }) => get(url, key)))) {
-          assertValue(answer, key);
-          assert.equal(answer.source, "memory");
+        const peerRequests = await total("peerRequests");
+        for (const response of await Promise.all(nodes.map(({ url }) => get(url, key)))) {
+          assertValue(response, key);
+          assert.equal(response.source, "memory");
         }
         assert.equal(origin.loads(key).length, 1);
-        assert.equal(await total("peerRequests"), asked);
+        assert.equal(await total("peerRequests"), peerRequests);
       }
-      assert.equal(await total("peerFailures"), 0);
+      assert.equal(await total("peerFailures"), failures);
     },
   );
 
-  test(`${REQUESTS} different keys at once from every peer: each loaded once, at its owner`, TIMEOUT, async () => {
-    const keys = trio.nodes.flatMap(({ name }) => freshKeys(name, ring, Math.ceil(REQUESTS / 3)));
-    const answers = await Promise.all(trio.nodes.flatMap(({ url }) => keys.map((key) => get(url, key))));
-    answers.forEach((answer, i) => assertValue(answer, keys[i % keys.length]));
-    for (const key of keys)
-      assert.deepEqual(
-        origin.loads(key).map(({ by }) => by),
-        [ring(key)],
-        key,
-      );
-  });
+  test(
+    `loads: ${REQUESTS} keys requested at every node at once, each is loaded once, by its owner`,
+    TIMEOUT,
+    async () => {
+      const keys = trio.nodes.flatMap(({ name }) => unusedKeys(name, ring, Math.ceil(REQUESTS / 3)));
+      const responses = await Promise.all(trio.nodes.flatMap(({ url }) => keys.map((key) => get(url, key))));
+      for (const [i, response] of responses.entries()) assertValue(response, keys[i % keys.length]);
+      for (const key of keys) assert.deepEqual(origin.loaders(key), [ring(key)], key);
+    },
+  );
 
-  test("one who asks the owner and is cut off leaves nobody waiting, and the owner loads once", TIMEOUT, async () => {
-    for (const ctx of ["given", "none", "inert"]) {
-      const [owner, other] = trio.nodes;
-      const [key] = freshKeys(owner.name, ring, 1);
+  for (const ctx of ["given", "none", "inert"]) {
+    test(`leader of a peer request cancelled, ctx ${ctx}: followers get the value, one load`, TIMEOUT, async () => {
+      const [owner, requester] = trio.nodes;
+      const [key] = unusedKeys(owner.name, ring, 1);
       origin.hold(key);
-      const leader = openGet(other.url, key, { ctx });
-      await origin.arrived(key, 1);
-      const { joins, lostFlights } = await counters(other.url);
-      const followers = Array.from({ length: 20 }, () => get(other.url, key, { ctx }));
+      const leader = startGet(requester.url, key, { ctx });
+      await origin.received(key, 1);
+      const { joins, lostFlights } = await groupStats(requester.url);
+      const followers = Array.from({ length: 20 }, () => get(requester.url, key, { ctx }));
       await eventually(
         "the followers to join",
-        async () => (await counters(other.url)).joins === joins + followers.length,
+        async () => (await groupStats(requester.url)).joins === joins + followers.length,
       );
-      leader.hangUp();
-      await assert.rejects(leader.answer);
+      leader.disconnect();
+      await assert.rejects(leader.response);
       if (ctx === "inert")
-        await eventually("another to lead", async () => (await counters(other.url)).lostFlights > lostFlights);
+        await eventually("a follower to lead", async () => (await groupStats(requester.url)).lostFlights > lostFlights);
       origin.release(key);
-      for (const answer of await Promise.all(followers)) assertValue(answer, key);
-      assert.deepEqual(origin.loads(key), [{ by: owner.name, cutOff: false }], ctx);
+      for (const response of await Promise.all(followers)) assertValue(response, key);
+      assert.deepEqual(origin.loads(key), [{ by: owner.name, aborted: false }], ctx);
+    });
+  }
+
+  test("awkward keys: the owner loads them unchanged, or every node if no URL can carry them", TIMEOUT, async () => {
+    for (const key of AWKWARD_KEYS) {
+      for (const { url } of trio.nodes) assertValue(await get(url, key), key);
+      assert.deepEqual(origin.loaders(key), [ring(key)], JSON.stringify(key));
+    }
+    const names = trio.nodes.map(({ name }) => name);
+    for (const key of LOCAL_KEYS) {
+      for (const { url } of trio.nodes) assertValue(await get(url, key), key);
+      assert.deepEqual(origin.loaders(key), names, key.slice(0, 9));
+    }
+    for (const { url } of trio.nodes) {
+      assert.equal((await get(url, "")).code, "ERR_KEY");
+      assert.equal((await get(url, "k".repeat(65_536))).code, "ERR_KEY");
+      assert.equal((await fetchJson(`${url}/stats`)).traps, 0);
     }
   });
 
   test(
-    "odd keys reach their owner unchanged; one that no URL can carry is loaded where it is asked",
+    "failed load at the owner: the requester gets ERR_LOAD and does not load, later requests succeed",
     TIMEOUT,
     async () => {
-      for (const key of ODD_KEYS) {
-        for (const { url } of trio.nodes) assertValue(await get(url, key), key);
-        assert.deepEqual(
-          origin.loads(key).map(({ by }) => by),
-          [ring(key)],
-          JSON.stringify(key),
-        );
-      }
-      for (const key of HOMEBOUND_KEYS) {
-        for (const { url } of trio.nodes) assertValue(await get(url, key), key);
-        assert.deepEqual(
-          origin.loads(key).map(({ by }) => by),
-          trio.nodes.map(({ name }) => name),
-          key.slice(0, 9),
-        );
-      }
-      for (const { url } of trio.nodes) {
-        assert.equal((await get(url, "")).code, "ERR_KEY");
-        assert.equal((await get(url, "k".repeat(65_536))).code, "ERR_KEY");
-        assert.equal((await ask(`${url}/stats`)).traps, 0);
-      }
+      const [owner, requester] = trio.nodes;
+      const [key] = unusedKeys(owner.name, ring, 1);
+      origin.override(key, 500);
+      assert.equal((await get(requester.url, key)).code, "ERR_LOAD");
+      assert.deepEqual(origin.loaders(key), [owner.name]);
+      origin.restore(key);
+      assertValue(await get(requester.url, key), key);
     },
   );
 
-  test("the owner's failed load is everybody's error, and is not tried again behind its back", TIMEOUT, async () => {
-    const [owner, other] = trio.nodes;
-    const [key] = freshKeys(owner.name, ring, 1);
-    origin.answer(key, 500);
-    assert.equal((await get(other.url, key)).code, "ERR_LOAD");
-    assert.deepEqual(
-      origin.loads(key).map(({ by }) => by),
-      [owner.name],
-    );
-    origin.mend(key);
-    assertValue(await get(other.url, key), key);
-  });
-
-  for (const [i, how] of sabotages.entries()) {
-    test(`the owner ${how}: the others answer without it, and ask it again afterwards`, TIMEOUT, () =>
-      breakAndMend(trio.nodes[i % 3], how),
+  for (const [i, sabotage] of sabotages.entries()) {
+    test(`failover, the owner ${sabotage}: the others serve its keys, and request from it after repair`, TIMEOUT, () =>
+      testFailover(trio.nodes[i % 3], sabotage),
     );
   }
 
-  /** @param {Node} owner @param {string} how */
-  async function breakAndMend(owner, how) {
+  /** @param {Node} owner @param {string} sabotage */
+  async function testFailover(owner, sabotage) {
     const others = trio.nodes.filter((node) => node !== owner);
-    const [warm, lost, back] = freshKeys(owner.name, ring, 3);
-    for (const { url } of others) assert.equal((await get(url, warm, { group: "quick" })).source, "peer");
+    const [cached, missing, later] = unusedKeys(owner.name, ring, 3);
+    for (const { url } of others) assert.equal((await get(url, cached)).source, "peer");
 
-    await trio.sabotage(owner, how);
-    await withoutOwner(owner, others, warm, lost).finally(() => trio.mend(owner));
+    await trio.sabotage(owner, sabotage);
+    await assertServedByOthers(owner, others, cached, missing).finally(() => trio.repair(owner));
 
-    const before = await Promise.all(others.map(({ url }) => counters(url, "quick")));
-    for (const { url } of others) assert.equal((await get(url, back, { group: "quick" })).source, "peer");
-    assert.deepEqual(
-      origin.loads(back).map(({ by }) => by),
-      [owner.name],
-    );
-    for (const [i, { url }] of others.entries())
-      assert.equal((await counters(url, "quick")).peerHits, before[i].peerHits + 1);
+    const before = await Promise.all(others.map(({ url }) => groupStats(url)));
+    for (const { url } of others) assert.equal((await get(url, later)).source, "peer");
+    assert.deepEqual(origin.loaders(later), [owner.name]);
+    for (const [i, { url }] of others.entries()) assert.equal((await groupStats(url)).peerHits, before[i].peerHits + 1);
   }
 
-  /** @param {Node} owner @param {Node[]} others @param {string} warm a key that they have @param {string} lost one that they have not */
-  async function withoutOwner(owner, others, warm, lost) {
-    const before = await Promise.all(others.map(({ url }) => counters(url, "quick")));
-    const answers = await Promise.all(
-      Array.from({ length: 10 }, (_, i) => get(others[i % 2].url, lost, { group: "quick" })),
+  /**
+   * Only the missing key is requested from the group with the short peer timeout: the tests of a working owner must
+   * not time out on a busy machine.
+   * @param {Node} owner
+   * @param {Node[]} others
+   * @param {string} cached a hot copy in the group "main" of the others
+   * @param {string} missing a key that nobody has cached
+   */
+  async function assertServedByOthers(owner, others, cached, missing) {
+    const group = "quick";
+    const before = await Promise.all(others.map(({ url }) => groupStats(url, group)));
+    const responses = await Promise.all(
+      Array.from({ length: 10 }, (_, i) => get(others[i % 2].url, missing, { group })),
     );
-    for (const answer of answers) assertValue(answer, lost);
-    // What was had before stays here; the next peer on the ring may have loaded for both, or each for itself.
-    for (const { url } of others) assert.equal((await get(url, warm, { group: "quick" })).source, "memory");
-    const loaders = origin.loads(lost).map(({ by }) => by);
+    for (const response of responses) assertValue(response, missing);
+    for (const { url } of others) assert.equal((await get(url, cached)).source, "memory");
+    // The next peer on the ring loads for both, or each loads for itself.
+    const loaders = origin.loaders(missing);
     assert.ok(loaders.length >= 1 && loaders.length <= 2 && !loaders.includes(owner.name), `loaded by ${loaders}`);
-    const during = await Promise.all(others.map(({ url }) => counters(url, "quick")));
-    // One of the two may have met the failure alone: the other joined what it was asked for as the ring's next peer.
+    const after = await Promise.all(others.map(({ url }) => groupStats(url, group)));
+    // One of them can be the only one that requests from the owner: the other joins its flight as the next peer.
     assert.ok(
-      during.some((now, i) => now.peerFailures > before[i].peerFailures),
-      "the failed question is counted",
+      after.some((stats, i) => stats.peerFailures > before[i].peerFailures),
+      "the failed peer request is counted",
     );
-    for (const [i, now] of during.entries()) {
-      assert.equal(now.errors, before[i].errors, "and is nobody's error");
-      assert.equal(now.flights, 0, "and leaves no flight behind");
+    for (const [i, { errors, flights }] of after.entries()) {
+      assert.equal(errors, before[i].errors, "no caller gets an error");
+      assert.equal(flights, 0, "no flight is left open");
     }
   }
 
-  /** A counter over all three. @param {string} name */
-  async function total(name) {
-    const counted = await Promise.all(trio.nodes.map(({ url }) => counters(url)));
-    return counted.reduce((sum, group) => sum + group[name], 0);
+  /** Sums a counter over all three nodes. @param {string} counter */
+  async function total(counter) {
+    const stats = await Promise.all(trio.nodes.map(({ url }) => groupStats(url)));
+    return stats.reduce((sum, group) => sum + group[counter], 0);
   }
 }
 
 /**
- * What Go's own program said of rings of three: see `tests/golden/README.md`.
+ * The file of golden rings, see `tests/golden/README.md`.
+ * @typedef {object} GoldenFile
+ * @property {Record<string, string[]>} peers lists of names
+ * @property {Record<string, { text: string[] }>} keys lists of keys
+ * @property {Array<{ peers: string, keys: string, listed: number[], replicas: number, owners: number[] }>} rings
+ */
+
+/**
+ * The owners that Go names on rings of three.
  * @returns {Array<{ peers: string[], replicas: number, keys: string[], owners: Array<string | null> }>}
  */
 function goldenRings() {
-  const { peers, keys, rings } = JSON.parse(
-    gunzipSync(readFileSync(new URL("../golden/ring.json.gz", import.meta.url))).toString(),
-  );
-  const three = rings.filter((/** @type {any} */ { listed }) => new Set(listed).size === 3);
-  return three.map((/** @type {any} */ ring) => {
-    const text = keys[ring.keys].text;
-    // The keys are counted through, those of bytes that are no text after those of text.
+  const file = readFileSync(new URL("../golden/ring.json.gz", import.meta.url));
+  /** @type {GoldenFile} */
+  const { peers, keys, rings } = JSON.parse(gunzipSync(file).toString());
+  const ofThree = rings.filter(({ listed }) => new Set(listed).size === 3);
+  return ofThree.map((ring) => {
+    const names = peers[ring.peers];
+    const { text } = keys[ring.keys];
     return {
-      peers: ring.listed.map((/** @type {number} */ i) => peers[ring.peers][i]),
+      peers: ring.listed.map((i) => names[i]),
       replicas: ring.replicas,
       keys: text,
-      owners: ring.owners.slice(0, text.length).map((/** @type {number} */ i) => peers[ring.peers][i] ?? null),
+      // The owners of keys that are not valid text follow those of text keys.
+      owners: ring.owners.slice(0, text.length).map((i) => names[i] ?? null),
     };
   });
 }

@@ -1,46 +1,37 @@
-// A trap in wasm, made on purpose in a build that can: it costs the request that meets it, and no other.
+// Traps in wasm, injected in a build for it: a trap fails the request that hits it, and no other.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { after, before, test } from "node:test";
 import { Origin } from "../../harness/origin.mjs";
-import {
-  ask,
-  assertValue,
-  counters,
-  eventually,
-  freshKeys,
-  get,
-  open,
-  ringOf,
-  Workers,
-} from "../../harness/requests.mjs";
+import { assertValue, fetchJson, get, groupStats, startRequest } from "../../harness/requests.mjs";
+import { goRing, unusedKeys } from "../../harness/ring.mjs";
+import { eventually } from "../../harness/waiting.mjs";
+import { Workers } from "./runtime.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const FAULTS_FOLDER = ".cache/pkg-faults";
+const TRAPS_FOLDER = ".cache/pkg-faults";
 const NAMES = ["one", "two"];
-const ring = ringOf(NAMES);
+const ring = goRing(NAMES);
 
-/** Where a trap can be put, as `fault` in `src/wasm.rs` numbers it. */
-const FAULTS = {
-  "begin, the first half of a look-up": 1,
-  "told, the end of a load": 2,
-  "ask, on the way to a peer": 3,
-};
+/** The numbers of `fault` in `src/wasm.rs`: a trap at once, or in a later call. */
+const AT_ONCE = 0;
+const END_OF_LOAD = 2;
+const LATER = { "begin, the start of a lookup": 1, "told, the end of a load": END_OF_LOAD, "ask, a peer request": 3 };
 
 /** @type {Workers} */ let workers;
 /** @type {Origin} */ let origin;
 let url = "";
 
 before(async () => {
-  // Does nothing where nothing has changed.
+  // No-op if the build is up to date.
   execFileSync(
     "sh",
-    ["-c", `. .cache/env.sh && exec node scripts/package.mjs --features faults --out ${FAULTS_FOLDER}`],
+    ["-c", `. .cache/env.sh && exec node scripts/package.mjs --features faults --out ${TRAPS_FOLDER}`],
     { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"] },
   );
   [origin, workers] = [await Origin.start(), new Workers()];
-  const folder = await workers.bundle("node", ROOT + FAULTS_FOLDER);
+  const folder = await workers.bundle("node", ROOT + TRAPS_FOLDER);
   const services = Object.fromEntries(NAMES.map((name) => [name, name]));
   const node = (/** @type {string} */ name) => ({
     folder,
@@ -57,76 +48,73 @@ after(async () => {
 
 const TIMEOUT = { timeout: 60_000 };
 
-/** Traps so far, each of which has brought a fresh instance. */
-async function traps() {
-  const { traps, instances } = await ask(`${url}/stats`);
+/** The traps so far. Each was followed by a new instance. */
+async function trapCount() {
+  const { traps, instances } = await fetchJson(`${url}/stats`);
   assert.equal(instances, 1 + traps);
   return traps;
 }
 
-/** The next call of this kind traps. @param {number} kind */
-async function arm(kind) {
-  assert.equal((await open(`${url}/fault?kind=${kind}`).answer).text, "armed");
+/** @param {number} kind */
+function inject(kind) {
+  return startRequest(`${url}/fault?kind=${kind}`).response;
 }
 
-test("a call that traps is told so, and the next one works", TIMEOUT, async () => {
-  const [key, other] = freshKeys("one", ring, 2);
+test("call that traps: it gets ERR_TRAP, the next one works on a new instance", TIMEOUT, async () => {
+  const before = await trapCount();
+  const [key, other] = unusedKeys("one", ring, 2);
   assertValue(await get(url, key), key);
-  const answer = await open(`${url}/fault?kind=0`).answer;
-  assert.equal(answer.code, "ERR_TRAP");
-  assert.match(answer.text, /RuntimeError/, "its cause is the trap");
-  assert.equal(await traps(), 1);
-  // What the old instance kept is gone; group, peers and options are as they were.
-  for (const asked of [key, other]) assertValue(await get(url, asked), asked);
+  const response = await inject(AT_ONCE);
+  assert.equal(response.code, "ERR_TRAP");
+  assert.match(response.text, /RuntimeError/, "the trap is its cause");
+  assert.equal(await trapCount(), before + 1);
+  // The cached entries are lost. Group, peers and options are restored.
+  for (const lookup of [key, other]) assertValue(await get(url, lookup), lookup);
   assert.deepEqual([origin.loads(key).length, origin.loads(other).length], [2, 1]);
   assert.equal((await get(url, key)).source, "memory");
-  const [theirs] = freshKeys("two", ring, 1);
-  assert.equal((await get(url, theirs)).source, "peer");
-  assert.equal((await counters(url)).maxBytes, 1024 * 1024);
+  const [remote] = unusedKeys("two", ring, 1);
+  assert.equal((await get(url, remote)).source, "peer");
+  assert.equal((await groupStats(url)).maxBytes, 1024 * 1024);
 });
 
-for (const [where, kind] of Object.entries(FAULTS)) {
-  test(
-    `a trap in ${where}: that look-up is answered by its own loader or gets ERR_TRAP, the next one is answered`,
-    TIMEOUT,
-    async () => {
-      const before = await traps();
-      const [hit, next] = freshKeys("two", ring, 2);
-      await arm(kind);
-      assertAnswered(await get(url, hit), hit);
-      assert.equal(await traps(), before + 1, "the trap was met");
-      for (const key of [next, hit]) assertValue(await get(url, key), key);
-      assert.equal((await get(url, next)).source, "memory");
-      assert.equal(await traps(), before + 1);
-    },
-  );
+for (const [where, kind] of Object.entries(LATER)) {
+  test(`trap in ${where}: that lookup gets the value or ERR_TRAP, the next one the value`, TIMEOUT, async () => {
+    const before = await trapCount();
+    const [trapped, next] = unusedKeys("two", ring, 2);
+    assert.equal((await inject(kind)).text, "armed");
+    assertValueOrTrap(await get(url, trapped), trapped);
+    assert.equal(await trapCount(), before + 1, "the lookup hit the trap");
+    for (const key of [next, trapped]) assertValue(await get(url, key), key);
+    assert.equal((await get(url, next)).source, "memory");
+    assert.equal(await trapCount(), before + 1);
+  });
 
-  test(`20 concurrent requests around a trap in ${where}: answers or ERR_TRAP, and none hangs`, TIMEOUT, async () => {
-    // A fresh instance, so that its counters begin at 0.
-    await open(`${url}/fault?kind=0`).answer;
-    const before = await traps();
-    const keys = [...freshKeys("one", ring, 3), ...freshKeys("two", ring, 3)];
-    const shared = keys.slice(0, -1);
-    for (const key of shared) origin.hold(key);
-    // Two for each of five keys: five lead, five follow.
-    const early = [...shared, ...shared].map((key) => ({ key, answer: get(url, key) }));
-    await Promise.all(shared.map((key) => origin.arrived(key, 1)));
-    await eventually("the followers to join", async () => (await counters(url)).joins === 5);
-    await arm(kind);
-    // The same again, now into the trap; a key that nobody loads yet has a peer asked.
-    const late = [...keys.slice(1), ...keys.slice(2)].map((key) => ({ key, answer: get(url, key) }));
-    if (kind !== 2) await eventually("the trap", async () => (await traps()) > before);
-    for (const key of shared) origin.release(key);
-    for (const { key, answer } of [...early, ...late]) assertAnswered(await answer, key);
-    assert.equal(await traps(), before + 1, "one trap, however many met it");
+  test(`trap in ${where}, among 20 concurrent requests: each gets the value or ERR_TRAP`, TIMEOUT, async () => {
+    // A new instance, whose counters start at 0.
+    await inject(AT_ONCE);
+    const before = await trapCount();
+    const keys = [...unusedKeys("one", ring, 3), ...unusedKeys("two", ring, 3)];
+    const held = keys.slice(0, -1);
+    for (const key of held) origin.hold(key);
+    // Two requests for each of five keys: five leaders, five followers.
+    const early = [...held, ...held].map((key) => ({ key, response: get(url, key) }));
+    await Promise.all(held.map((key) => origin.received(key, 1)));
+    await eventually("the followers to join", async () => (await groupStats(url)).joins === 5);
+    assert.equal((await inject(kind)).text, "armed");
+    // Again, now into the trap, and with a key that is not in flight, so that a peer request is sent.
+    const late = [...keys.slice(1), ...keys.slice(2)].map((key) => ({ key, response: get(url, key) }));
+    if (kind !== END_OF_LOAD) await eventually("the trap", async () => (await trapCount()) > before);
+    for (const key of held) origin.release(key);
+    for (const { key, response } of [...early, ...late]) assertValueOrTrap(await response, key);
+    assert.equal(await trapCount(), before + 1, "one trap for all requests that hit it");
     for (const key of keys) assertValue(await get(url, key), key);
-    assert.equal((await counters(url)).flights, 0);
+    assert.equal((await groupStats(url)).flights, 0);
     for (const key of keys)
       assert.ok(origin.loads(key).length <= 3, `${key} was loaded ${origin.loads(key).length} times`);
   });
 }
 
-/** @param {import("../../harness/requests.mjs").Answer} answer @param {string} key */
-function assertAnswered(answer, key) {
-  if (answer.code !== "ERR_TRAP") assertValue(answer, key);
+/** @param {import("../../harness/requests.mjs").NodeResponse} response @param {string} key */
+function assertValueOrTrap(response, key) {
+  if (response.code !== "ERR_TRAP") assertValue(response, key);
 }

@@ -1,85 +1,96 @@
-// The origin: a slow server of map tiles that counts what it renders.
+// The origin: a slow server of map tiles that counts its renders.
 //
-// `node origin.mjs [port]` listens on loopback and prints its URL in one line. It answers
-//   GET /z/x/y   the tile as a PNG; 404 where there is no such tile
-//   GET /stats   { renders, distinct, waiting, dropped, tiles: { "z/x/y": times rendered } }
+// `node origin.mjs [port]` listens on loopback and prints its URL in one line. Its responses:
+//   GET /z/x/y   the tile as a PNG; 404 if the tile does not exist
+//   GET /stats   { renders, distinct, waiting, aborted, tiles: { "z/x/y": times rendered } }
 import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
+import { renderTile, TILE_PIXELS, tileExists } from "./mandelbrot.mjs";
 import { encodePng } from "./png.mjs";
-import { TILE_PIXELS, renderTile, tileExists } from "./mandelbrot.mjs";
 
-/** Numbers as people write them: "07" and "+7" are no second name of tile 7. */
+/** Canonical numbers only: "07" and "+7" are not other names of tile 7. */
 const TILE_PATH = /^\/(0|[1-9]\d{0,9})\/(0|[1-9]\d{0,9})\/(0|[1-9]\d{0,9})$/;
 
-/**
- * The tile of a path, or undefined where there is none.
- * @param {string} path such as "/3/4/2"
- */
-export function tileOf(path) {
+/** @typedef {import("./mandelbrot.mjs").Tile} Tile */
+
+/** The tile of a path, or undefined. @param {string} path such as "/3/4/2" @returns {Tile | undefined} */
+export function parseTilePath(path) {
   const [z, x, y] = (TILE_PATH.exec(path) ?? []).slice(1).map(Number);
-  return tileExists(z, x, y) ? { z, x, y } : undefined;
+  const tile = { z, x, y };
+  return tileExists(tile) ? tile : undefined;
 }
 
-/**
- * The right bytes of a tile, rendered where it is called, for whoever wants to compare.
- * @param {number} z @param {number} x @param {number} y
- */
-export function tilePng(z, x, y) {
-  return encodePng(renderTile(z, x, y), TILE_PIXELS, TILE_PIXELS);
+/** Renders a tile as a PNG. @param {Tile} tile */
+export function tilePng(tile) {
+  return encodePng(renderTile(tile), TILE_PIXELS, TILE_PIXELS);
 }
 
-/** Makes the server; it does not listen yet. */
-export function createOrigin() {
+/** Renders tiles one at a time, in the order of the requests, and counts. */
+export class TileRenderer {
   /** @type {Map<string, number>} */
-  const timesRendered = new Map();
-  /** @type {Array<() => void>} */
-  const waiting = [];
-  let dropped = 0;
+  #rendersByTile = new Map();
+  /** @type {Array<{ tile: Tile, response: import("node:http").ServerResponse }>} */
+  #queue = [];
+  #aborted = 0;
 
-  /** One tile at a time and a turn of the event loop between them, so that /stats never waits behind the map. */
-  function renderNext() {
-    waiting[0]?.();
-    waiting.shift();
-    if (waiting.length > 0) setImmediate(renderNext);
+  /** @param {Tile} tile @param {import("node:http").ServerResponse} response */
+  enqueue(tile, response) {
+    this.#queue.push({ tile, response });
+    if (this.#queue.length === 1) setImmediate(this.#renderNext);
   }
 
-  function stats() {
+  /** Yields to the event loop after each tile, so that /stats does not wait for the queue. */
+  #renderNext = () => {
+    const { tile, response } = this.#queue[0];
+    if (response.destroyed) {
+      this.#aborted++; // The requester has disconnected.
+    } else {
+      const name = `${tile.z}/${tile.x}/${tile.y}`;
+      this.#rendersByTile.set(name, (this.#rendersByTile.get(name) ?? 0) + 1);
+      respond(response, 200, "image/png", tilePng(tile));
+    }
+    this.#queue.shift();
+    if (this.#queue.length > 0) setImmediate(this.#renderNext);
+  };
+
+  stats() {
     let renders = 0;
-    for (const times of timesRendered.values()) renders += times;
+    for (const count of this.#rendersByTile.values()) renders += count;
+    /** @type {Record<string, number>} */
+    const tiles = Object.fromEntries(this.#rendersByTile);
     return {
       renders,
-      distinct: timesRendered.size,
-      waiting: waiting.length,
-      dropped,
-      tiles: Object.fromEntries(timesRendered),
+      distinct: this.#rendersByTile.size,
+      waiting: this.#queue.length,
+      aborted: this.#aborted,
+      tiles,
     };
   }
+}
 
+/** Creates the server. It does not listen yet. */
+export function createOrigin() {
+  const renderer = new TileRenderer();
   const server = createServer((request, response) => {
     const path = request.url ?? "";
-    if (request.method !== "GET") return answer(response, 405, "text/plain", "GET is all there is.\n");
-    if (path === "/stats") return answer(response, 200, "application/json", JSON.stringify(stats()));
-    const tile = tileOf(path);
-    if (!tile) return answer(response, 404, "text/plain", "There is no such tile; a tile is /zoom/column/row.\n");
-
-    waiting.push(() => {
-      if (response.destroyed) return void dropped++; // the asker is gone, and with it the reason to render
-      const name = path.slice(1);
-      timesRendered.set(name, (timesRendered.get(name) ?? 0) + 1);
-      answer(response, 200, "image/png", tilePng(tile.z, tile.x, tile.y));
-    });
-    if (waiting.length === 1) setImmediate(renderNext);
+    const tile = parseTilePath(path);
+    if (request.method !== "GET") respond(response, 405, "text/plain", "Only GET is allowed.\n");
+    else if (path === "/stats") respond(response, 200, "application/json", JSON.stringify(renderer.stats()));
+    else if (!tile) respond(response, 404, "text/plain", "No such tile: the path of a tile is /zoom/column/row.\n");
+    else renderer.enqueue(tile, response);
   });
-  // Nobody closes an idle connection from this side: a worker about to use it would see its load fail.
+  // An idle connection that the origin closes fails the load of a worker which is about to reuse it.
   server.keepAliveTimeout = 0;
   return server;
 }
 
 /**
- * @param {import("node:http").ServerResponse} response @param {number} status
- * @param {string} type @param {string | Buffer} body
+ * @param {import("node:http").ServerResponse} response
+ * @param {number} status
+ * @param {string} type
+ * @param {string | Buffer} body
  */
-function answer(response, status, type, body) {
+function respond(response, status, type, body) {
   response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) }).end(body);
 }
 

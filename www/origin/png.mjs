@@ -1,17 +1,17 @@
-// Writes pixels as a PNG file.
+// Encodes pixels as PNG.
 import { crc32, deflateSync } from "node:zlib";
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const EIGHT_BIT_RGB = [8, 2, 0, 0, 0];
 
-/** Each byte is written as its difference from the byte above it: neighbours are alike, so it packs well. */
+/** Each byte is encoded as the difference from the byte above, which compresses well. */
 const FILTER_UP = 2;
 
 /**
  * @param {Uint8Array} rgb rows of red, green, blue
  * @param {number} width in pixels
  * @param {number} height in pixels
- * @returns {Buffer} the same bytes for the same pixels, as long as Node's zlib is the same
+ * @returns {Buffer} deterministic for one version of zlib
  */
 export function encodePng(rgb, width, height) {
   const header = Buffer.alloc(13);

@@ -1,6 +1,6 @@
-// Turns drags, wheels, pinches and keys on an element into moves of what it shows.
+// Translates drags, wheel, pinches and keys on an element into pan and zoom.
 
-/** How much wheel, in pixels of scrolling, makes one level: one notch of a mouse, a short stroke on a trackpad. */
+/** Wheel pixels per zoom level: one notch of a mouse wheel, or a short stroke on a trackpad. */
 const WHEEL_LEVEL_PX = 90;
 const WHEEL_LINE_PX = 30;
 const PINCH_LEVEL = 1.5;
@@ -12,28 +12,28 @@ const PAN_KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arr
 const ZOOM_KEYS = { "+": 1, "=": 1, "-": -1, _: -1 };
 
 /**
- * @typedef {object} Moves
+ * @typedef {object} Handlers
  * @property {(x: number, y: number) => void} panBy by pixels
- * @property {(levels: number, x?: number, y?: number) => void} zoomBy around a point, in pixels from the middle
+ * @property {(levels: number, x?: number, y?: number) => void} zoomBy around a point, in pixels from the centre
  */
 
-/** @param {HTMLElement} element @param {Moves} moves */
-export function listen(element, { panBy, zoomBy }) {
+/** @param {HTMLElement} element @param {Handlers} handlers */
+export function addGestures(element, { panBy, zoomBy }) {
   /** @param {number} levels @param {{ clientX: number, clientY: number }} point */
   const zoomAt = (levels, { clientX, clientY }) => {
     const { left, top, width, height } = element.getBoundingClientRect();
     zoomBy(levels, clientX - left - width / 2, clientY - top - height / 2);
   };
 
-  let wheeled = 0;
+  let wheelPx = 0;
   element.addEventListener(
     "wheel",
     (event) => {
       event.preventDefault();
-      wheeled += event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : WHEEL_LINE_PX);
-      if (Math.abs(wheeled) < WHEEL_LEVEL_PX) return;
-      zoomAt(-Math.sign(wheeled), event);
-      wheeled = 0;
+      wheelPx += event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : WHEEL_LINE_PX);
+      if (Math.abs(wheelPx) < WHEEL_LEVEL_PX) return;
+      zoomAt(-Math.sign(wheelPx), event);
+      wheelPx = 0;
     },
     { passive: false },
   );
@@ -41,7 +41,7 @@ export function listen(element, { panBy, zoomBy }) {
 
   /** @type {Map<number, PointerEvent>} */
   const pointers = new Map();
-  let apart = 0;
+  let pinchStart = 0;
   const distance = () => {
     const [a, b] = [...pointers.values()];
     return Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
@@ -49,7 +49,7 @@ export function listen(element, { panBy, zoomBy }) {
   element.addEventListener("pointerdown", (event) => {
     element.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, event);
-    if (pointers.size === 2) apart = distance();
+    if (pointers.size === 2) pinchStart = distance();
     element.classList.add("dragged");
   });
   element.addEventListener("pointermove", (event) => {
@@ -58,11 +58,11 @@ export function listen(element, { panBy, zoomBy }) {
     pointers.set(event.pointerId, event);
     panBy((before.clientX - event.clientX) / pointers.size, (before.clientY - event.clientY) / pointers.size);
     if (pointers.size !== 2) return;
-    const ratio = distance() / apart;
+    const ratio = distance() / pinchStart;
     if (ratio < PINCH_LEVEL && ratio > 1 / PINCH_LEVEL) return;
     const [a, b] = [...pointers.values()];
     zoomAt(ratio > 1 ? 1 : -1, { clientX: (a.clientX + b.clientX) / 2, clientY: (a.clientY + b.clientY) / 2 });
-    apart = distance();
+    pinchStart = distance();
   });
   for (const type of /** @type {const} */ (["pointerup", "pointercancel"])) {
     element.addEventListener(type, (event) => {

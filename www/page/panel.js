@@ -1,9 +1,11 @@
-// The panel beside the map: the peers with their counters, kill and revive, and whom to ask.
+// The panel beside the map: the peers with their counters, kill and restart, and the peer to request tiles from.
 import { COUNTERS, countersOf } from "../scenario/counters.mjs";
 
 const REFRESH_EVERY_MS = 1000;
+const ROUND_ROBIN = "round robin";
 
 /** @typedef {{ letter: string, url: string, alive: boolean }} Peer */
+/** @typedef {"kill" | "restart"} Action */
 
 const element = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
@@ -20,89 +22,92 @@ export class Panel {
   #peers = [];
   /** @type {Map<string, PeerCard>} */
   #cards = new Map();
-  #asked = "turn";
+  /** The letter of the peer to request tiles from, or ROUND_ROBIN. */
+  #target = ROUND_ROBIN;
   #listeners;
-  /** What the reader wanted done last and could not be. */
+  /** The failure of the last kill or restart. */
   #failure = "";
 
   /**
    * @param {object} listeners
-   * @param {() => void} listeners.onAsk another peer is to be asked from now on
-   * @param {() => void} listeners.onRevived a peer is up again
+   * @param {() => void} listeners.onTarget the user chose another peer
+   * @param {() => void} listeners.onRecovery a peer is up again
    */
   constructor(listeners) {
     this.#listeners = listeners;
-    setInterval(() => document.hidden || this.refresh(), REFRESH_EVERY_MS);
+    setInterval(() => {
+      if (!document.hidden) void this.refresh();
+    }, REFRESH_EVERY_MS);
   }
 
-  /** Asks the runner who lives, and those who live for their counters. */
+  /** Fetches the state of the cluster, and the counters of the peers that are up. Never rejects. */
   async refresh() {
     try {
       this.#show(await (await fetch("cluster")).json());
       await Promise.all(this.#peers.map((peer) => this.#cards.get(peer.letter)?.refresh(peer)));
-      this.#tellTrouble(this.#failure);
+      this.#showError(this.#failure);
     } catch {
-      this.#tellTrouble("The demo does not answer. Is it still running?");
+      this.#showError("No response from the demo. Is it still running?");
     }
   }
 
   /** @param {{ peers: Peer[], origin: { renders: number, distinct: number } }} cluster */
   #show({ peers, origin }) {
-    const revived = peers.some(({ url, alive }) => alive && this.peerOf(url)?.alive === false);
+    const hasRecovered = peers.some(({ url, alive }) => alive && this.peerOf(url)?.alive === false);
     this.#peers = peers;
-    if (revived) this.#listeners.onRevived();
+    if (hasRecovered) this.#listeners.onRecovery();
     if (this.#cards.size === 0) this.#build();
     for (const peer of peers) this.#cards.get(peer.letter)?.showAlive(peer.alive);
-    const again = origin.renders - origin.distinct;
+    const repeated = origin.renders - origin.distinct;
     element("origin").replaceChildren(
       "The origin rendered ",
       make("b", "", String(origin.distinct)),
       ` tile${origin.distinct === 1 ? "" : "s"}, `,
-      make("b", "", String(again)),
-      " of them again.",
+      make("b", "", String(repeated)),
+      " of them more than once.",
     );
   }
 
   #build() {
     for (const peer of this.#peers) {
-      const card = new PeerCard(peer, (deed) => this.#do(deed, peer));
+      const card = new PeerCard(peer, (action) => this.#act(action, peer));
       this.#cards.set(peer.letter, card);
       element("peers").append(card.root);
     }
-    for (const [value, text] of [["turn", "all in turn"], ...this.#peers.map(({ letter }) => [letter, letter])]) {
+    for (const [value, text] of [[ROUND_ROBIN, "all in turn"], ...this.#peers.map(({ letter }) => [letter, letter])]) {
       const input = document.createElement("input");
-      Object.assign(input, { type: "radio", name: "ask", value, checked: value === this.#asked });
+      Object.assign(input, { type: "radio", name: "target", value, checked: value === this.#target });
       input.addEventListener("change", () => {
-        this.#asked = value;
-        this.#listeners.onAsk();
+        this.#target = value;
+        this.#listeners.onTarget();
       });
-      element("ask").append(make("label", "", input, make("span", "", text)));
+      element("target").append(make("label", "", input, make("span", "", text)));
     }
   }
 
-  /** @param {"kill" | "revive"} deed @param {Peer} peer */
-  async #do(deed, peer) {
-    const answer = await fetch(`peers/${peer.letter}/${deed}`, { method: "POST" }).catch(() => undefined);
-    this.#failure = answer?.ok === false ? `Could not ${deed} peer ${peer.letter}: ${await answer.text()}` : "";
+  /** @param {Action} action @param {Peer} peer */
+  async #act(action, peer) {
+    const response = await fetch(`peers/${peer.letter}/${action}`, { method: "POST" }).catch(() => undefined);
+    this.#failure = response?.ok === false ? `Could not ${action} peer ${peer.letter}: ${await response.text()}` : "";
     await this.refresh();
   }
 
   /** @param {string} text */
-  #tellTrouble(text) {
-    element("trouble").textContent = text;
-    element("trouble").hidden = text === "";
+  #showError(text) {
+    element("error").textContent = text;
+    element("error").hidden = text === "";
   }
 
   /**
-   * Who is to be asked, best first; only peers that live.
-   * @param {number} turn whose turn it is where all are asked in turn; the same for the same tile
+   * The peers that are up, in the order of failover.
+   * @param {number} turn selects the first peer of a round robin; the same for the same tile
    * @returns {Peer[]}
    */
-  peersToAsk(turn) {
+  candidates(turn) {
     const first =
-      this.#asked === "turn"
+      this.#target === ROUND_ROBIN
         ? turn % this.#peers.length
-        : this.#peers.findIndex(({ letter }) => letter === this.#asked);
+        : this.#peers.findIndex(({ letter }) => letter === this.#target);
     return this.#peers.map((_, i) => this.#peers[(first + i) % this.#peers.length]).filter(({ alive }) => alive);
   }
 
@@ -111,27 +116,27 @@ export class Panel {
     return this.#peers.find((peer) => peer.url === url);
   }
 
-  /** A peer did not answer: it is not asked again until the runner says that it lives. @param {Peer} peer */
-  tellDead(peer) {
+  /** Takes a peer without a response out of the candidates until the demo reports it up. @param {Peer} peer */
+  markDown(peer) {
     peer.alive = false;
     this.#cards.get(peer.letter)?.showAlive(false);
   }
 
   /**
-   * Sums up how the tiles in view were had.
-   * @param {{ had: Array<{ way: string, ms: number }>, waiting: number, failed: number }} view
+   * Summarizes the tiles in view.
+   * @param {{ fetched: Array<{ source: string, ms: number }>, waiting: number, failed: number }} view
    */
-  showView({ had, waiting, failed }) {
+  showView({ fetched, waiting, failed }) {
     /** @type {Record<string, number>} */
     const counts = {};
-    for (const { way } of had) counts[way] = (counts[way] ?? 0) + 1;
-    if (waiting > 0) counts["to come"] = waiting;
+    for (const { source } of fetched) counts[source] = (counts[source] ?? 0) + 1;
+    if (waiting > 0) counts.waiting = waiting;
     if (failed > 0) counts.failed = failed;
-    const times = had.map(({ ms }) => ms).sort((a, b) => a - b);
+    const times = fetched.map(({ ms }) => ms).sort((a, b) => a - b);
     const median = times.length > 0 ? `, median ${Math.round(times[times.length >> 1])} ms` : "";
-    const parts = Object.entries(counts).map(([way, count]) => `${count} ${way}`);
+    const parts = Object.entries(counts).map(([label, count]) => `${count} ${label}`);
     element("view").replaceChildren(
-      make("b", "", `${had.length + waiting + failed} tiles in view`),
+      make("b", "", `${fetched.length + waiting + failed} tiles in view`),
       median,
       make("br", ""),
       parts.join(" · "),
@@ -139,22 +144,24 @@ export class Panel {
   }
 }
 
-/** One peer: letter, port, state, counters, and the button that kills or revives it. */
+/** One peer: letter, port, state, counters, and the button that kills or restarts it. */
 class PeerCard {
   #button;
   #state;
   #numbers;
   root;
 
-  /** @param {Peer} peer @param {(deed: "kill" | "revive") => Promise<void>} act */
+  /** @param {Peer} peer @param {(action: Action) => Promise<void>} act */
   constructor({ letter, url }, act) {
     this.#state = make("span", "state");
-    this.#button = /** @type {HTMLButtonElement} */ (make("button", "deed"));
+    this.#button = /** @type {HTMLButtonElement} */ (make("button", "action"));
     this.#button.addEventListener("click", async () => {
       this.#button.disabled = true;
-      await act(this.root.classList.contains("dead") ? "revive" : "kill").finally(
-        () => (this.#button.disabled = false),
-      );
+      try {
+        await act(this.root.classList.contains("down") ? "restart" : "kill");
+      } finally {
+        this.#button.disabled = false;
+      }
     });
     this.#numbers = COUNTERS.map(() => make("dd", "zero", "0"));
     const counters = make(
@@ -176,18 +183,18 @@ class PeerCard {
 
   /** @param {boolean} alive */
   showAlive(alive) {
-    this.root.classList.toggle("dead", !alive);
+    this.root.classList.toggle("down", !alive);
     this.#state.textContent = alive ? "up" : "down";
-    this.#button.textContent = alive ? "Kill" : "Revive";
-    this.#button.setAttribute("aria-label", `${alive ? "Kill" : "Revive"} peer ${this.root.dataset.owner}`);
+    this.#button.textContent = alive ? "Kill" : "Restart";
+    this.#button.setAttribute("aria-label", `${alive ? "Kill" : "Restart"} peer ${this.root.dataset.owner}`);
   }
 
-  /** The last counters stay where the peer is down. @param {Peer} peer */
+  /** Updates the counters. Those of a peer that is down stay. @param {Peer} peer */
   async refresh({ url, alive }) {
     if (!alive) return;
-    const answer = await fetch(`${url}/stats`).catch(() => undefined);
-    if (!answer?.ok) return;
-    const counters = countersOf(await answer.json());
+    const response = await fetch(`${url}/stats`).catch(() => undefined);
+    if (!response?.ok) return;
+    const counters = countersOf(await response.json());
     counters.forEach((count, i) => {
       this.#numbers[i].textContent = count.toLocaleString("en");
       this.#numbers[i].classList.toggle("zero", count === 0);

@@ -1,35 +1,35 @@
-// A map of square tiles: which of them are in view, where they stand, what is known of each.
-import { listen } from "./gestures.js";
+// A map of square tiles: the tiles in view, their position, and the state of each.
+import { addGestures } from "./gestures.js";
 
 const TILE_PX = 256;
 const MAX_ZOOM = 30;
 const ZOOM_MS = 220;
 
 /**
- * A browser keeps six connections to a host and lets the rest wait, which would count as time of the cache. So
- * what waits, waits here, those nearest to the middle first; the sixth connection is for the counters.
+ * A browser opens six connections per host and queues further requests, and the wait would count as time of the
+ * cache. So requests are queued here, those nearest to the centre first. The sixth connection serves the counters.
  */
-const IN_FLIGHT = 5;
+const MAX_IN_FLIGHT = 5;
 
-/** @typedef {{ z: number, x: number, y: number }} Place */
+/** @typedef {{ z: number, x: number, y: number }} TileId zoom, column, row */
 
 /**
- * A tile as it came.
+ * A fetched tile.
  * @typedef {object} Fetched
  * @property {Blob} image
- * @property {number} ms from asking to having
- * @property {string} way how the cache had it: hit, peer, load, join, fallback
- * @property {string} asked letter of the peer that was asked
+ * @property {number} ms from request to response
+ * @property {string} source where the cache found it: hit, peer, load, join, fallback
+ * @property {string} peer letter of the requested peer
  * @property {string} owner letter of its owner
  */
 
 /**
  * @typedef {object} Tile
- * @property {Place} place
+ * @property {TileId} id
  * @property {HTMLElement} root
- * @property {"waiting" | "asked" | "had" | "failed"} state
- * @property {Fetched} [fetched] the last that came
- * @property {AbortController} [control] ends the asking
+ * @property {"waiting" | "requested" | "fetched" | "failed"} state
+ * @property {Fetched} [fetched] the last response
+ * @property {AbortController} [controller] aborts the request
  */
 
 export class TileMap {
@@ -38,17 +38,17 @@ export class TileMap {
   #onChange;
   /** @type {Map<string, Tile>} */
   #tiles = new Map();
-  /** What is in the middle, in parts of the world from 0 to 1, and how near it is: `zoom` runs after #level. */
+  /** The centre, from 0 to 1 across the world, and the displayed zoom, which is animated towards #level. */
   #view = { x: 0.5, y: 0.5, zoom: 0 };
   #level = 0;
-  /** @type {{ from: number, begin: number, x: number, y: number, worldX: number, worldY: number } | undefined} */
+  /** @type {{ from: number, start: number, x: number, y: number, worldX: number, worldY: number } | undefined} */
   #zooming;
   #frame = 0;
 
   /**
    * @param {HTMLElement} root
-   * @param {{ fetchTile: (place: Place, signal: AbortSignal) => Promise<Fetched>,
-   *           onChange: (view: { had: Fetched[], waiting: number, failed: number }) => void }} options
+   * @param {{ fetchTile: (id: TileId, signal: AbortSignal) => Promise<Fetched>,
+   *           onChange: (view: { fetched: Fetched[], waiting: number, failed: number }) => void }} options
    */
   constructor(root, { fetchTile, onChange }) {
     this.#root = root;
@@ -56,48 +56,51 @@ export class TileMap {
     this.#onChange = onChange;
   }
 
-  /** Shows the place that the address names, or the whole set, and follows the reader's hands from there. */
-  begin() {
+  /** Shows the position in the address, or the whole set, and starts to handle gestures. */
+  start() {
     const [z, x, y] = location.hash.slice(1).split("/").map(Number);
-    const fitting = Math.round(Math.log2(Math.max(this.#root.clientWidth, this.#root.clientHeight) / TILE_PX));
-    this.#level = y !== undefined && z >= 0 && z <= MAX_ZOOM ? Math.round(z) : Math.max(0, fitting);
-    this.#view = { x: inWorld(x ?? 0.5), y: inWorld(y ?? 0.5), zoom: this.#level };
-    listen(this.#root, { panBy: (x, y) => this.#panBy(x, y), zoomBy: (levels, x, y) => this.zoomBy(levels, x, y) });
+    const fittingLevel = Math.round(Math.log2(Math.max(this.#root.clientWidth, this.#root.clientHeight) / TILE_PX));
+    this.#level = y !== undefined && z >= 0 && z <= MAX_ZOOM ? Math.round(z) : Math.max(0, fittingLevel);
+    this.#view = { x: clampToWorld(x ?? 0.5), y: clampToWorld(y ?? 0.5), zoom: this.#level };
+    addGestures(this.#root, {
+      panBy: (x, y) => this.#panBy(x, y),
+      zoomBy: (levels, x, y) => this.zoomBy(levels, x, y),
+    });
     new ResizeObserver(() => this.#draw()).observe(this.#root);
   }
 
-  /** Asks for every tile in view as if it had never been seen. */
-  askAgain() {
+  /** Requests every tile in view again. */
+  reload() {
     for (const tile of this.#tiles.values()) {
-      tile.control?.abort();
+      tile.controller?.abort();
       tile.state = "waiting";
     }
     this.#draw();
   }
 
-  /** Asks once more for those that could not be had. */
+  /** Requests the failed tiles again. */
   retry() {
     for (const tile of this.#tiles.values()) if (tile.state === "failed") tile.state = "waiting";
     this.#draw();
   }
 
   /**
-   * Zooms by whole levels; what is at the point stays there.
-   * @param {number} levels @param {number} [x] @param {number} [y] in pixels from the middle
+   * Zooms by whole levels around a point.
+   * @param {number} levels @param {number} [x] @param {number} [y] in pixels from the centre
    */
   zoomBy(levels, x = 0, y = 0) {
     const level = Math.min(MAX_ZOOM, Math.max(0, this.#level + levels));
     if (level === this.#level) return;
     this.#level = level;
-    const { x: middleX, y: middleY, zoom } = this.#view;
+    const { x: centreX, y: centreY, zoom } = this.#view;
     const world = worldPx(zoom);
     this.#zooming = {
       from: zoom,
-      begin: performance.now(),
+      start: performance.now(),
       x,
       y,
-      worldX: middleX + x / world,
-      worldY: middleY + y / world,
+      worldX: centreX + x / world,
+      worldY: centreY + y / world,
     };
     this.#draw();
   }
@@ -105,8 +108,8 @@ export class TileMap {
   /** @param {number} x @param {number} y in pixels */
   #panBy(x, y) {
     const world = worldPx(this.#view.zoom);
-    this.#view.x = inWorld(this.#view.x + x / world);
-    this.#view.y = inWorld(this.#view.y + y / world);
+    this.#view.x = clampToWorld(this.#view.x + x / world);
+    this.#view.y = clampToWorld(this.#view.y + y / world);
     if (this.#zooming) {
       this.#zooming.worldX += x / world;
       this.#zooming.worldY += y / world;
@@ -114,18 +117,18 @@ export class TileMap {
     this.#draw();
   }
 
-  /** Everything is brought up to date once a frame, however often it changed. */
+  /** Schedules one update per frame. */
   #draw() {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
       this.#stepZoom();
-      this.#chooseTiles();
-      for (const tile of this.#tiles.values()) this.#place(tile);
-      this.#ask();
-      const now = [...this.#tiles.values()].filter(({ place }) => place.z === this.#level);
-      const had = now.flatMap(({ state, fetched }) => (state === "had" && fetched ? [fetched] : []));
-      const failed = now.filter(({ state }) => state === "failed").length;
-      this.#onChange({ had, failed, waiting: now.length - had.length - failed });
+      this.#updateTiles();
+      for (const tile of this.#tiles.values()) this.#position(tile);
+      this.#request();
+      const current = [...this.#tiles.values()].filter(({ id }) => id.z === this.#level);
+      const fetched = current.flatMap((tile) => (tile.state === "fetched" && tile.fetched ? [tile.fetched] : []));
+      const failed = current.filter(({ state }) => state === "failed").length;
+      this.#onChange({ fetched, failed, waiting: current.length - fetched.length - failed });
       if (this.#zooming) this.#draw();
       else
         history.replaceState(
@@ -138,35 +141,35 @@ export class TileMap {
 
   #stepZoom() {
     if (!this.#zooming) return;
-    const { from, begin, x, y, worldX, worldY } = this.#zooming;
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const part = still ? 1 : Math.min(1, (performance.now() - begin) / ZOOM_MS);
-    const zoom = from + (this.#level - from) * (1 - (1 - part) ** 3);
-    this.#view = { zoom, x: inWorld(worldX - x / worldPx(zoom)), y: inWorld(worldY - y / worldPx(zoom)) };
-    if (part === 1) this.#zooming = undefined;
+    const { from, start, x, y, worldX, worldY } = this.#zooming;
+    const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const progress = reducedMotion ? 1 : Math.min(1, (performance.now() - start) / ZOOM_MS);
+    const zoom = from + (this.#level - from) * (1 - (1 - progress) ** 3);
+    this.#view = { zoom, x: clampToWorld(worldX - x / worldPx(zoom)), y: clampToWorld(worldY - y / worldPx(zoom)) };
+    if (progress === 1) this.#zooming = undefined;
   }
 
-  /** Makes the tiles that came into view; drops those that left it, and those of other levels once they are covered. */
-  #chooseTiles() {
-    const { left, right, top, bottom } = this.#inView(this.#level);
+  /** Adds tiles that entered the view. Removes those that left it, and those of other levels once they are covered. */
+  #updateTiles() {
+    const { left, right, top, bottom } = this.#visibleRange(this.#level);
     let covered = !this.#zooming;
     for (let y = top; y <= bottom; y++) {
       for (let x = left; x <= right; x++)
         covered = this.#tileAt({ z: this.#level, x, y }).fetched !== undefined && covered;
     }
     for (const [name, tile] of this.#tiles) {
-      const { z, x, y } = tile.place;
-      const { left, right, top, bottom } = this.#inView(z);
-      const seen = x >= left && x <= right && y >= top && y <= bottom;
-      if (seen && (z === this.#level || (!covered && tile.fetched))) continue;
-      tile.control?.abort();
+      const { z, x, y } = tile.id;
+      const { left, right, top, bottom } = this.#visibleRange(z);
+      const isVisible = x >= left && x <= right && y >= top && y <= bottom;
+      if (isVisible && (z === this.#level || (!covered && tile.fetched))) continue;
+      tile.controller?.abort();
       tile.root.remove();
       this.#tiles.delete(name);
     }
   }
 
-  /** The columns and rows of a level that are in view, first and last. @param {number} level */
-  #inView(level) {
+  /** The first and last columns and rows of a level that are in view. @param {number} level */
+  #visibleRange(level) {
     const world = worldPx(this.#view.zoom),
       count = 2 ** level;
     const halfWidth = this.#root.clientWidth / 2 / world,
@@ -179,15 +182,15 @@ export class TileMap {
     };
   }
 
-  /** @param {Place} place @returns {Tile} */
-  #tileAt(place) {
-    const name = `${place.z}/${place.x}/${place.y}`;
+  /** The tile, created if it does not exist. @param {TileId} id @returns {Tile} */
+  #tileAt(id) {
+    const name = `${id.z}/${id.x}/${id.y}`;
     let tile = this.#tiles.get(name);
     if (!tile) {
       const root = document.createElement("figure");
       root.className = "tile";
       root.innerHTML = '<img alt="" draggable="false"><figcaption></figcaption>';
-      tile = { place, root, state: "waiting" };
+      tile = { id, root, state: "waiting" };
       this.#tiles.set(name, tile);
       this.#root.append(root);
     }
@@ -195,10 +198,10 @@ export class TileMap {
   }
 
   /** @param {Tile} tile */
-  #place({ place: { z, x, y }, root, state }) {
+  #position({ id: { z, x, y }, root, state }) {
     const world = worldPx(this.#view.zoom),
       size = world / 2 ** z;
-    // Edges are rounded, not sizes: neighbours share them, and no gap shows between.
+    // Rounds edges, not sizes: neighbours share an edge, so no gap appears between them.
     const left = (/** @type {number} */ x) => Math.round(this.#root.clientWidth / 2 - this.#view.x * world + x * size);
     const top = (/** @type {number} */ y) => Math.round(this.#root.clientHeight / 2 - this.#view.y * world + y * size);
     root.style.transform = `translate(${left(x)}px, ${top(y)}px)`;
@@ -210,29 +213,30 @@ export class TileMap {
     root.dataset.state = state;
   }
 
-  /** Asks for as many of the waiting tiles as may be in flight, those nearest to the middle first. */
-  #ask() {
+  /** Requests waiting tiles up to the limit, those nearest to the centre first. */
+  #request() {
     const tiles = [...this.#tiles.values()];
-    const free = IN_FLIGHT - tiles.filter(({ state }) => state === "asked").length;
-    const far = (/** @type {Tile} */ { place: { z, x, y } }) =>
+    const free = MAX_IN_FLIGHT - tiles.filter(({ state }) => state === "requested").length;
+    const distance = (/** @type {Tile} */ { id: { z, x, y } }) =>
       Math.hypot((x + 0.5) / 2 ** z - this.#view.x, (y + 0.5) / 2 ** z - this.#view.y);
-    const waiting = tiles.filter(({ state, place }) => state === "waiting" && place.z === this.#level);
-    for (const tile of waiting.sort((a, b) => far(a) - far(b)).slice(0, Math.max(0, free))) this.#fetch(tile);
+    const waiting = tiles.filter(({ state, id }) => state === "waiting" && id.z === this.#level);
+    waiting.sort((a, b) => distance(a) - distance(b));
+    for (const tile of waiting.slice(0, Math.max(0, free))) void this.#fetch(tile);
   }
 
-  /** @param {Tile} tile */
+  /** Never rejects. @param {Tile} tile */
   async #fetch(tile) {
-    const control = new AbortController();
-    tile.control = control;
-    tile.state = "asked";
+    const controller = new AbortController();
+    tile.controller = controller;
+    tile.state = "requested";
     try {
-      const fetched = await this.#fetchTile(tile.place, control.signal);
+      const fetched = await this.#fetchTile(tile.id, controller.signal);
       await show(tile.root, fetched);
-      if (control.signal.aborted) return;
+      if (controller.signal.aborted) return;
       tile.fetched = fetched;
-      tile.state = "had";
+      tile.state = "fetched";
     } catch (error) {
-      if (control.signal.aborted) return;
+      if (controller.signal.aborted) return;
       tile.state = "failed";
       tile.root.querySelector("figcaption")?.replaceChildren(`no tile: ${/** @type {Error} */ (error).message}`);
     } finally {
@@ -246,24 +250,24 @@ function worldPx(zoom) {
   return TILE_PX * 2 ** zoom;
 }
 
-/** @param {number} part */
-function inWorld(part) {
-  return Math.min(1, Math.max(0, part || 0));
+/** @param {number} position */
+function clampToWorld(position) {
+  return Math.min(1, Math.max(0, position || 0));
 }
 
-/** The picture, and on it: the owner's letter, the way it came, how long that took, who was asked. @param {HTMLElement} root @param {Fetched} fetched */
-async function show(root, { image, ms, way, asked, owner }) {
+/** Shows the image and its label: the owner, the source, the time, and the requested peer. @param {HTMLElement} root @param {Fetched} fetched */
+async function show(root, { image, ms, source, peer, owner }) {
   const picture = /** @type {HTMLImageElement} */ (root.querySelector("img"));
   const url = URL.createObjectURL(image);
   picture.src = url;
   await picture.decode().finally(() => URL.revokeObjectURL(url));
   root.dataset.owner = owner;
-  root.dataset.way = way;
+  root.dataset.source = source;
   const part = (/** @type {string} */ tag, /** @type {string} */ text) =>
     Object.assign(document.createElement(tag), { textContent: text });
   const chip = Object.assign(part("b", owner), { className: "chip" });
   const time = ms < 10 ? ms.toFixed(1) : ms.toFixed(0);
-  const parts = [chip, part("strong", way), part("span", `${time} ms`)];
-  if (asked !== owner) parts.push(part("small", `asked ${asked}`));
+  const parts = [chip, part("strong", source), part("span", `${time} ms`)];
+  if (peer !== owner) parts.push(part("small", `from ${peer}`));
   root.querySelector("figcaption")?.replaceChildren(...parts);
 }

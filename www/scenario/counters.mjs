@@ -1,6 +1,6 @@
-// The counters of a cache group that people are shown, in the round's table and on the page.
+// The counters of a group that the demo displays, in the round's table and on the page.
 
-/** Name in `stats()`, heading. @type {ReadonlyArray<readonly [string, string]>} */
+/** The name in `stats()`, the heading. @type {ReadonlyArray<readonly [string, string]>} */
 export const COUNTERS = [
   ["requests", "requests"],
   ["hits", "local hits"],
@@ -13,14 +13,14 @@ export const COUNTERS = [
 ];
 
 /**
- * @param {any} stats what a worker answers at /stats
+ * @param {{ groups: { tiles: Record<string, unknown> } }} stats a worker's response to /stats
  * @returns {number[]} in the order of COUNTERS
  */
 export function countersOf(stats) {
   return COUNTERS.map(([name]) => Number(stats.groups.tiles[name]));
 }
 
-/** How often a peer has been asked by others. @param {number[]} counters in the order of COUNTERS */
+/** The number of requests from other peers. @param {number[]} counters in the order of COUNTERS */
 export function peerRequestsIn(counters) {
   return counters[COUNTERS.findIndex(([name]) => name === "peerRequests")];
 }

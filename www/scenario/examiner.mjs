@@ -1,17 +1,18 @@
-// Asks peers for tiles, judges every answer against the tile rendered here, and counts.
+// Requests tiles from peers, compares every response with a local render, and counts.
+import { originStats } from "../origin/client.mjs";
+import { parseTilePath, tilePng } from "../origin/origin.mjs";
 import { COUNTERS, countersOf, peerRequestsIn } from "./counters.mjs";
-import { tilePng } from "../origin/origin.mjs";
 
-const ANSWER_WITHIN_MS = 30_000;
-const SEEN_AGAIN_WITHIN_MS = 15_000;
+const RESPONSE_TIMEOUT_MS = 30_000;
+const RECOVERY_TIMEOUT_MS = 15_000;
 
 /**
- * A stretch of time, for which answers and renders are counted apart.
- * @typedef {object} Spell
+ * A phase of the round, with counts of its own.
+ * @typedef {object} Phase
  * @property {string} name
- * @property {number} answers
- * @property {string[]} faults one sentence for each answer that was not right
- * @property {string[]} renderedTwice the tiles that the origin rendered more than once in it
+ * @property {number} responses
+ * @property {string[]} failures one sentence for each wrong response
+ * @property {string[]} renderedTwice the tiles that the origin rendered more than once in this phase
  */
 
 /** @typedef {import("../../harness/cluster.mjs").Peer} Peer */
@@ -20,113 +21,119 @@ export class Examiner {
   #cluster;
   /** @type {Map<string, Buffer>} */
   #expected = new Map();
-  /** @type {Map<string, string>} what the first answer said */
+  /** The owner that the first response for a tile named. @type {Map<string, string>} */
   #owners = new Map();
-  /** @type {Map<Peer, number[]>} counters of peers' earlier lives */
+  /** Counters of peers before their restart. @type {Map<Peer, number[]>} */
   #earlier = new Map();
-  /** @type {Spell[]} */
-  spells = [];
+  /** @type {Phase[]} */
+  phases = [];
 
   /** @param {import("../../harness/cluster.mjs").Cluster} cluster */
   constructor(cluster) {
     this.#cluster = cluster;
   }
 
-  /** Renders a tile here, if it was not yet. @param {string} tile such as "3/4/2" */
-  expected(tile) {
-    const [z, x, y] = tile.split("/").map(Number);
-    const png = this.#expected.get(tile) ?? tilePng(z, x, y);
-    this.#expected.set(tile, png);
+  /** Renders a tile locally, once. @param {string} name such as "3/4/2" */
+  expected(name) {
+    const tile = parseTilePath(`/${name}`);
+    if (!tile) throw new Error(`There is no tile ${name}.`);
+    const png = this.#expected.get(name) ?? tilePng(tile);
+    this.#expected.set(name, png);
     return png;
   }
 
   /**
-   * Runs one spell. It begins and ends with an idle origin, so that every render belongs to one spell.
-   * @param {string} name @param {() => Promise<unknown>} play
+   * Runs one phase. It starts and ends with an idle origin, so that every render belongs to one phase.
+   * @param {string} name
+   * @param {() => Promise<unknown>} play
    */
-  async spell(name, play) {
-    const spell = { name, answers: 0, faults: [], renderedTwice: /** @type {string[]} */ ([]) };
-    this.spells.push(spell);
+  async phase(name, play) {
+    /** @type {Phase} */
+    const phase = { name, responses: 0, failures: [], renderedTwice: [] };
+    this.phases.push(phase);
     const before = (await this.#idleOrigin()).tiles;
     await play();
     const after = (await this.#idleOrigin()).tiles;
-    spell.renderedTwice = Object.keys(after).filter((tile) => after[tile] - (before[tile] ?? 0) > 1);
-    return spell;
+    phase.renderedTwice = Object.keys(after).filter((tile) => after[tile] - (before[tile] ?? 0) > 1);
+    return phase;
   }
 
-  /** What the origin has counted, once nothing waits there: questions of a peer that died meanwhile still might. */
+  /** The origin's counters when its queue is empty. Requests of a killed peer can still be queued. */
   async #idleOrigin() {
     for (;;) {
-      const stats = await this.#cluster.originStats();
+      const stats = await originStats(this.#cluster.origin);
       if (stats.waiting === 0) return stats;
     }
   }
 
-  /** Asks all these peers for a tile at once. @param {string} tile @param {Peer[]} peers */
-  async ask(tile, peers) {
+  /** Requests a tile from all these peers at once. @param {string} tile @param {Peer[]} peers */
+  async request(tile, peers) {
     await Promise.all(
-      peers.map((peer) => this.#examine(peer, tile, (answer, body) => this.#faultOf(tile, answer, body))),
+      peers.map((peer) => this.#examine(peer, tile, (response, body) => this.#failureOf(tile, response, body))),
     );
   }
 
-  /** Asks all these peers at once for what does not exist. @param {string} tile @param {Peer[]} peers */
-  async askInVain(tile, peers) {
-    const faultOf = (/** @type {Response} */ { status }) =>
+  /** Requests a tile that does not exist from all these peers at once. @param {string} tile @param {Peer[]} peers */
+  async requestMissing(tile, peers) {
+    const failureOf = (/** @type {Response} */ { status }) =>
       status === 404 ? undefined : `status ${status} instead of 404`;
-    await Promise.all(peers.map((peer) => this.#examine(peer, tile, faultOf)));
+    await Promise.all(peers.map((peer) => this.#examine(peer, tile, failureOf)));
   }
 
-  /** @param {string} tile @param {Response} answer @param {Buffer} body @returns {string | undefined} */
-  #faultOf(tile, answer, body) {
-    if (answer.status !== 200) return `status ${answer.status}: ${body.toString("utf8", 0, 200).trim()}`;
-    if (!body.equals(this.expected(tile))) return `${body.length} bytes which are not the tile's`;
-    const owner = answer.headers.get("x-owner") ?? "nobody";
-    const before = this.#owners.get(tile) ?? owner;
-    this.#owners.set(tile, before);
-    return owner === before ? undefined : `owned by ${owner}, but an answer before said ${before}`;
+  /** @param {string} tile @param {Response} response @param {Buffer} body @returns {string | undefined} */
+  #failureOf(tile, response, body) {
+    if (response.status !== 200) return `status ${response.status}: ${body.toString("utf8", 0, 200).trim()}`;
+    if (!body.equals(this.expected(tile))) return `${body.length} bytes that differ from the tile's`;
+    const owner = response.headers.get("x-owner") ?? "nobody";
+    const firstOwner = this.#owners.get(tile) ?? owner;
+    this.#owners.set(tile, firstOwner);
+    return owner === firstOwner ? undefined : `owner ${owner}, but an earlier response named ${firstOwner}`;
   }
 
   /**
-   * @param {Peer} peer @param {string} tile
-   * @param {(answer: Response, body: Buffer) => string | undefined} faultOf
+   * @param {Peer} peer
+   * @param {string} tile
+   * @param {(response: Response, body: Buffer) => string | undefined} failureOf
    */
-  async #examine(peer, tile, faultOf) {
-    const spell = /** @type {Spell} */ (this.spells.at(-1));
-    let fault;
+  async #examine(peer, tile, failureOf) {
+    const phase = /** @type {Phase} */ (this.phases.at(-1));
+    let failure;
     try {
-      const { answer, body } = await get(peer, tile);
-      fault = faultOf(answer, body);
+      const { response, body } = await get(peer, tile);
+      failure = failureOf(response, body);
     } catch (error) {
       const { message, cause } = /** @type {Error} */ (error);
-      fault = `no answer: ${message}${cause instanceof Error ? ` (${cause.message})` : ""}`;
+      failure = `no response: ${message}${cause instanceof Error ? ` (${cause.message})` : ""}`;
     }
-    spell.answers++;
-    if (fault !== undefined) spell.faults.push(`${spell.name}: tile ${tile} from peer ${peer.letter}: ${fault}`);
+    phase.responses++;
+    if (failure !== undefined) phase.failures.push(`${phase.name}: tile ${tile} from peer ${peer.letter}: ${failure}`);
   }
 
   /**
-   * Asks `asker` for tiles out of `spare` until it has asked `owner`: a peer that found another one down may shun
-   * it for a while after it is back.
-   * @param {Peer} asker @param {Peer} owner @param {string[]} spare
-   * @returns {Promise<boolean>} false if it did not happen in time
+   * Requests unused tiles from `requester` until it sends a peer request to `owner`. After a restart of the owner the
+   * requester's circuit breaker can stay open for a while.
+   * @param {Peer} requester
+   * @param {Peer} owner
+   * @param {string[]} unusedTiles
+   * @returns {Promise<boolean>} false on timeout
    */
-  async isAskedAgain(asker, owner, spare) {
-    const giveUp = Date.now() + SEEN_AGAIN_WITHIN_MS;
+  async recovers(requester, owner, unusedTiles) {
+    const deadline = Date.now() + RECOVERY_TIMEOUT_MS;
     const before = peerRequestsIn(await this.counters(owner));
-    for (const tile of spare) {
-      if (Date.now() > giveUp) break;
-      await get(asker, tile);
+    for (const tile of unusedTiles) {
+      if (Date.now() > deadline) break;
+      await get(requester, tile);
       if (peerRequestsIn(await this.counters(owner)) > before) return true;
     }
     return false;
   }
 
-  /** Reads the counters of a peer that is about to die, to be added to those of its next life. @param {Peer} peer */
-  async keepCounters(peer) {
+  /** Saves the counters of a peer before it is killed. @param {Peer} peer */
+  async saveCounters(peer) {
     this.#earlier.set(peer, await this.counters(peer));
   }
 
-  /** The counters of a peer over all its lives, in the order of COUNTERS. @param {Peer} peer */
+  /** The counters of a peer, including those saved before a restart, in the order of COUNTERS. @param {Peer} peer */
   async counters(peer) {
     const now = countersOf(await (await fetch(`${peer.url}/stats`)).json());
     const earlier = this.#earlier.get(peer) ?? COUNTERS.map(() => 0);
@@ -136,6 +143,6 @@ export class Examiner {
 
 /** @param {Peer} peer @param {string} tile */
 async function get(peer, tile) {
-  const answer = await fetch(`${peer.url}/tile/${tile}`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
-  return { answer, body: Buffer.from(await answer.arrayBuffer()) };
+  const response = await fetch(`${peer.url}/tile/${tile}`, { signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS) });
+  return { response, body: Buffer.from(await response.arrayBuffer()) };
 }

@@ -1,6 +1,6 @@
-// One of our nodes in workerd.
+// The node in workerd.
 import { env } from "cloudflare:workers";
 import { createPool } from "geecache-edge";
-import { face } from "./face.js";
+import { createHandler } from "./handler.js";
 
-export default { fetch: face(createPool, env) };
+export default { fetch: createHandler(createPool, /** @type {import("./handler.js").Bindings} */ (env)) };

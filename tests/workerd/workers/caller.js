@@ -1,14 +1,18 @@
-// A worker that asks another through its binding, and hangs up when a gate at the origin opens.
+// A worker that requests another by its service binding, and aborts the request when a gate at the origin is released.
+
+/** @typedef {{ CACHE: { fetch: typeof fetch }, ORIGIN: string }} Bindings */
+
 export default {
+  /** @param {Request} request @param {Bindings} env */
   async fetch(request, env) {
     const { pathname, search, searchParams } = new URL(request.url);
-    const hangUp = new AbortController();
-    const asked = env.CACHE.fetch(`http://cache${pathname}${search}`, { signal: hangUp.signal }).then(
-      (answer) => `answered ${answer.status}`,
+    const controller = new AbortController();
+    const outcome = env.CACHE.fetch(`http://cache${pathname}${search}`, { signal: controller.signal }).then(
+      (response) => `status ${response.status}`,
       (error) => `${error.name}`,
     );
     await fetch(`${env.ORIGIN}/gate?name=${searchParams.get("gate")}`);
-    hangUp.abort();
-    return new Response(await asked);
+    controller.abort();
+    return new Response(await outcome);
   },
 };

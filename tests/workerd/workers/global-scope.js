@@ -1,43 +1,43 @@
-// A worker that does at its module's top level all that may be done there, and one thing that may not.
+// A worker that makes every permitted call in its global scope, and one that is forbidden there.
 import { createPool, json, text } from "geecache-edge";
 
-const load = (key) => ({ key });
 const pool = createPool({
   self: "a",
   peers: ["a", "b"],
-  connect: () => ({ fetch: () => Promise.reject(new Error("not there")) }),
+  connect: () => ({ fetch: () => Promise.reject(new Error("unreachable")) }),
 });
 const other = createPool();
-const objects = pool.group("objects", { maxBytes: 65_536, ttlMs: 60_000, codec: json(), load });
+const objects = pool.group("objects", { maxBytes: 65_536, ttlMs: 60_000, codec: json(), load: (key) => ({ key }) });
 const texts = other.group("texts", { maxBytes: 65_536, codec: text(), load: (key) => key });
 
 const early = {
   owner: pool.owner("key"),
   stats: pool.stats(),
-  set: texts.set("set early", "kept"),
+  set: texts.set("set early", "cached"),
   peek: texts.peek("set early"),
   removed: texts.remove("never set"),
 };
 pool.setPeers(["a", "c"]);
 texts.clear();
-texts.set("set early", "kept");
+texts.set("set early", "cached");
 
-// Waiting needs timers, which the top level has not. That is refused, and the key works later.
-const refused = texts.get("got early").then(
-  () => "answered",
+// A lookup needs timers, which the global scope does not have. The key works in a request later.
+const earlyGet = texts.get("requested early").then(
+  () => "returned",
   (error) => String(error),
 );
 
 export default {
-  async fetch(request, env, ctx) {
+  /** @param {Request} _request @param {unknown} env @param {import("geecache-edge").Context} ctx */
+  async fetch(_request, env, ctx) {
     const scope = { env, ctx };
     return Response.json({
       early,
-      refused: await refused,
-      objects: await objects.get("x", scope),
-      kept: await texts.getEntry("set early", scope),
-      gotEarly: await texts.get("got early", scope),
-      again: await texts.getEntry("got early", scope),
+      earlyGet: await earlyGet,
+      object: await objects.get("x", scope),
+      setEarly: await texts.getEntry("set early", scope),
+      retried: await texts.get("requested early", scope),
+      repeated: await texts.getEntry("requested early", scope),
       traps: pool.stats().traps + other.stats().traps,
     });
   },

@@ -1,11 +1,13 @@
-// Counts the wasm instances that are made in this isolate.
+// Counts the wasm instances created in this isolate.
 let instances = 0;
 
-WebAssembly.Instance = class extends WebAssembly.Instance {
-  constructor(...given) {
-    super(...given);
+const Instance = WebAssembly.Instance;
+WebAssembly.Instance = class extends Instance {
+  /** @param {ConstructorParameters<typeof Instance>} args */
+  constructor(...args) {
+    super(...args);
     instances++;
   }
 };
 
-export const instancesSoFar = () => instances;
+export const instanceCount = () => instances;

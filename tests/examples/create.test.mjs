@@ -1,4 +1,4 @@
-// The command that copies an example: what it makes, and what it refuses.
+// The command that copies an example: the copy, and its errors.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ const create = (/** @type {string[]} */ ...args) =>
 const dependency = (/** @type {string} */ folder) =>
   JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).dependencies["geecache-edge"];
 
-test("every example is copied with the package beside it, and README.md names it", () => {
+test("create, every example: the copy contains the package, and README.md lists the example", () => {
   assert.ok(EXAMPLES.length >= 6);
   const readme = readFileSync(join(root, "README.md"), "utf8");
   for (const example of EXAMPLES) {
@@ -22,11 +22,11 @@ test("every example is copied with the package beside it, and README.md names it
     const [, tarball] = /^file:(.*\.tgz)$/.exec(dependency(project.folder)) ?? [];
     assert.ok(tarball && readdirSync(project.folder).includes(tarball), example);
     assert.ok(project.commands.length > 0);
-    assert.ok(readme.includes(`(examples/${example})`), `README.md names ${example}`);
+    assert.ok(readme.includes(`(examples/${example})`), `README.md links ${example}`);
   }
 });
 
-test("--published leaves the dependency as it is, on the version that this clone builds", () => {
+test("create --published: the copy depends on the version of this clone, without the package", () => {
   const { version } = JSON.parse(readFileSync(join(root, "pkg/package.json"), "utf8"));
   for (const example of EXAMPLES) {
     const folder = join(scratch, `published-${example}`);
@@ -37,18 +37,18 @@ test("--published leaves the dependency as it is, on the version that this clone
   }
 });
 
-test("it says what is wrong, and overwrites nothing", () => {
+test("create, wrong arguments: fails with a reason, and writes nothing", () => {
   const full = join(scratch, "full");
   mkdirSync(full);
   writeFileSync(join(full, "file"), "");
-  const wrong = [
+  const cases = [
     { args: [], message: /Usage/ },
     { args: ["bun"], message: /Usage/ },
     { args: ["no-such", join(scratch, "none")], message: /no example no-such: take one of bun, / },
     { args: ["bun", full], message: /is not empty/ },
     { args: ["bun", join(scratch, "none"), "--odd"], message: /--odd/ },
   ];
-  for (const { args, message } of wrong) {
+  for (const { args, message } of cases) {
     const { status, stderr } = create(...args);
     assert.equal(status, 1);
     assert.match(stderr, message);

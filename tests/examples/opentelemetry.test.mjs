@@ -1,11 +1,11 @@
-// What OpenTelemetry's own SDK collects of a pool, as the example prints it.
+// The metrics of a pool that OpenTelemetry's SDK collects and the example prints.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { createPool, killAll, nodeTooOld, Project, TIMEOUT } from "./support.mjs";
 
 after(killAll);
 
-test("opentelemetry: its README's commands print every counter of the pool, with its value and as the right kind", {
+test("opentelemetry: the README's commands print every counter of the pool, with its value and kind", {
   ...TIMEOUT,
   skip: nodeTooOld,
 }, async () => {
@@ -14,7 +14,7 @@ test("opentelemetry: its README's commands print every counter of the pool, with
   assert.deepEqual(more, []);
   await project.run(install);
   const printed = (await project.run(start)).matchAll(
-    /name: 'geecache\.(\w+)',\s+type: '(\w+)'[^]*?attributes: (\{.*\}),[^]*?value: (\d+)/g,
+    /name: 'geecache\.(\w+)',\s+type: '(\w+)'[\s\S]*?attributes: (\{.*\}),[\s\S]*?value: (\d+)/g,
   );
   const metrics = new Map(
     [...printed].map(([, name, type, attributes, value]) => [name, { type, attributes, value: Number(value) }]),

@@ -1,30 +1,30 @@
-// What the examples' tests share: projects made by the documented command, in a temporary folder, and programs that end with the test.
+// Projects made by the documented command in a temporary folder, and programs that end with the test.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { eventually } from "../../harness/waiting.mjs";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
-/** Outside of the clone, so that nothing is found in the clone's own node_modules. */
+/** Outside of the clone, so that nothing resolves in the clone's node_modules. */
 export const scratch = mkdtempSync(join(tmpdir(), "geecache-examples-"));
 
-/** Long enough for npm or wrangler on a busy machine; nothing that goes well waits for it. */
-const PATIENCE_MS = 180_000;
+/** Generous, for npm or wrangler on a busy machine. A run that passes never waits this long. */
+export const PATIENCE_MS = 180_000;
 export const TIMEOUT = { timeout: 2 * PATIENCE_MS };
 
 const bin = join(scratch, ".bin");
 mkdirSync(bin);
-/** What every command runs with. */
+/** The environment of every command. */
 const env = {
   ...process.env,
   PATH: [bin, dirname(process.execPath), process.env.PATH].join(delimiter),
   ...{ CI: "1", NO_COLOR: "1", DO_NOT_TRACK: "1" },
-  // What was downloaded for the clone is taken from npm's cache.
+  // npm's cache has the packages that were downloaded for the clone.
   ...{
     npm_config_ignore_scripts: "true",
     npm_config_prefer_offline: "true",
@@ -32,14 +32,14 @@ const env = {
     npm_config_fund: "false",
     npm_config_loglevel: "error",
   },
-  // Wrangler: no telemetry, no look-up of this machine's place, and a registry of running Workers for this test alone.
+  // wrangler: no telemetry, no request for the machine's location, and a registry of Workers for this test file alone.
   ...{ WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true", CLOUDFLARE_CF_FETCH_ENABLED: "false" },
   ...{ WRANGLER_REGISTRY_PATH: join(scratch, ".registry"), XDG_CONFIG_HOME: join(scratch, ".config") },
   ...{ DENO_DIR: join(scratch, ".deno"), DENO_NO_UPDATE_CHECK: "1", BUN_INSTALL_CACHE_DIR: join(scratch, ".bun") },
 };
 
-// Its input ends when we do, whatever ended us, and then it ends what is still running and removes the folder. (`kill -9 -- -ID` is no
-// command that every sh knows.)
+// The guard's input ends when this process ends, for any reason. It then kills the running programs and removes the
+// folder. Not every sh accepts `kill -9 -- -ID`.
 const guard = spawn(
   "sh",
   [
@@ -53,84 +53,93 @@ const guard = spawn(
     stdio: ["pipe", "ignore", "ignore"],
   },
 );
+const guardInput = /** @type {import("node:net").Socket} */ (guard.stdin);
 guard.unref();
-guard.stdin.unref();
+guardInput.unref();
 /** @type {Set<Program>} */
 const running = new Set();
-const tellGuard = () => guard.stdin.write(`${[...running].map(({ pid }) => -pid).join(" ")}\n`);
+const updateGuard = () => guardInput.write(`${[...running].map(({ pid }) => -pid).join(" ")}\n`);
 
-/** A command in a shell, with all that it starts. */
+/** A shell command and all processes that it starts. */
 export class Program {
   output = "";
-  #what;
+  #command;
   #child;
-  #gone;
+  /** @type {Promise<unknown[]>} */
+  #closed;
 
-  /** @param {string} command @param {string} folder @param {Record<string, string>} [more] environment */
-  constructor(command, folder, more) {
-    this.#what = command;
+  /** @param {string} command @param {string} folder @param {Record<string, string>} [variables] environment variables */
+  constructor(command, folder, variables) {
+    this.#command = command;
     this.#child = spawn("sh", ["-c", command], {
       cwd: folder,
-      env: { ...env, ...more },
+      env: { ...env, ...variables },
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream.setEncoding("utf8").on("data", (text) => (this.output += text));
-    this.#gone = once(this.#child, "close");
+    this.#closed = once(this.#child, "close");
     running.add(this);
-    tellGuard();
+    updateGuard();
   }
 
-  /** Of the process that leads the group of all that it starts. */
+  /** The id of the shell, and of the process group. */
   get pid() {
     return /** @type {number} */ (this.#child.pid);
   }
 
-  /** Waits until it has ended well; what it wrote. */
+  /** Resolves with the output when the command has exited with status 0. Kills it after a while. */
   async done() {
-    const [status] = await Promise.race([this.#gone, patience().then((late) => (this.kill(), late))]);
-    running.delete(this);
-    assert.equal(status, 0, `${this.#what} ended with ${status}:\n${this.output}`);
+    /** @type {NodeJS.Timeout | undefined} */
+    let timer;
+    const timeout = new Promise((resolve) => {
+      timer = setTimeout(resolve, PATIENCE_MS, ["a timeout"]);
+    });
+    const [status] = await Promise.race([this.#closed, timeout]);
+    clearTimeout(timer);
+    await this.kill();
+    assert.equal(status, 0, `${this.#command} ended with ${status}:\n${this.output}`);
     return this.output;
   }
 
-  /** Waits until what it wrote says so. @template T @param {string} what @param {(output: string) => T | undefined | false} look @returns {Promise<T>} */
-  async until(what, look) {
-    const found = await eventually(
-      `${this.#what}: ${what}`,
-      () => look(this.output) || ((this.#child.exitCode ?? this.#child.signalCode) !== null && "ended"),
+  /** Polls until the check of the output returns a truthy value. Rejects if the command exits first. @template T @param {string} condition @param {(output: string) => T | undefined | false} check @returns {Promise<T>} */
+  async until(condition, check) {
+    const result = await eventually(
+      `${this.#command}: ${condition}`,
+      () => check(this.output) || ((this.#child.exitCode ?? this.#child.signalCode) !== null && "exited"),
+      PATIENCE_MS,
     ).catch((error) => {
       throw new Error(`${error.message}\n${this.output}`);
     });
-    if (found === "ended") assert.fail(`${this.#what} ended before ${what}:\n${this.output}`);
-    return /** @type {T} */ (found);
+    if (result === "exited") assert.fail(`${this.#command} exited before ${condition}:\n${this.output}`);
+    return /** @type {T} */ (result);
   }
 
-  /** Ends it at once with all that it started: workerd would go on after a SIGTERM while a request hangs. */
+  /** Kills it and all processes that it started. With SIGKILL, because workerd survives SIGTERM while a request hangs. */
   async kill() {
     if (!running.delete(this)) return;
     try {
       process.kill(-this.pid, "SIGKILL");
     } catch {
-      // Everything in the group had ended.
+      // Every process of the group has exited.
     }
-    tellGuard();
-    await this.#gone;
+    updateGuard();
+    await this.#closed;
   }
 }
 
-/** Ends all programs of this test file. */
+/** Kills all programs of this test file. */
 export const killAll = () => Promise.all([...running].map((program) => program.kill()));
 
 /** A copy of an example, made by the command that README.md documents. */
 export class Project {
-  /** @param {string} example @param {string} name its folder */
+  /** @param {string} example @param {string} name the folder's */
   constructor(example, name = example) {
     this.folder = join(scratch, name);
     const [command, documented, folder] =
       /^node examples\/create\.mjs (\S+) (\S+)/m.exec(readFileSync(join(root, "README.md"), "utf8")) ?? [];
-    assert.ok(command && documented && folder, "README.md documents how an example is copied");
+    assert.ok(command && documented && folder, "README.md documents the command");
     execFileSync("sh", ["-c", command.replace(documented, example).replace(folder, this.folder)], {
       cwd: root,
       env,
@@ -138,7 +147,7 @@ export class Project {
     });
   }
 
-  /** The commands of its README, a line each. */
+  /** The commands in the project's README, one per line. */
   get commands() {
     const readme = readFileSync(join(this.folder, "README.md"), "utf8");
     const lines = readme.split("\n").filter((line) => line && !/^(#|```)/.test(line));
@@ -152,13 +161,13 @@ export class Project {
     return this.start(command).done();
   }
 
-  /** @param {string} command @param {Record<string, string>} [more] environment */
-  start(command, more) {
-    return new Program(command, this.folder, more);
+  /** @param {string} command @param {Record<string, string>} [variables] environment variables */
+  start(command, variables) {
+    return new Program(command, this.folder, variables);
   }
 }
 
-/** What `wrangler dev` has in place of the configuration's `vars`. @param {Project} project @param {Record<string, string>} vars */
+/** Overrides the `vars` of the configuration for `wrangler dev`. @param {Project} project @param {Record<string, string>} vars */
 export function localVars(project, vars) {
   writeFileSync(
     join(project.folder, ".dev.vars"),
@@ -168,57 +177,41 @@ export function localVars(project, vars) {
   );
 }
 
-/** Where a dev server of wrangler's listens. @param {Program} server @returns {Promise<string>} */
-export function readyAt(server) {
+/** The URL of a wrangler dev server, when it is ready. @param {Program} server @returns {Promise<string>} */
+export function readyUrl(server) {
   return server.until("it is ready", (output) => /Ready on (http:\/\/\S+:\d+)/.exec(output)?.[1]);
 }
 
-/** Puts a runtime that came from npm, or is on this machine, on the programs' path; why not, where there is none. @param {string} name @param {string} path */
-export function missing(name, path) {
+/** True if the last line about a binding of a wrangler dev server reports it connected. @param {string} output @param {string} binding */
+export function isConnected(output, binding) {
+  const reports = output.match(new RegExp(`env\\.${binding} .*\\[(not )?connected\\]`, "g"));
+  return reports?.at(-1)?.includes("[connected]") ?? false;
+}
+
+/** Links a runtime installed by npm into the programs' PATH. Returns the reason to skip if there is none. @param {string} name @param {string} path */
+export function skipWithout(name, path) {
   try {
     symlinkSync(createRequire(import.meta.url).resolve(path), join(bin, name));
   } catch {
-    // Not installed for this platform: perhaps the machine has one of its own.
+    // npm has none for this platform. The machine can have its own.
   }
   try {
     execFileSync(name, ["--version"], { env, stdio: "ignore" });
     return false;
   } catch (error) {
-    return `there is no ${name} for this machine: ${error.message}`;
+    return `there is no ${name} for this machine: ${/** @type {Error} */ (error).message}`;
   }
 }
 
 const [major, minor] = process.versions.node.split(".").map(Number);
-/** Why the examples that want a newer Node than this one are skipped: wrangler does, and so does TypeScript without a build. */
+/** The reason to skip examples that need a newer Node: for wrangler, or for TypeScript without a build. */
 export const nodeTooOld =
   major > 22 || (major === 22 && minor >= 18)
     ? false
-    : `this is Node ${process.versions.node}, and the example wants 22.18`;
+    : `this is Node ${process.versions.node}, and the example needs 22.18`;
 
-/** Asks until the answer is truthy; fails after a while. @template T @param {string} what @param {() => T | Promise<T>} ask @returns {Promise<T>} */
-export async function eventually(what, ask) {
-  const giveUp = Date.now() + PATIENCE_MS;
-  for (;;) {
-    const answer = await ask();
-    if (answer) return answer;
-    if (Date.now() > giveUp) throw new Error(`Waited ${PATIENCE_MS / 1000} s for ${what}.`);
-    await new Promise((done) => setTimeout(done, 10));
-  }
-}
-
-function patience() {
-  return new Promise((done) => setTimeout(done, PATIENCE_MS, ["nothing: it took too long"]).unref());
-}
-
-/** Ports of 127.0.0.1 that are free now. @param {number} count */
-export async function freePorts(count) {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => /** @type {import("node:net").AddressInfo} */ (server.address()).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
-}
-
-/** The package as the clone built it. */
-export const { createPool } = await import(new URL("../../pkg/entry/node.js", import.meta.url).href);
 assert.ok(existsSync(join(root, "pkg/package.json")), "the package is built");
+/** The package as built in the clone. */
+export const { createPool } = /** @type {typeof import("geecache-edge")} */ (
+  await import(new URL("../../pkg/entry/node.js", import.meta.url).href)
+);

@@ -1,14 +1,14 @@
-// Durable Objects in wrangler's dev server, asked by two Workers as if by two isolates of one.
+// Durable Objects in wrangler's dev server, requested by two Workers in place of two isolates of one Worker.
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { doneWithout, freshUsers, keptHot, loadedOnce, noSuchUser, Users } from "./cluster.mjs";
-import { killAll, localVars, nodeTooOld, Project, readyAt, TIMEOUT } from "./support.mjs";
+import { assertFailover, assertHotCopies, assertLoadedOnce, assertNotFound, unusedUsers, Users } from "./cluster.mjs";
+import { isConnected, killAll, localVars, nodeTooOld, Project, readyUrl, TIMEOUT } from "./support.mjs";
 
 const SHARDS = Array.from({ length: 8 }, (_, i) => `shard-${i}`);
 
-/** The example, with Durable Objects that break off when they are asked, once they have been told to. */
+/** The example, with Durable Objects that abort when they receive a request, once they were stopped. */
 const BREAKABLE = `
 import worker, { Shard as Whole } from "./index";
 const stopped = new Set<string>();
@@ -29,55 +29,56 @@ export default {
 `;
 
 const users = new Users();
-/** @type {Project} */ let project;
-before(() => users.start());
+/** The installed project. Every test starts servers of its own. @type {Project} */
+let project;
+before(async () => {
+  await users.start();
+  if (nodeTooOld) return;
+  project = new Project("workers-durable-objects");
+  await project.run(project.commands[0]);
+  localVars(project, { API: users.url });
+}, TIMEOUT);
 after(async () => {
   await killAll();
   users.stop();
 });
 
-test("workers-durable-objects: its README's commands start one, whose keys are loaded once and kept hot", {
+test("workers-durable-objects: the README's commands start a Worker with one load per key and hot copies", {
   ...TIMEOUT,
   skip: nodeTooOld,
-}, async () => {
-  project = new Project("workers-durable-objects");
-  const [install, start, dryRun, ...more] = project.commands;
+}, async (t) => {
+  t.after(killAll);
+  const [, start, dryRun, ...more] = project.commands;
   assert.deepEqual(more, []);
-  await project.run(install);
   assert.match(await project.run(dryRun), /--dry-run: exiting now/);
 
-  localVars(project, { API: users.url });
-  const urls = [await readyAt(project.start(start))];
-  // Locally a Worker has one isolate. Another Worker with its own cache, and the objects of the first, does for a second one.
+  const urls = [await readyUrl(project.start(start))];
+  // Locally a Worker has one isolate. A second Worker with its own cache and the objects of the first stands in for
+  // a second isolate.
   const config = readFileSync(join(project.folder, "wrangler.jsonc"), "utf8");
   const elsewhere = config
     .replace('"name": "geecache-durable-objects"', '"name": "elsewhere"')
     .replace('"class_name": "Shard"', '"class_name": "Shard", "script_name": "geecache-durable-objects"');
   writeFileSync(join(project.folder, "elsewhere.jsonc"), elsewhere.replace(/,\s*\/\/.*\s*"migrations".*/, ""));
   const second = project.start("npx wrangler dev --config elsewhere.jsonc");
-  urls.push(await readyAt(second));
-  await second.until("the objects are connected", (output) =>
-    output
-      .match(/env\.SHARD .*\[(not )?connected\]/g)
-      ?.at(-1)
-      ?.includes("[connected]"),
-  );
+  urls.push(await readyUrl(second));
+  await second.until("the objects are connected", (output) => isConnected(output, "SHARD"));
 
-  const ids = SHARDS.flatMap((shard) => freshUsers(SHARDS, shard, 2));
-  await loadedOnce(users, urls, ids);
-  await keptHot(users, urls, ids);
-  await noSuchUser(users, urls[0]);
-  assert.equal((await fetch(`${urls[0]}/_geecache/users/${ids[0]}`)).status, 404, "no URL leads to the peers' path");
+  const ids = SHARDS.flatMap((shard) => unusedUsers(SHARDS, shard, 2));
+  await assertLoadedOnce(users, urls, ids);
+  await assertHotCopies(users, urls, ids);
+  await assertNotFound(users, urls[0]);
+  assert.equal((await fetch(`${urls[0]}/_geecache/users/${ids[0]}`)).status, 404, "peer requests have no URL");
 });
 
-test("workers-durable-objects: an object that breaks off is done without", {
+test("workers-durable-objects, an object aborts: the Worker serves its keys by failover", {
   ...TIMEOUT,
   skip: nodeTooOld,
-}, async () => {
+}, async (t) => {
+  t.after(killAll);
   writeFileSync(join(project.folder, "src/breakable.ts"), BREAKABLE);
   await project.run("npx tsc");
-  await killAll();
-  const url = await readyAt(project.start("npx wrangler dev src/breakable.ts"));
+  const url = await readyUrl(project.start("npx wrangler dev src/breakable.ts"));
   assert.equal(await (await fetch(`${url}/stop?shard-3`)).text(), "stopped");
-  await doneWithout(users, [url], freshUsers(SHARDS, "shard-3", 3));
+  await assertFailover(users, [url], unusedUsers(SHARDS, "shard-3", 3));
 });

@@ -1,6 +1,7 @@
 // HTTP requests of the tests to a node, and the assertion on its values.
 import assert from "node:assert/strict";
 import { request } from "node:http";
+import { fetchOnce } from "./fetch.mjs";
 import { valueFor } from "./origin.mjs";
 import { withTimeout } from "./waiting.mjs";
 
@@ -64,7 +65,7 @@ export function assertValue({ status, value, text }, key) {
 /** Fetches JSON. @param {string} url @param {unknown} [body] sent by POST */
 export async function fetchJson(url, body) {
   const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
-  const response = await withTimeout(`a response from ${url}`, fetch(url, init));
+  const response = await withTimeout(`a response from ${url}`, fetchOnce(url, init));
   assert.equal(response.status, 200, `status ${response.status} from ${url}`);
   return response.json();
 }

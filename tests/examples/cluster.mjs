@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { fetchOnce } from "../../harness/fetch.mjs";
 import { eventually } from "../../harness/waiting.mjs";
 import { createPool, PATIENCE_MS } from "./support.mjs";
 
@@ -67,7 +68,7 @@ export function unusedUsers(peers, owner, count) {
 
 /** Requests a user from a node, asserts the value, and returns its source. @param {string} url @param {string} id */
 async function sourceOf(url, id) {
-  const response = await fetch(`${url}/${id}`);
+  const response = await fetchOnce(`${url}/${id}`);
   const body = await response.text();
   assert.equal(response.status, 200, `${url}/${id}: status ${response.status}: ${body}`);
   assert.deepEqual(JSON.parse(body), userOf(id));
@@ -76,7 +77,7 @@ async function sourceOf(url, id) {
 
 /** @param {string} url @returns {Promise<Record<string, number>>} */
 async function groupStats(url) {
-  return (await (await fetch(`${url}/stats`)).json()).groups.users;
+  return (await (await fetchOnce(`${url}/stats`)).json()).groups.users;
 }
 
 /** Sums counters over all nodes. @param {string[]} urls @param {string[]} counters */
@@ -125,6 +126,6 @@ export async function assertFailover(users, urls, ids) {
 /** @param {Users} users @param {string} url */
 export async function assertNotFound(users, url) {
   const before = users.loads("nobody");
-  assert.equal((await fetch(`${url}/nobody`)).status, 404);
+  assert.equal((await fetchOnce(`${url}/nobody`)).status, 404);
   assert.equal(users.loads("nobody"), before + 1);
 }

@@ -1,6 +1,7 @@
 // Node, Deno and Bun: three peers that reach each other by URL.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { fetchOnce } from "../../harness/fetch.mjs";
 import { freePorts } from "../../harness/ports.mjs";
 import { eventually } from "../../harness/waiting.mjs";
 import { assertFailover, assertHotCopies, assertLoadedOnce, assertNotFound, unusedUsers, Users } from "./cluster.mjs";
@@ -42,12 +43,12 @@ for (const { example, skip } of CLUSTERS) {
     await assertLoadedOnce(users, peers, ids);
     await assertHotCopies(users, peers, ids);
     await assertNotFound(users, peers[0]);
-    assert.equal((await fetch(`${peers[0]}/_geecache/users/${ids[0]}`)).status, 401, "an unsigned peer request");
+    assert.equal((await fetchOnce(`${peers[0]}/_geecache/users/${ids[0]}`)).status, 401, "an unsigned peer request");
 
     const [victim, ...others] = peers;
     process.kill(pids.get(victim) ?? assert.fail(`${victim} did not print its process id`), "SIGTERM");
     const isDown = () =>
-      fetch(`${victim}/stats`).then(
+      fetchOnce(`${victim}/stats`).then(
         () => false,
         () => true,
       );

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { fetchOnce } from "../../harness/fetch.mjs";
 import { assertFailover, assertHotCopies, assertLoadedOnce, assertNotFound, unusedUsers, Users } from "./cluster.mjs";
 import { isConnected, killAll, localVars, nodeTooOld, Project, readyUrl, TIMEOUT } from "./support.mjs";
 
@@ -68,7 +69,7 @@ test("workers-durable-objects: the README's commands start a Worker with one loa
   await assertLoadedOnce(users, urls, ids);
   await assertHotCopies(users, urls, ids);
   await assertNotFound(users, urls[0]);
-  assert.equal((await fetch(`${urls[0]}/_geecache/users/${ids[0]}`)).status, 404, "peer requests have no URL");
+  assert.equal((await fetchOnce(`${urls[0]}/_geecache/users/${ids[0]}`)).status, 404, "peer requests have no URL");
 });
 
 test("workers-durable-objects, an object aborts: the Worker serves its keys by failover", {
@@ -79,6 +80,6 @@ test("workers-durable-objects, an object aborts: the Worker serves its keys by f
   writeFileSync(join(project.folder, "src/breakable.ts"), BREAKABLE);
   await project.run("npx tsc");
   const url = await readyUrl(project.start("npx wrangler dev src/breakable.ts"));
-  assert.equal(await (await fetch(`${url}/stop?shard-3`)).text(), "stopped");
+  assert.equal(await (await fetchOnce(`${url}/stop?shard-3`)).text(), "stopped");
   await assertFailover(users, [url], unusedUsers(SHARDS, "shard-3", 3));
 });

@@ -1,6 +1,7 @@
 // Three Workers with service bindings to each other, each in a wrangler dev server of its own.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { fetchOnce } from "../../harness/fetch.mjs";
 import { assertFailover, assertHotCopies, assertLoadedOnce, assertNotFound, unusedUsers, Users } from "./cluster.mjs";
 import { isConnected, killAll, localVars, nodeTooOld, Project, readyUrl, TIMEOUT } from "./support.mjs";
 
@@ -42,7 +43,7 @@ test("workers-service-bindings: the README's commands start a cluster with one l
   await assertLoadedOnce(users, urls, ids);
   await assertHotCopies(users, urls, ids);
   await assertNotFound(users, urls[0]);
-  assert.equal((await fetch(`${urls[0]}/_geecache/users/${ids[0]}`)).status, 404, "peer requests have no URL");
+  assert.equal((await fetchOnce(`${urls[0]}/_geecache/users/${ids[0]}`)).status, 404, "peer requests have no URL");
 
   await servers[2].kill();
   await assertFailover(users, urls.slice(0, 2), unusedUsers(PEERS, "THREE", 4));

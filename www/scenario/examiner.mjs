@@ -1,4 +1,5 @@
 // Requests tiles from peers, compares every response with a local render, and counts.
+import { fetchOnce } from "../../harness/fetch.mjs";
 import { originStats } from "../origin/client.mjs";
 import { parseTilePath, tilePng } from "../origin/origin.mjs";
 import { COUNTERS, countersOf, peerRequestsIn } from "./counters.mjs";
@@ -135,7 +136,7 @@ export class Examiner {
 
   /** The counters of a peer, including those saved before a restart, in the order of COUNTERS. @param {Peer} peer */
   async counters(peer) {
-    const now = countersOf(await (await fetch(`${peer.url}/stats`)).json());
+    const now = countersOf(await (await fetchOnce(`${peer.url}/stats`)).json());
     const earlier = this.#earlier.get(peer) ?? COUNTERS.map(() => 0);
     return now.map((count, i) => count + earlier[i]);
   }
@@ -143,6 +144,6 @@ export class Examiner {
 
 /** @param {Peer} peer @param {string} tile */
 async function get(peer, tile) {
-  const response = await fetch(`${peer.url}/tile/${tile}`, { signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS) });
+  const response = await fetchOnce(`${peer.url}/tile/${tile}`, { signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS) });
   return { response, body: Buffer.from(await response.arrayBuffer()) };
 }

@@ -14,7 +14,7 @@ const TRAPS_FOLDER = ".cache/pkg-faults";
 const NAMES = ["one", "two"];
 const ring = goRing(NAMES);
 
-/** The numbers of `fault` in `src/wasm.rs`: a trap at once, or in a later call. */
+/** The numbers in `src/wasm/bindings/injected_traps.rs`: a trap at once, or in a later call. */
 const AT_ONCE = 0;
 const END_OF_LOAD = 2;
 const LATER = { "begin, the start of a lookup": 1, "told, the end of a load": END_OF_LOAD, "ask, a peer request": 3 };
@@ -27,7 +27,7 @@ before(async () => {
   // No-op if the build is up to date.
   execFileSync(
     "sh",
-    ["-c", `. .cache/env.sh && exec node scripts/package.mjs --features faults --out ${TRAPS_FOLDER}`],
+    ["-c", `. .cache/env.sh && exec node scripts/package.mjs --features injected-traps --out ${TRAPS_FOLDER}`],
     { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"] },
   );
   [origin, workers] = [await Origin.start(), new Workers()];

@@ -1,6 +1,6 @@
 # The commands of geecache-edge; `make` alone lists them. What they do stands in scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help demo test package setup lint test-native test-wasm test-js test-workerd test-packaging test-interop test-examples simulate bench fuzz miri clean
+.PHONY: help demo test package setup lint test-native test-wasm test-package test-workerd test-packaging test-interop test-examples simulate bench fuzz miri clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,8 +26,8 @@ test-native: setup ## the core's tests and doc examples, by cargo test
 test-wasm: setup ## the bindings' tests, by wasm-pack test --node
 	@scripts/test.sh wasm
 
-test-js: package ## the package's tests in Node
-	@scripts/test.sh js
+test-package: package ## the package's tests in Node
+	@scripts/test.sh package
 
 test-workerd: package ## the package's tests in real workerd
 	@scripts/test.sh workerd

@@ -9,7 +9,7 @@ nightly() { cargo +nightly --version >/dev/null 2>&1; }
 case ${1:-} in
   fuzz)
     say "== package, in some fifty walks a second"
-    FUZZ_RUNS=$((${SECONDS:-60} * 50)) node --test tests/js/fuzz.test.mjs
+    FUZZ_RUNS=$((${SECONDS:-60} * 50)) node --test tests/package/fuzz.test.mjs
     nightly || missing fuzz "a nightly compiler" "rustup toolchain install nightly"
     have cargo-fuzz || missing fuzz "cargo-fuzz" "cargo install cargo-fuzz"
     # No sanitizer: the crate has no unsafe, and without it the fuzzer is several times as quick.

@@ -71,13 +71,13 @@ node_tests() {
   count "$1" $?
 }
 
-[ $# -gt 0 ] || set -- lint native wasm package js workerd packaging interop examples
+[ $# -gt 0 ] || set -- lint native wasm build package workerd packaging interop examples
 for stage; do
   case $stage in
-    package) check package in_wasm node scripts/package.mjs ;;
+    build) check build in_wasm node scripts/package.mjs ;;
     lint | native | wasm) "$stage" ;;
-    # A build that can be made to trap, for the tests of what that costs.
-    js) check package-faults in_wasm node scripts/package.mjs --features injected-traps --out .cache/pkg-faults; node_tests js ;;
+    # injected-traps.test.mjs needs a second build, which can trap on request.
+    package) check build-faults in_wasm node scripts/package.mjs --features injected-traps --out .cache/pkg-faults; node_tests package ;;
     workerd | examples | packaging | interop | browser) node_tests "$stage" ;;
     *) die "no such test stage: $stage" ;;
   esac

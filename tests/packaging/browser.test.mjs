@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import test, { after, before } from "node:test";
 import { build } from "vite";
 import { projectOf } from "./runtimes.mjs";
-import { assertHarmless, filesIn, textOf, THREE } from "./support.mjs";
+import { assertHarmless, filesIn, textOf, SMOKE } from "./support.mjs";
 
 const NAMES = ["chromium", "google-chrome"];
 const chromium = process.env.PATH.split(delimiter)
@@ -34,7 +34,7 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 const ENTRANCE =
-  '<!doctype html><title>three</title><link rel="icon" href="data:,"><script type="module" src="./page.mjs"></script>';
+  '<!doctype html><title>smoke</title><link rel="icon" href="data:,"><script type="module" src="./page.mjs"></script>';
 /** Tells the answer, or what went wrong, by a function of the test's. */
 const TELLS =
   'import { run } from "./module.mjs";\nrun().then((answer) => told(answer), (error) => told(String(error)));\n';
@@ -51,7 +51,7 @@ before(
 after(() => browser?.close());
 
 test("a page that Vite built", { skip, timeout: 120_000 }, async (t) => {
-  const folder = projectOf("three", { "index.html": ENTRANCE, "page.mjs": TELLS });
+  const folder = projectOf("smoke", { "index.html": ENTRANCE, "page.mjs": TELLS });
   await build({ root: folder, configFile: false, logLevel: "silent" });
   const files = filesIn(join(folder, "dist"));
   assert.deepEqual(
@@ -60,19 +60,19 @@ test("a page that Vite built", { skip, timeout: 120_000 }, async (t) => {
   );
   for (const path of files.filter((path) => path.endsWith(".js")))
     await assertHarmless(path, await readFile(join(folder, "dist", path), "utf8"));
-  assert.deepEqual(await told(t, join(folder, "dist")), THREE);
+  assert.deepEqual(await told(t, join(folder, "dist")), SMOKE);
 });
 
 test('a plain <script type="module">', { skip, timeout: 120_000 }, async (t) => {
-  const folder = projectOf("three", {
+  const folder = projectOf("smoke", {
     "index.html": ENTRANCE,
     "page.mjs": TELLS,
-    "module.mjs": textOf("modules/three.mjs").replace(
+    "module.mjs": textOf("conformance/smoke.mjs").replace(
       '"geecache-edge"',
       '"./node_modules/geecache-edge/entry/inline.js"',
     ),
   });
-  assert.deepEqual(await told(t, folder), THREE);
+  assert.deepEqual(await told(t, folder), SMOKE);
 });
 
 /** What the page in `folder` tells, which may not load anything from elsewhere, nor make code of text. */

@@ -6,13 +6,13 @@ import test from "node:test";
 import { build } from "esbuild";
 import { build as viteBuild } from "vite";
 import { answerOfWorkerd, bundleForWorkerd, missing, modulesFrom, NODES, projectOf, RUNTIMES } from "./runtimes.mjs";
-import { assertHarmless, filesIn, run, scratch, THREE, tool } from "./support.mjs";
+import { assertHarmless, filesIn, run, scratch, SMOKE, tool } from "./support.mjs";
 
 const workerd = RUNTIMES.find(({ name }) => name === "workerd");
 const [, node22] = NODES;
 const COMPATIBILITY = { compatibility_date: "2026-04-01" };
 const asWrangler = (options) => ({
-  "wrangler.json": JSON.stringify({ name: "three", main: "worker.mjs", ...COMPATIBILITY, ...options }),
+  "wrangler.json": JSON.stringify({ name: "smoke", main: "worker.mjs", ...COMPATIBILITY, ...options }),
 });
 
 /** That the bundle has `count` files of wasm, JavaScript without traps, and nothing of the package that it does not use. */
@@ -36,9 +36,9 @@ function alone(folder) {
 }
 
 test("esbuild with --conditions=workerd, run in workerd", { skip: missing(workerd) }, async () => {
-  const folder = alone(await bundleForWorkerd(projectOf("three")));
+  const folder = alone(await bundleForWorkerd(projectOf("smoke")));
   await assertBundle(join(folder, "modules"), 1);
-  assert.deepEqual(await answerOfWorkerd(folder), THREE);
+  assert.deepEqual(await answerOfWorkerd(folder), SMOKE);
 });
 
 for (const [what, options] of [
@@ -47,17 +47,17 @@ for (const [what, options] of [
   ["minified", { minify: true }],
 ]) {
   test(`wrangler deploy, ${what}, run in workerd`, { skip: missing(workerd) }, async () => {
-    const folder = projectOf("three", asWrangler(options));
+    const folder = projectOf("smoke", asWrangler(options));
     await wrangler(["deploy", "--dry-run", "--outdir", "dist"], folder);
     await assertBundle(join(folder, "dist"), 1);
-    assert.deepEqual(await answerOfWorkerd(alone(await modulesFrom(join(folder, "dist"), "worker.js"))), THREE);
+    assert.deepEqual(await answerOfWorkerd(alone(await modulesFrom(join(folder, "dist"), "worker.js"))), SMOKE);
   });
 }
 
 test("wrangler's dev server", { skip: missing(workerd) }, async () => {
-  const folder = projectOf("three", { ...asWrangler(), "dev.mjs": DEV }, ["wrangler"]);
+  const folder = projectOf("smoke", { ...asWrangler(), "dev.mjs": DEV }, ["wrangler"]);
   const answered = await run(process.execPath, ["dev.mjs"], folder);
-  assert.deepEqual(JSON.parse(answered.trim().split("\n").at(-1)), THREE);
+  assert.deepEqual(JSON.parse(answered.trim().split("\n").at(-1)), SMOKE);
 });
 const DEV = `import { unstable_startWorker } from "wrangler";
 const dev = { server: { hostname: "127.0.0.1", port: 0 }, inspector: false, watch: false, logLevel: "error" };
@@ -71,7 +71,7 @@ const wrangler = (args, folder) => run(process.execPath, [tool("wrangler/bin/wra
 
 test("esbuild for Node, run in Node", { skip: missing(node22) }, async () => {
   for (const format of ["esm", "cjs"]) {
-    const folder = projectOf("three");
+    const folder = projectOf("smoke");
     const outfile = join(folder, "dist/prints.mjs");
     // CommonJS knows no await outside of functions.
     const print = 'import { run } from "./module.mjs";\nrun().then((answer) => console.log(JSON.stringify(answer)));';
@@ -87,13 +87,13 @@ test("esbuild for Node, run in Node", { skip: missing(node22) }, async () => {
     await assertBundle(join(folder, "dist"), 0);
     assert.deepEqual(
       await node22.run(alone(join(folder, "dist")), format === "cjs" ? "prints.cjs" : "prints.mjs"),
-      THREE,
+      SMOKE,
     );
   }
 });
 
 test("esbuild for browsers", async () => {
-  const folder = projectOf("three");
+  const folder = projectOf("smoke");
   await build({
     absWorkingDir: folder,
     entryPoints: ["module.mjs"],
@@ -107,7 +107,7 @@ test("esbuild for browsers", async () => {
 });
 
 test("Vite for a server, everything bundled, run in Node", { skip: missing(node22) }, async () => {
-  const folder = projectOf("three");
+  const folder = projectOf("smoke");
   await viteBuild({
     root: folder,
     configFile: false,
@@ -116,5 +116,5 @@ test("Vite for a server, everything bundled, run in Node", { skip: missing(node2
     build: { ssr: "prints.mjs", outDir: "dist", target: "node22" },
   });
   const [entry] = filesIn(join(folder, "dist")).filter((path) => basename(path).startsWith("prints"));
-  assert.deepEqual(await node22.run(alone(join(folder, "dist")), entry), THREE);
+  assert.deepEqual(await node22.run(alone(join(folder, "dist")), entry), SMOKE);
 });

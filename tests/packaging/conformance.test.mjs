@@ -5,7 +5,7 @@ import { missing, projectOf, RUNTIMES } from "./runtimes.mjs";
 import { textOf } from "./support.mjs";
 
 const MODULES = Object.fromEntries(
-  ["assert", "keys", "peers", "values"].map((name) => [`${name}.mjs`, textOf(`modules/${name}.mjs`)]),
+  ["assert", "keys", "peers", "values"].map((name) => [`${name}.mjs`, textOf(`conformance/${name}.mjs`)]),
 );
 /** How many cases there are, so that none is lost on the way. */
 const CASES = Object.values(MODULES)

@@ -62,7 +62,7 @@ export const versionOf = ({ program }) =>
 /** A project with a module that exports `run`, and the programs that each runtime wants around it. */
 export const projectOf = (module, files = {}, tools = []) =>
   project(
-    { "module.mjs": textOf(`modules/${module}.mjs`), "prints.mjs": PRINTS, "worker.mjs": WORKER, ...files },
+    { "module.mjs": textOf(`conformance/${module}.mjs`), "prints.mjs": PRINTS, "worker.mjs": WORKER, ...files },
     tools,
   );
 

@@ -171,8 +171,8 @@ export async function assertPlain(name, code) {
   );
 }
 
-/** What `run` of modules/three.mjs answers, wherever it runs. */
-export const THREE = {
+/** What `run` of conformance/smoke.mjs answers, wherever it runs. */
+export const SMOKE = {
   get: ["a", "loader"],
   again: ["a", "memory"],
   peer: ["b", "peer"],

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { project, run, textOf, tool } from "./support.mjs";
 
-const CONSUMER = textOf("modules/consumer.ts");
+const CONSUMER = textOf("conformance/consumer.ts");
 const STRICT = {
   strict: true,
   noEmit: true,

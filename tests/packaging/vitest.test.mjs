@@ -4,29 +4,29 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
 import { missing, projectOf, RUNTIMES } from "./runtimes.mjs";
-import { run, THREE, tool } from "./support.mjs";
+import { run, SMOKE, tool } from "./support.mjs";
 
 const workerd = RUNTIMES.find(({ name }) => name === "workerd");
-const THREE_TEXT = JSON.stringify(THREE);
+const SMOKE_TEXT = JSON.stringify(SMOKE);
 
 /** A user's test, which tells that it runs where it is meant to. */
 const testIn = (runtime) => `import { expect, test } from "vitest";
 import { run } from "./module.mjs";
-test("three", async () => {
+test("smoke", async () => {
   expect(navigator.userAgent).toMatch(${runtime});
-  expect(await run()).toEqual(${THREE_TEXT});
+  expect(await run()).toEqual(${SMOKE_TEXT});
 });
 `;
 /** One that asks the Worker as its clients do. */
 const TEST_FROM_OUTSIDE = `import { exports } from "cloudflare:workers";
 import { expect, test } from "vitest";
 test("from outside", async () => {
-  expect(await (await exports.default.fetch("http://worker/")).json()).toEqual(${THREE_TEXT});
+  expect(await (await exports.default.fetch("http://worker/")).json()).toEqual(${SMOKE_TEXT});
 });
 `;
 /** By a wrangler configuration, as the pool's documentation has it: it brings the rule that .wasm files are modules of wasm. */
 const POOL = {
-  "wrangler.json": JSON.stringify({ name: "three", main: "worker.mjs", compatibility_date: "2026-04-01" }),
+  "wrangler.json": JSON.stringify({ name: "smoke", main: "worker.mjs", compatibility_date: "2026-04-01" }),
   "vitest.config.mjs": `import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 export default { plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.json" }, miniflare: { cf: false } })] };
 `,
@@ -48,17 +48,17 @@ async function passedIn(folder) {
 }
 
 test("vitest in Node", async () => {
-  const folder = projectOf("three", { "three.test.mjs": testIn("/^Node/") }, ["vitest"]);
-  assert.deepEqual(await passedIn(folder), ["three"]);
+  const folder = projectOf("smoke", { "smoke.test.mjs": testIn("/^Node/") }, ["vitest"]);
+  assert.deepEqual(await passedIn(folder), ["smoke"]);
 });
 
 test("vitest in workerd", { skip: missing(workerd) }, async () => {
-  const files = { "three.test.mjs": testIn("/^Cloudflare-Workers$/"), "outside.test.mjs": TEST_FROM_OUTSIDE, ...POOL };
-  const folder = projectOf("three", files, ["vitest", "@cloudflare/vitest-pool-workers"]);
-  assert.deepEqual(await passedIn(folder), ["from outside", "three"]);
+  const files = { "smoke.test.mjs": testIn("/^Cloudflare-Workers$/"), "outside.test.mjs": TEST_FROM_OUTSIDE, ...POOL };
+  const folder = projectOf("smoke", files, ["vitest", "@cloudflare/vitest-pool-workers"]);
+  assert.deepEqual(await passedIn(folder), ["from outside", "smoke"]);
 });
 
 test("the check can fail", async () => {
-  const folder = projectOf("three", { "three.test.mjs": testIn("/^Cloudflare-Workers$/") }, ["vitest"]);
+  const folder = projectOf("smoke", { "smoke.test.mjs": testIn("/^Cloudflare-Workers$/") }, ["vitest"]);
   await assert.rejects(passedIn(folder), /expected 'Node\.js\/22' to match/);
 });

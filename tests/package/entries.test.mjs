@@ -1,4 +1,4 @@
-// The package's entries: each finds its wasm in its own way, by import and by require, and brings the same face.
+// The package's entries: each finds its wasm, by import and by require, and all export the same API.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -12,13 +12,13 @@ import { promisify } from "node:util";
 const pkg = new URL("../../pkg/", import.meta.url);
 const run = promisify(execFile);
 
-/** A program's own folder, with the package in its node_modules. */
+/** A folder with the package in its node_modules; `node` runs a program in it. @param {import("node:test").TestContext} t */
 function program(t) {
   const folder = mkdtempSync(join(tmpdir(), "geecache-edge-"));
   t.after(() => rmSync(folder, { recursive: true }));
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(pkg.pathname.replace(/\/$/, ""), join(folder, "node_modules/geecache-edge"));
-  const node = async (name, code, ...flags) => {
+  const node = async (/** @type {string} */ name, /** @type {string} */ code, /** @type {string[]} */ ...flags) => {
     writeFileSync(join(folder, name), code);
     return (
       await run(process.execPath, ["--disable-warning=ExperimentalWarning", ...flags, name], { cwd: folder })
@@ -30,7 +30,7 @@ function program(t) {
 const USE = `const group = createPool().group("g", { maxBytes: 8192, codec: text(), load: (key) => key + "!" });
 group.get("k").then((value) => console.log(value, group.peek("k")));`;
 
-test("by name: import in Node, and under the conditions of the other runtimes", async (t) => {
+test("import by name: in Node, and under the conditions of the other runtimes", async (t) => {
   const { node } = program(t);
   const code = `import { createPool, text } from "geecache-edge";\n${USE}`;
   assert.equal(await node("a.mjs", code), "k! k!");
@@ -38,14 +38,14 @@ test("by name: import in Node, and under the conditions of the other runtimes", 
     assert.equal(await node("b.mjs", code, "-C", condition), "k! k!", condition);
 });
 
-test("by name: require of an ES module", async (t) => {
+test("require by name: an ES module", async (t) => {
   const { node, folder } = program(t);
   assert.equal(await node("a.cjs", `const { createPool, text } = require("geecache-edge");\n${USE}`), "k! k!");
   const { createPool } = createRequire(join(folder, "x.cjs"))("geecache-edge");
   assert.equal(createPool().owner("k"), undefined);
 });
 
-test("the slim entry: nothing before init, everything after", async (t) => {
+test("slim entry: ERR_OPTION before init, works after", async (t) => {
   const { node } = program(t);
   const code = `import { createPool, init, text } from "geecache-edge/slim";
 import { readFileSync } from "node:fs";
@@ -56,7 +56,7 @@ ${USE}`;
   assert.equal(await node("a.mjs", code), "ERR_OPTION true\nk! k!");
 });
 
-test("the first init counts", async (t) => {
+test("slim entry: the first init wins", async (t) => {
   const { node } = program(t);
   const code = `import { createPool, init, text } from "geecache-edge/slim";
 import { readFileSync } from "node:fs";
@@ -67,15 +67,15 @@ ${USE}`;
   assert.equal(await node("a.mjs", code), "k! k!");
 });
 
-test("two entries in one program share one wasm and one class of errors", async () => {
+test("two entries in one program: share one wasm and one error class", async () => {
   const [node, inline, slim] = await Promise.all(
-    ["node", "inline", "slim"].map((name) => import(new URL(`entry/${name}.js`, pkg))),
+    ["node", "inline", "slim"].map((/** @type {string} */ name) => import(new URL(`entry/${name}.js`, pkg).href)),
   );
   assert.equal(node.GeecacheError, inline.GeecacheError);
   assert.equal(node.createPool, slim.createPool);
 });
 
-test("the test network is beside the main entry, not in it", async (t) => {
+test("testing entry: the test cluster is not in the main entry", async (t) => {
   const { node } = program(t);
   const code = `import * as main from "geecache-edge";
 import { TestNetwork } from "geecache-edge/testing";
@@ -86,7 +86,7 @@ console.log("TestNetwork" in main, network.pools.get("a").owner("k") === "a" || 
 });
 
 test("every entry exports the same names, and those that are typed", async () => {
-  const names = async (name) => Object.keys(await import(new URL(`entry/${name}.js`, pkg))).sort();
+  const names = async (name) => Object.keys(await import(new URL(`entry/${name}.js`, pkg).href)).sort();
   const face = ["GeecacheError", "Group", "Pool", "createPool", "json", "text"];
   assert.deepEqual(await names("node"), face);
   assert.deepEqual(await names("inline"), face);
@@ -100,11 +100,11 @@ test("the manifest's files are there, and the inlined wasm is the wasm", async (
     typeof target === "string" ? [target] : Object.values(target),
   );
   for (const path of [manifest.types, ...paths]) assert.ok(readFileSync(new URL(path, pkg)).length > 0, path);
-  const { default: base64 } = await import(new URL("core-inline.js", pkg));
+  const { default: base64 } = await import(new URL("core-inline.js", pkg).href);
   assert.equal(Buffer.compare(Buffer.from(base64, "base64"), readFileSync(new URL("core.wasm", pkg))), 0);
 });
 
-test("a program that has answered ends: nothing keeps it alive", async (t) => {
+test("process exit: nothing keeps a program alive after its last lookup", async (t) => {
   const { node } = program(t);
   const code = `import { createPool, text } from ${JSON.stringify(pathToFileURL(new URL("entry/node.js", pkg).pathname))};
 import { TestNetwork } from "geecache-edge/testing";

@@ -1,10 +1,11 @@
-// Every public entry of the package, called in any order with anything: only errors with a code come out, nothing traps,
-// nothing stays in flight. FUZZ_RUNS sets how long, SEED replays one run.
+// Fuzz test of the public API: random calls in random order with random arguments. Only errors with a code, no trap, no
+// flight left. FUZZ_RUNS sets the number of runs, SEED replays one.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { createPool, GeecacheError, json, text as asText } from "../../pkg/entry/node.js";
 import { bytes, random, uncaught, until } from "./support.mjs";
 
+/** Arguments of every type. @type {any[]} */
 const ODD = [
   undefined,
   null,
@@ -34,44 +35,51 @@ const ODD = [
   new Uint8Array(9_000),
   new Date(NaN),
 ];
-const KEYS = ["k", "key", "a b", "é", "..", "x".repeat(300), "gone", "broken", "large", "odd"];
+const KEYS = ["k", "key", "a b", "é", "..", "x".repeat(300), "missing", "broken", "large", "odd"];
 const PATHS = ["", "g", "g/", "g/k", "g/%zz", "g/%ff", "nobody/k", "g/a+b", "%67/k", "g//", `g/${"x".repeat(9_000)}`];
 
+/** @param {string} key @returns {any} */
 function load(key) {
-  if (key === "gone") return undefined;
-  if (key === "broken") throw new Error("the database is away");
+  if (key === "missing") return undefined;
+  if (key === "broken") throw new Error("the database is down");
   if (key === "odd") return 7;
   return key === "large" ? new Uint8Array(20_000) : bytes(key);
 }
 
-async function wander(seed) {
+/** One run. Returns how many groups it made. @param {number} seed */
+async function run(seed) {
   const below = random(seed);
   const next = () => below(2 ** 20) / 2 ** 20;
-  const pick = (list) => list[below(list.length)];
-  const odd = (usual) => (next() < 0.3 ? pick(ODD) : usual);
+  /** @type {<T>(list: T[]) => T} */
+  const pick = (list) => /** @type {any} */ (list[below(list.length)]);
+  const odd = (/** @type {any} */ usual) => (next() < 0.3 ? pick(ODD) : usual);
   const answers = [
     () => new Response("v"),
     () => new Response("x", { status: 500 }),
     () => Response.error(),
     () => 7,
-    () => Promise.reject(new Error("away")),
+    () => Promise.reject(new Error("down")),
     () => {
       throw new Error("no way");
     },
     () => new Promise(() => {}),
   ];
-  const connect = () => ({ fetch: () => pick(answers)() });
-  const option = (name, usual) => (next() < 0.2 ? { [name]: pick(ODD) } : usual === undefined ? {} : { [name]: usual });
-  const made = [];
-  const allowed = (thrown, what) =>
-    assert.ok(thrown instanceof GeecacheError && thrown.code !== "ERR_TRAP", `${what}: ${thrown?.stack}`);
-  const attempt = async (what, work) => {
+  const connect = () => ({ fetch: () => /** @type {any} */ (pick(answers)()) });
+  const option = (/** @type {string} */ name, /** @type {any} */ usual = undefined) =>
+    next() < 0.2 ? { [name]: pick(ODD) } : usual === undefined ? {} : { [name]: usual };
+  /** @type {any[]} */
+  const groups = [];
+  /** @type {<T>(name: string, call: () => T | Promise<T>) => Promise<T | undefined>} */
+  const attempt = async (name, call) => {
     try {
-      return await work();
+      return await call();
     } catch (thrown) {
-      allowed(thrown, what);
+      const isExpected = thrown instanceof GeecacheError && thrown.code !== "ERR_TRAP";
+      assert.ok(isExpected, `${name}: ${/** @type {any} */ (thrown)?.stack}`);
+      return undefined;
     }
   };
+  /** @type {import("./support.mjs").Pool | undefined} */
   let pool;
   while (pool === undefined) {
     const options = {
@@ -87,7 +95,7 @@ async function wander(seed) {
     pool = await attempt("createPool", () => createPool(next() < 0.05 ? pick(ODD) : options));
   }
   for (let i = 0; i < 40; i++) {
-    const group = pick(made);
+    const group = groups.length > 0 ? pick(groups) : undefined;
     const scope = odd(
       next() < 0.5
         ? undefined
@@ -125,7 +133,7 @@ async function wander(seed) {
             ...option("codec", pick([undefined, json(), asText()])),
             ...option(pick(names)),
           };
-          made.push(pool.group(odd(`g${made.length || ""}`), options));
+          groups.push(pool.group(odd(`g${groups.length || ""}`), /** @type {any} */ (options)));
           break;
         }
         case 1:
@@ -165,22 +173,22 @@ async function wander(seed) {
     });
   }
   assert.equal(pool.stats().traps, 0);
-  const resting = () => Object.values(pool.stats().groups).every(({ flights }) => flights === 0);
-  await until(resting);
-  return made.length;
+  const isIdle = () => Object.values(pool.stats().groups).every(({ flights }) => flights === 0);
+  await until(isIdle);
+  return groups.length;
 }
 
-test("whatever is called with whatever, only errors with a code come out", async () => {
+test("any calls with any arguments: only errors with a code, no trap, no flight left", async () => {
   const from = Number(process.env.SEED ?? 0);
   const runs = process.env.SEED === undefined ? Number(process.env.FUZZ_RUNS ?? 300) : 1;
   let groups = 0;
   for (let seed = from; seed < from + runs; seed++) {
     try {
-      groups += await wander(seed);
+      groups += await run(seed);
     } catch (thrown) {
-      throw new Error(`replay with SEED=${seed}: ${thrown.stack}`);
+      throw new Error(`replay with SEED=${seed}: ${/** @type {Error} */ (thrown).stack}`);
     }
   }
-  assert.ok(process.env.SEED !== undefined || groups > runs, "the walks got somewhere");
+  assert.ok(process.env.SEED !== undefined || groups > runs, "most runs make groups");
   assert.deepEqual(uncaught, []);
 });

@@ -1,12 +1,11 @@
-// Keys that a person or the network can send: each is a right answer or a clear error, and the next request works.
+// Keys of every kind, from callers and over the cluster: a right value or ERR_KEY, and the next call works.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { createPool } from "../../pkg/entry/node.js";
-import { TestNetwork } from "../../pkg/entry/testing.js";
-import { bytes, counting, refused, text } from "./support.mjs";
+import { assertFails, bytes, countingLoader, TestCluster, text } from "./support.mjs";
 
 const MAX = { maxBytes: 1024 * 1024 };
-const LONGEST = 65_535;
+const MAX_KEY_BYTES = 65_535;
 
 const ODD_KEYS = [
   ".",
@@ -67,13 +66,16 @@ const ODD_KEYS = [
   "🐎".repeat(2_000),
 ];
 
-/** What no store can tell from another key, or what is no key at all. */
-const NOT_KEYS = [
+/**
+ * Values that are not valid keys, wrong types included.
+ * @type {[key: any, message: RegExp][]}
+ */
+const INVALID_KEYS = [
   ["", /empty/],
-  ["x".repeat(LONGEST + 1), /65535/],
+  ["x".repeat(MAX_KEY_BYTES + 1), /65535/],
   ["x".repeat(1_000_000), /65535/],
-  ["é".repeat(LONGEST / 2 + 1), /65535/],
-  ["🐎".repeat(LONGEST / 4 + 1), /65535/],
+  ["é".repeat(MAX_KEY_BYTES / 2 + 1), /65535/],
+  ["🐎".repeat(MAX_KEY_BYTES / 4 + 1), /65535/],
   ["\ud800", /surrogate/],
   ["a\udc00", /surrogate/],
   ["\udc00\ud800", /surrogate/],
@@ -87,10 +89,10 @@ const NOT_KEYS = [
   [bytes("k"), /object/],
 ];
 
-test("keys of every kind are told apart, loaded once each, and come back byte for byte", async () => {
-  const { load, loads } = counting((key) => bytes(key));
+test("keys of every kind: distinct, loaded once each, unchanged", async () => {
+  const { load, loads } = countingLoader((key) => bytes(key));
   const group = createPool().group("g", { ...MAX, load });
-  // Once there was an entry, the store keeps a page of its index.
+  // The first insert allocates a page of the index, which stays.
   group.set("k", bytes("v"));
   group.remove("k");
   const emptyBytes = group.stats().usedBytes;
@@ -105,28 +107,28 @@ test("keys of every kind are told apart, loaded once each, and come back byte fo
   assert.equal(group.stats().usedBytes, emptyBytes);
 });
 
-test("keys of every kind through a peer: those that no path can carry are loaded where they are asked", async () => {
-  const network = new TestNetwork(["a", "b"], { peerTimeoutMs: 5_000 });
-  const [group] = [...network.pools].map(([name, pool]) =>
+test("keys of every kind through a peer: loaded locally if no path can carry them", async () => {
+  const cluster = new TestCluster(["a", "b"], { peerTimeoutMs: 5_000 });
+  const [group] = [...cluster.pools].map(([name, pool]) =>
     pool.group("группа %", { ...MAX, load: (key) => bytes(`${name}:${key}`) }),
   );
   for (const key of ODD_KEYS) {
-    // Dots are taken for a step up however they are written; 8,000 bytes are too long for a request line.
-    const carried = key !== "." && key !== ".." && bytes(key).length < 1_000;
-    const from = network.pools.get("a").owner(key) === "b" && carried ? "b" : "a";
+    // URL parsing removes dot segments, escaped or not; the longest keys do not fit a request line.
+    const isCarried = key !== "." && key !== ".." && bytes(key).length < 1_000;
+    const from = cluster.pools.get("a")?.owner(key) === "b" && isCarried ? "b" : "a";
     const entry = await group.getEntry(key);
     assert.equal(text(entry.value), text(bytes(`${from}:${key}`)), JSON.stringify(key.slice(0, 20)));
     assert.equal(entry.source, from === "a" ? "loader" : "peer");
   }
 });
 
-test("what is no key is refused by name, and nothing is loaded for it", async () => {
-  const { load, total } = counting();
+test("invalid key: ERR_KEY with the reason, nothing is loaded", async () => {
+  const { load, total } = countingLoader();
   const group = createPool().group("g", { ...MAX, load });
-  for (const [key, message] of NOT_KEYS) {
-    await refused("ERR_KEY", () => group.get(key), message);
-    await refused("ERR_KEY", () => group.getEntry(key), message);
-    await refused("ERR_KEY", async () => group.set(key, bytes("v")), message);
+  for (const [key, message] of INVALID_KEYS) {
+    await assertFails("ERR_KEY", () => group.get(key), message);
+    await assertFails("ERR_KEY", () => group.getEntry(key), message);
+    await assertFails("ERR_KEY", async () => group.set(key, bytes("v")), message);
     assert.equal(text(await group.get("next")), "next!");
   }
   assert.equal(total(), 1);
@@ -134,15 +136,15 @@ test("what is no key is refused by name, and nothing is loaded for it", async ()
   assert.equal(group.stats().flights, 0);
 });
 
-test("peek, remove and owner of what is no key trap nothing", async () => {
+test("invalid key in peek, remove, owner: an empty result or ERR_KEY, no trap", async () => {
   const pool = createPool({ peers: ["http://a.test"] });
   const group = pool.group("g", { ...MAX, load: () => bytes("v") });
-  for (const [key] of NOT_KEYS) {
+  for (const [key] of INVALID_KEYS) {
     for (const use of [() => group.peek(key), () => group.remove(key), () => pool.owner(key)]) {
       try {
-        assert.ok([undefined, false, "http://a.test"].includes(use()));
+        assert.ok(/** @type {unknown[]} */ ([undefined, false, "http://a.test"]).includes(use()));
       } catch (error) {
-        assert.equal(error.code, "ERR_KEY");
+        assert.equal(/** @type {any} */ (error).code, "ERR_KEY");
       }
     }
   }
@@ -150,24 +152,24 @@ test("peek, remove and owner of what is no key trap nothing", async () => {
   assert.equal(group.set("k", bytes("v")), true);
 });
 
-test("the longest key there may be", async () => {
-  const { load, total } = counting((key) => bytes(String(key.length)));
+test("longest keys: cached like any other", async () => {
+  const { load, total } = countingLoader((key) => bytes(String(key.length)));
   const group = createPool().group("g", { ...MAX, load });
   const keys = [
-    "x".repeat(LONGEST),
-    "y".repeat(LONGEST),
-    `${"é".repeat((LONGEST - 1) / 2)}x`,
-    `${"🐎".repeat((LONGEST - 3) / 4)}xyz`,
+    "x".repeat(MAX_KEY_BYTES),
+    "y".repeat(MAX_KEY_BYTES),
+    `${"é".repeat((MAX_KEY_BYTES - 1) / 2)}x`,
+    `${"🐎".repeat((MAX_KEY_BYTES - 3) / 4)}xyz`,
   ];
   for (const key of keys) {
-    assert.equal(bytes(key).length, LONGEST);
+    assert.equal(bytes(key).length, MAX_KEY_BYTES);
     assert.equal(text(await group.get(key)), String(key.length));
     assert.equal((await group.getEntry(key)).source, "memory");
   }
   assert.equal(total(), keys.length);
 });
 
-test("a short key after a long one is not mixed up with its rest", async () => {
+test("a short key after a long one: not confused with the rest of the buffer", async () => {
   const group = createPool().group("g", { ...MAX, load: (key) => bytes(key) });
   await group.get("x".repeat(1_000));
   assert.equal(text(await group.get("xx")), "xx");

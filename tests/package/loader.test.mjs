@@ -1,40 +1,63 @@
-// Loaders that throw, reject, hang, lie, or ask their own group: an error with its code, and the next request works.
+// Loaders that throw, reject, hang, return wrong types, or use their own group: an error with its code, and the next call works.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { createPool, json } from "../../pkg/entry/node.js";
-import { bytes, counting, deferred, refused, text, until } from "./support.mjs";
+import { assertFails, bytes, countingLoader, deferred, mockClock, text, turn, until } from "./support.mjs";
 
 const MAX = { maxBytes: 64 * 1024 };
-/** Long enough for a machine with other things to do, short enough to be waited for. */
-const SOON_MS = 40;
+const DEADLINE_MS = 40;
 
-/** A group whose loader does what the test sets. */
-function group(options = {}, pool = createPool()) {
-  const loader = { load: undefined };
-  return {
-    loader,
-    pool,
-    group: pool.group("g", { ...MAX, ...options, load: (key, scope) => loader.load(key, scope) }),
+/** @typedef {(key: string, scope: import("./support.mjs").LoadScope) => any} AnyLoad wrong types included */
+
+/**
+ * A group whose loader is set by the test.
+ * @param {Partial<import("../../pkg/index.js").GroupOptions<Uint8Array>>} [options]
+ */
+function start(options) {
+  const pool = createPool();
+  const loader = { load: /** @type {AnyLoad} */ (() => undefined) };
+  const group = pool.group("g", { ...MAX, ...options, load: (key, scope) => loader.load(key, scope) });
+  return { loader, pool, group };
+}
+
+/**
+ * Mocks the clock and all timers. The result starts `call`, which must still be pending 1 ms before `DEADLINE_MS`, and
+ * awaits it at the deadline.
+ * @param {import("./support.mjs").TestContext} t
+ */
+function deadlines(t) {
+  const advance = mockClock(t, ["setTimeout", "setInterval"]);
+  return async (/** @type {() => Promise<unknown>} */ call) => {
+    let isPending = true;
+    const settled = call().finally(() => (isPending = false));
+    settled.catch(() => {}); // awaited below
+    await turn();
+    advance(DEADLINE_MS - 1);
+    await turn();
+    assert.ok(isPending, "before the deadline");
+    advance(1);
+    return settled;
   };
 }
 
-/** That the group still answers, the key included, and that nothing hangs in the air. */
-async function works({ group, loader, pool }) {
-  loader.load = (key) => (group === undefined ? undefined : bytes(`${key} again`));
+/** Asserts that the group still answers, key "k" included, and that no flight is left. @param {ReturnType<typeof start>} it */
+async function assertStillWorks({ group, loader, pool }) {
+  loader.load = (key) => bytes(`${key} again`);
   assert.equal(text(await group.get("k")), "k again");
   assert.equal(text(await group.get("other")), "other again");
   assert.equal(group.stats().flights, 0);
   assert.equal(pool.stats().traps, 0);
 }
 
-const cause = new RangeError("the database is away");
-const unspeakable = Object.create(null);
-const furious = Object.defineProperty(new Error(), "message", {
+const cause = new RangeError("the database is down");
+const withoutText = Object.create(null);
+const throwingMessage = Object.defineProperty(new Error(), "message", {
   get: () => {
-    throw unspeakable;
+    throw withoutText;
   },
 });
-for (const [what, load, thrown] of [
+/** @type {[name: string, load: () => unknown, thrown: unknown][]} */
+const FAILING = [
   [
     "throws",
     () => {
@@ -68,18 +91,18 @@ for (const [what, load, thrown] of [
     Symbol.iterator,
   ],
   [
-    "throws what has no text",
+    "throws an object without text",
     () => {
-      throw unspeakable;
+      throw withoutText;
     },
-    unspeakable,
+    withoutText,
   ],
   [
-    "throws an error that throws",
+    "throws an error whose message throws",
     () => {
-      throw furious;
+      throw throwingMessage;
     },
-    furious,
+    throwingMessage,
   ],
   [
     "returns a thenable that throws",
@@ -90,28 +113,29 @@ for (const [what, load, thrown] of [
     }),
     cause,
   ],
-]) {
-  test(`a loader that ${what} is ERR_LOAD with its cause, for all who wait`, async () => {
-    const it = group();
+];
+for (const [name, load, thrown] of FAILING) {
+  test(`loader ${name}: ERR_LOAD with the cause, for the leader and its followers`, async () => {
+    const it = start();
     it.loader.load = load;
-    const errors = await Promise.all([1, 2, 3].map(() => refused("ERR_LOAD", () => it.group.get("k"))));
+    const errors = await Promise.all([1, 2, 3].map(() => assertFails("ERR_LOAD", () => it.group.get("k"))));
     for (const error of errors) assert.equal(error.cause, thrown);
     assert.equal(it.group.stats().errors, 1);
     assert.equal(it.group.stats().lostFlights, 0);
-    await works(it);
+    await assertStillWorks(it);
   });
 }
 
-test("a loader that rejects with undefined is ERR_LOAD", async () => {
-  const it = group();
+test("loader rejects with undefined: ERR_LOAD", async () => {
+  const it = start();
   it.loader.load = () => Promise.reject();
-  await refused("ERR_LOAD", () => it.group.get("k"));
-  await works(it);
+  await assertFails("ERR_LOAD", () => it.group.get("k"));
+  await assertStillWorks(it);
 });
 
-test("what a loader cannot give is ERR_LOAD_TYPE, said with the type", async () => {
-  const it = group();
-  for (const [value, said] of [
+test("loader returns no bytes: ERR_LOAD_TYPE, the message names the type", async () => {
+  const it = start();
+  for (const [value, message] of /** @type {[value: any, message: RegExp][]} */ ([
     [null, /null/],
     ["text", /string/],
     [7, /number/],
@@ -121,30 +145,35 @@ test("what a loader cannot give is ERR_LOAD_TYPE, said with the type", async () 
     [() => {}, /function/],
     [new Uint16Array(2), /object/],
     [new Response("x"), /object/],
-  ]) {
+  ])) {
     it.loader.load = () => value;
-    const error = await refused("ERR_LOAD_TYPE", () => it.group.get("k"), said);
+    const error = await assertFails("ERR_LOAD_TYPE", () => it.group.get("k"), message);
     assert.ok(error.cause instanceof TypeError);
-    await refused("ERR_LOAD_TYPE", async () => it.group.set("k", value), said);
+    await assertFails("ERR_LOAD_TYPE", async () => it.group.set("k", value), message);
     assert.equal(it.group.peek("k"), undefined);
   }
-  await works(it);
+  await assertStillWorks(it);
 });
 
-test("a codec that gives no bytes, and JSON of what has none, are ERR_LOAD_TYPE", async () => {
+test("codec returns no bytes, or JSON cannot express the value: ERR_LOAD_TYPE", async () => {
   const pool = createPool();
-  const wrong = pool.group("wrong", { ...MAX, codec: { encode: () => "text", decode: (b) => b }, load: () => 1 });
-  await refused("ERR_LOAD_TYPE", () => wrong.get("k"));
+  const wrong = pool.group("wrong", {
+    ...MAX,
+    codec: /** @type {any} */ ({ encode: () => "text", decode: () => 1 }),
+    load: () => 1,
+  });
+  await assertFails("ERR_LOAD_TYPE", () => wrong.get("k"));
+  /** @type {any} */
   const cycle = {};
   cycle.cycle = cycle;
   const values = [cycle, 1n, () => {}, Symbol("s")];
-  const odd = pool.group("odd", { ...MAX, codec: json(), load: (key) => values[key] });
-  for (const key of values.keys()) await refused("ERR_LOAD_TYPE", () => odd.get(String(key)));
+  const odd = pool.group("odd", { ...MAX, codec: json(), load: (key) => values[Number(key)] });
+  for (const key of values.keys()) await assertFails("ERR_LOAD_TYPE", () => odd.get(String(key)));
   assert.equal(odd.stats().flights, 0);
 });
 
-test("a value of no bytes is a value", async () => {
-  const { load, total } = counting(() => new Uint8Array(0));
+test("empty value: a value, cached", async () => {
+  const { load, total } = countingLoader(() => new Uint8Array(0));
   const it = createPool().group("g", { ...MAX, load });
   for (let i = 0; i < 3; i++) assert.equal((await it.get("k")).length, 0);
   assert.equal(total(), 1);
@@ -152,64 +181,71 @@ test("a value of no bytes is a value", async () => {
   assert.equal(it.set("other", new Uint8Array(0)), true);
 });
 
-for (const [what, options, bytesLong] of [
-  ["the default maxEntryBytes, an eighth of the budget,", {}, 8 * 1024 + 1],
-  ["the budget with its bookkeeping", { maxBytes: 8_192, maxEntryBytes: 8_192 }, 8_100],
+/** @type {[name: string, options: { maxBytes?: number, maxEntryBytes?: number }, length: number][]} */
+const TOO_LARGE = [
+  ["the default maxEntryBytes, an eighth of maxBytes", {}, 8 * 1024 + 1],
+  ["maxBytes less the overhead of an entry", { maxBytes: 8_192, maxEntryBytes: 8_192 }, 8_100],
   ["maxEntryBytes", { maxEntryBytes: 100 }, 101],
-  ["the budget", { maxBytes: 8_192, maxEntryBytes: 8_192 }, 8_193],
-  ["everything", {}, 30_000_000],
-]) {
-  test(`a value above ${what} is answered, not kept, and counted; what was there stays`, async () => {
-    const { load, total } = counting(() => new Uint8Array(bytesLong).fill(7));
+  ["maxBytes", { maxBytes: 8_192, maxEntryBytes: 8_192 }, 8_193],
+  ["all memory of the store", {}, 30_000_000],
+];
+for (const [name, options, length] of TOO_LARGE) {
+  test(`value above ${name}: returned, not cached, counted as rejected; other entries stay`, async () => {
+    const { load, total } = countingLoader(() => new Uint8Array(length).fill(7));
     const it = createPool().group("g", { ...MAX, ...options, load });
     it.set("small", bytes("s"));
     for (let i = 0; i < 2; i++) {
       const value = await it.get("k");
-      assert.equal(value.length, bytesLong);
-      assert.equal(value[bytesLong - 1], 7);
+      assert.equal(value.length, length);
+      assert.equal(value[length - 1], 7);
     }
     assert.equal(total(), 2);
     assert.equal(it.stats().refused, 2);
     assert.equal(text(it.peek("small")), "s");
     it.set("k", bytes("old"));
-    assert.equal(it.set("k", new Uint8Array(bytesLong)), false);
-    assert.equal(it.peek("k"), undefined, "an older value would be a wrong one");
+    assert.equal(it.set("k", new Uint8Array(length)), false);
+    assert.equal(it.peek("k"), undefined, "the older value is dropped");
     assert.equal(it.stats().refused, 3);
   });
 }
 
-test("a loader that hangs is ERR_TIMEOUT at the deadline, and its signal aborts", async () => {
-  const it = group({ deadlineMs: SOON_MS });
+test("deadlineMs: the loader hangs, ERR_TIMEOUT, and its signal aborts", async (t) => {
+  const atDeadline = deadlines(t);
+  const it = start({ deadlineMs: DEADLINE_MS });
+  /** @type {AbortSignal[]} */
   const signals = [];
   it.loader.load = (_, { signal }) => (signals.push(signal), new Promise(() => {}));
-  await refused("ERR_TIMEOUT", () => it.group.get("k"), /deadlineMs/);
+  await atDeadline(() => assertFails("ERR_TIMEOUT", () => it.group.get("k"), /deadlineMs/));
   await until(() => it.group.stats().flights === 0);
   assert.equal(signals.length, 1);
-  assert.equal(signals[0].aborted, true);
-  assert.equal(signals[0].reason.code, "ERR_TIMEOUT");
-  await works(it);
+  assert.equal(signals[0]?.aborted, true);
+  assert.equal(signals[0]?.reason.code, "ERR_TIMEOUT");
+  await assertStillWorks(it);
 });
 
-test("a caller in more of a hurry than its group leaves; the load goes on and is kept", async () => {
+test("deadlineMs of a call: ERR_TIMEOUT for that caller, the load continues and is cached", async (t) => {
+  const atDeadline = deadlines(t);
   const gate = deferred();
-  const it = group();
+  const it = start();
+  /** @type {AbortSignal | undefined} */
   let signal;
   it.loader.load = async (_, scope) => ((signal = scope.signal), bytes(await gate.promise));
-  await refused("ERR_TIMEOUT", () => it.group.get("k", { deadlineMs: SOON_MS }));
-  await refused("ERR_TIMEOUT", () => it.group.get("k", { deadlineMs: SOON_MS }));
+  for (let callers = 0; callers < 2; callers++)
+    await atDeadline(() => assertFails("ERR_TIMEOUT", () => it.group.get("k", { deadlineMs: DEADLINE_MS })));
   assert.equal(it.group.stats().timeouts, 2);
-  assert.equal(signal.aborted, false);
+  assert.equal(signal?.aborted, false);
   const patient = it.group.getEntry("k");
   gate.resolve("late");
   assert.equal((await patient).source, "flight");
   assert.equal(text(it.group.peek("k")), "late");
 });
 
-test("a loader that answers after its deadline changes nothing any more", async () => {
+test("deadlineMs: a value after it is dropped", async (t) => {
+  const atDeadline = deadlines(t);
   const gate = deferred();
-  const it = group({ deadlineMs: SOON_MS });
+  const it = start({ deadlineMs: DEADLINE_MS });
   it.loader.load = () => gate.promise;
-  await refused("ERR_TIMEOUT", () => it.group.get("k"));
+  await atDeadline(() => assertFails("ERR_TIMEOUT", () => it.group.get("k")));
   await until(() => it.group.stats().flights === 0);
   it.group.set("k", bytes("newer"));
   gate.resolve(bytes("late"));
@@ -218,26 +254,27 @@ test("a loader that answers after its deadline changes nothing any more", async 
   assert.equal(it.group.stats().errors, 1);
 });
 
-test("a loader that fails after its deadline is nobody's unhandled rejection", async () => {
+test("deadlineMs: a rejection after it is not an unhandled rejection", async (t) => {
+  const atDeadline = deadlines(t);
   const gate = deferred();
-  const it = group({ deadlineMs: SOON_MS });
+  const it = start({ deadlineMs: DEADLINE_MS });
   it.loader.load = () => gate.promise;
-  await refused("ERR_TIMEOUT", () => it.group.get("k"));
+  await atDeadline(() => assertFails("ERR_TIMEOUT", () => it.group.get("k")));
   gate.reject(new Error("late"));
   await until(() => it.group.stats().flights === 0);
-  await works(it);
+  await assertStillWorks(it);
 });
 
-test("a loader that asks its own group for another key gets it", async () => {
-  const it = group();
+test("loader gets another key of its own group: works", async () => {
+  const it = start();
   it.loader.load = async (key) =>
-    key === "0" ? bytes("end") : bytes(`${key} ${text(await it.group.get(String(key - 1)))}`);
+    key === "0" ? bytes("end") : bytes(`${key} ${text(await it.group.get(String(Number(key) - 1)))}`);
   assert.equal(text(await it.group.get("20")), "20 19 18 17 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1 end");
   assert.equal(it.group.stats().loads, 21);
 });
 
-test("a loader may set, peek, remove, clear and count in its own group, and make another", async () => {
-  const it = group();
+test("loader uses its own group and pool: set, peek, remove, stats, group and setPeers work", async () => {
+  const it = start();
   it.loader.load = (key) => {
     it.group.set("beside", bytes("b"));
     it.group.peek("beside");
@@ -252,47 +289,44 @@ test("a loader may set, peek, remove, clear and count in its own group, and make
   assert.equal(text(it.group.peek("k")), "v");
 });
 
-test("a loader that asks its own group for its own key ends at the deadline, and the next request works", async () => {
-  const it = group({ deadlineMs: SOON_MS });
+test("loader gets its own key: coalesces with itself, ERR_TIMEOUT at the deadline, the next call works", async (t) => {
+  const atDeadline = deadlines(t);
+  const it = start({ deadlineMs: DEADLINE_MS });
+  /** @type {Promise<unknown> | undefined} */
   let inner;
   it.loader.load = (key) => (inner = it.group.get(key));
-  await refused("ERR_TIMEOUT", () => it.group.get("k"));
-  await refused("ERR_TIMEOUT", () => inner);
+  await atDeadline(() => assertFails("ERR_TIMEOUT", () => it.group.get("k")));
+  await assertFails("ERR_TIMEOUT", () => inner);
   await until(() => it.group.stats().flights === 0);
-  assert.equal(it.group.stats().loads, 1, "it joined itself");
-  await works(it);
+  assert.equal(it.group.stats().loads, 1, "it coalesced with its own load");
+  await assertStillWorks(it);
 });
 
-test("the loader is given its key, the request's env and ctx, and a signal", async () => {
-  const it = group();
-  const [env, kept] = [{ DB: 1 }, []];
-  const ctx = { waitUntil: (promise) => kept.push(promise) };
+test("loader arguments: key, the request's env and ctx, a signal; the load is handed to waitUntil", async () => {
+  const it = start();
+  const env = { DB: 1 };
+  /** @type {Promise<unknown>[]} */
+  const background = [];
+  const ctx = { waitUntil: (/** @type {Promise<unknown>} */ promise) => background.push(promise) };
+  /** @type {({ key: string } & import("./support.mjs").LoadScope) | undefined} */
   let given;
   it.loader.load = (key, scope) => ((given = { key, ...scope }), bytes("v"));
   await it.group.get("k", { env, ctx });
-  assert.equal(given.key, "k");
-  assert.equal(given.env, env);
-  assert.equal(given.ctx, ctx);
-  assert.equal(given.signal.aborted, false);
-  assert.equal(kept.length, 1, "the load was handed to waitUntil");
-  await kept[0];
+  assert.equal(given?.key, "k");
+  assert.equal(given?.env, env);
+  assert.equal(given?.ctx, ctx);
+  assert.equal(given?.signal.aborted, false);
+  assert.equal(background.length, 1, "handed to waitUntil");
+  await background[0];
   await it.group.get("other");
-  assert.equal(given.ctx, undefined);
+  assert.equal(given?.ctx, undefined);
 });
 
-test("a ctx whose waitUntil throws stops nobody", async () => {
-  const it = group();
+test("waitUntil throws: the value is returned anyway", async () => {
+  const it = start();
   it.loader.load = () => bytes("v");
-  assert.equal(
-    text(
-      await it.group.get("k", {
-        ctx: {
-          waitUntil() {
-            throw new Error("the request has ended");
-          },
-        },
-      }),
-    ),
-    "v",
-  );
+  const waitUntil = () => {
+    throw new Error("the request has ended");
+  };
+  assert.equal(text(await it.group.get("k", { ctx: { waitUntil } })), "v");
 });

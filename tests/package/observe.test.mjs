@@ -1,24 +1,34 @@
-// What can be seen of a pool: events as they happen, counters under their right names, Prometheus text, Cache-Status.
+// Observability: events, counters and their names, Prometheus text, Cache-Status.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import test from "node:test";
 import { createPool } from "../../pkg/entry/node.js";
 import { cacheStatus, prometheus } from "../../pkg/entry/observe.js";
-import { bytes, refused, turn, uncaught } from "./support.mjs";
+import { assertFails, bytes, keysOwnedBy, mockClock, turn, uncaught } from "./support.mjs";
 
 const MAX = { maxBytes: 64 * 1024 };
 
-/** A node that asks the peer "b" for everything and writes down what happens, without times. */
-function watched(answer, options = {}) {
+/** @typedef {import("../../pkg/index.js").CacheEvent} CacheEvent */
+
+/**
+ * A node that requests every key from the peer "b" and records its events, without times.
+ * @param {() => Response} answer of the peer
+ * @param {Partial<import("../../pkg/index.js").GroupOptions<Uint8Array>>} [options]
+ */
+function recording(answer, options) {
+  /** @type {any[]} */
   const events = [];
-  const onEvent = ({ ms, ...event }) => (events.push(event), ms === undefined || assert.ok(ms >= 0));
+  const onEvent = (/** @type {any} */ { ms, ...event }) => {
+    events.push(event);
+    assert.ok(ms === undefined || ms >= 0);
+  };
   const pool = createPool({ onEvent, peers: ["b"], connect: () => ({ fetch: async () => answer() }) });
-  const group = pool.group("g", { ...MAX, load: (key) => (key === "gone" ? undefined : bytes(key)), ...options });
+  const group = pool.group("g", { ...MAX, load: (key) => (key === "missing" ? undefined : bytes(key)), ...options });
   return { pool, group, events, take: async () => (await turn(), events.splice(0)) };
 }
 
-test("a look-up tells where it went", async () => {
-  const { group, take } = watched(() => new Response("theirs"));
+test("lookup events: miss and peer, then hit", async () => {
+  const { group, take } = recording(() => new Response("theirs"));
   await group.get("k");
   const at = { group: "g", key: "k" };
   assert.deepEqual(await take(), [
@@ -29,13 +39,14 @@ test("a look-up tells where it went", async () => {
   assert.deepEqual(await take(), [{ type: "hit", ...at, fromPeer: false }]);
 });
 
-test("a peer that fails tells of the fallback, and of its breaker", async (t) => {
-  t.mock.timers.enable({ apis: ["Date"], now: 1_700_000_000_000 });
+test("failed peer events: fallback and load, then the circuit breaker opens and closes", async (t) => {
+  const advance = mockClock(t);
   let answer = () => new Response("no", { status: 503 });
-  const { pool, group, take } = watched(() => answer(), { hotTtlMs: 0 });
-  const of = async (key) => (
-    await group.get(key), (await take()).map(({ type, outcome, isOpen, peer }) => [type, outcome ?? isOpen ?? peer])
-  );
+  const { pool, group, take } = recording(() => answer(), { hotTtlMs: 0 });
+  const of = async (/** @type {string} */ key) => {
+    await group.get(key);
+    return (await take()).map(({ type, outcome, isOpen, peer }) => [type, outcome ?? isOpen ?? peer]);
+  };
   assert.deepEqual(await of("k0"), [
     ["miss", undefined],
     ["peer", "peer failed"],
@@ -51,9 +62,9 @@ test("a peer that fails tells of the fallback, and of its breaker", async (t) =>
       ["miss", undefined],
       ["load", "value"],
     ],
-    "passed over",
+    "no request while the breaker is open",
   );
-  t.mock.timers.setTime(1_700_000_001_000);
+  advance(1_000);
   answer = () => new Response("theirs");
   assert.deepEqual(await of("k6"), [
     ["miss", undefined],
@@ -62,8 +73,10 @@ test("a peer that fails tells of the fallback, and of its breaker", async (t) =>
   ]);
 });
 
-test("a breaker is told by the name of its peer, and not of the next that answers", async () => {
+test("breaker event: names the peer that failed, not the next one that answers", async () => {
+  /** @type {CacheEvent[]} */
   const events = [];
+  /** @type {Record<string, () => Promise<Response>>} */
   const fetches = {
     b: () => Promise.reject(new TypeError("refused")),
     c: () => Promise.resolve(new Response("theirs")),
@@ -71,11 +84,10 @@ test("a breaker is told by the name of its peer, and not of the next that answer
   const pool = createPool({
     onEvent: (event) => events.push(event),
     peers: ["b", "c"],
-    connect: (peer) => ({ fetch: fetches[peer] }),
+    connect: (peer) => ({ fetch: fetches[peer] ?? assert.fail(peer) }),
   });
   const group = pool.group("peersDown", { ...MAX, load: (key) => bytes(key) });
-  const owned = Array.from({ length: 100 }, (_, i) => `k${i}`).filter((key) => pool.owner(key) === "b");
-  for (const key of owned.slice(0, 6)) await group.get(key);
+  for (const key of keysOwnedBy(pool, "b", 6)) await group.get(key);
   await turn();
   assert.deepEqual(
     events.filter(({ type }) => type === "breaker"),
@@ -83,19 +95,19 @@ test("a breaker is told by the name of its peer, and not of the next that answer
   );
 });
 
-test("evictions, mismatches and stale copies are told", async (t) => {
-  t.mock.timers.enable({ apis: ["Date"], now: 1_700_000_000_000 });
-  const { pool, group, take } = watched(
+test("evict, ring mismatch and stale events", async (t) => {
+  const advance = mockClock(t);
+  const { pool, group, take } = recording(
     () => new Response("theirs", { headers: { "geecache-seal": "0000000000000000" } }),
     { ttlMs: 10, staleWhileRevalidateMs: 100, maxBytes: 8_192, policy: "lru" },
   );
   await group.get("k");
   assert.ok((await take()).some(({ type }) => type === "mismatch"));
-  t.mock.timers.setTime(1_700_000_000_020);
+  advance(20);
   pool.setPeers([]);
   await group.get("k");
   await group.get("k");
-  t.mock.timers.setTime(1_700_000_000_040);
+  advance(20);
   await group.get("k");
   assert.ok((await take()).some(({ type }) => type === "stale"));
   for (let i = 0; i < 20; i++) group.set(`large ${i}`, new Uint8Array(900));
@@ -104,7 +116,7 @@ test("evictions, mismatches and stale copies are told", async (t) => {
   assert.equal(count, group.stats().evictions);
 });
 
-test("a listener that throws is nobody's trouble; one that is none is refused", async () => {
+test("onEvent throws: the lookup succeeds; onEvent is not a function: ERR_OPTION", async () => {
   const pool = createPool({
     onEvent: () => {
       throw new Error("full");
@@ -112,20 +124,20 @@ test("a listener that throws is nobody's trouble; one that is none is refused", 
   });
   const group = pool.group("g", { ...MAX, load: (key) => bytes(key) });
   assert.ok(await group.get("k"));
-  await refused("ERR_OPTION", () => createPool({ onEvent: 7 }), /onEvent/);
+  await assertFails("ERR_OPTION", () => createPool({ onEvent: /** @type {any} */ (7) }), /onEvent/);
   assert.deepEqual(uncaught, []);
 });
 
-test("the counters have the names and the order of the core's", async () => {
+test("stats: the core's counters, in its order", async () => {
   const source = await readFile(new URL("../../src/stats.rs", import.meta.url), "utf8");
   const names = [...source.matchAll(/= "(\w+)",$/gm)].map(([, name]) => name);
   const pool = createPool();
   assert.deepEqual(Object.keys(pool.group("g", { ...MAX, load: () => bytes("v") }).stats()), names);
   assert.deepEqual(Object.keys(pool.stats()), ["traps", "unauthorized", "otherRings", "peersDown", "groups"]);
-  assert.equal(pool.stats().groups.g.maxBytes, MAX.maxBytes);
+  assert.equal(pool.stats().groups.g?.maxBytes, MAX.maxBytes);
 });
 
-test("counters as Prometheus text", async () => {
+test("prometheus: the counters as text", async () => {
   const pool = createPool();
   for (const name of ["users", 'od"d\\']) await pool.group(name, { ...MAX, load: (key) => bytes(key) }).get("k");
   const text = prometheus(pool.stats());
@@ -151,18 +163,18 @@ test("counters as Prometheus text", async () => {
   assert.equal(
     new Set(lines.filter((line) => line.startsWith("#"))).size,
     lines.filter((line) => line.startsWith("#")).length,
-    "one TYPE a family",
+    "one TYPE per family",
   );
 });
 
-test("Cache-Status of peers' answers and of your own", async () => {
+test("Cache-Status: of responses to peers, and of an entry", async () => {
   const pool = createPool();
-  const group = pool.group("g", { ...MAX, ttlMs: 60_000, load: (key) => (key === "gone" ? undefined : bytes(key)) });
-  const ask = async (key) =>
-    (await pool.handle(new Request(`http://h/_geecache/g/${key}`))).headers.get("cache-status");
-  assert.equal(await ask("k"), "geecache-edge; fwd=miss; ttl=60");
-  assert.match(await ask("k"), /^geecache-edge; hit; ttl=(59|60)$/);
-  assert.equal(await ask("gone"), null);
+  const group = pool.group("g", { ...MAX, ttlMs: 60_000, load: (key) => (key === "missing" ? undefined : bytes(key)) });
+  const statusOf = async (/** @type {string} */ key) =>
+    (await pool.handle(new Request(`http://h/_geecache/g/${key}`)))?.headers.get("cache-status");
+  assert.equal(await statusOf("k"), "geecache-edge; fwd=miss; ttl=60");
+  assert.match(String(await statusOf("k")), /^geecache-edge; hit; ttl=(59|60)$/);
+  assert.equal(await statusOf("missing"), null);
   assert.match(cacheStatus(await group.getEntry("k")), /^geecache-edge; hit; ttl=(59|60)$/);
   assert.equal(cacheStatus({ source: "flight", freshMs: undefined }), "geecache-edge; fwd=miss; collapsed");
   assert.equal(cacheStatus({ source: "stale", freshMs: 0 }), "geecache-edge; hit; detail=stale; ttl=0");

@@ -1,32 +1,28 @@
-// Peers in memory: a key's owner answers it, a crowd costs one load, and whoever fails is done without.
+// Peers in memory: the owner answers its keys, singleflight holds over all nodes, hot copies, and a ring that changes.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { createPool } from "../../pkg/entry/node.js";
-import { TestNetwork } from "../../pkg/entry/testing.js";
-import { bytes, counting, deferred, keyOf, refused, text, turn, uncaught, until } from "./support.mjs";
+import { MAX, startCluster } from "./cluster.mjs";
+import {
+  assertFails,
+  bytes,
+  deferred,
+  hanging,
+  keyOwnedBy,
+  mockClock,
+  NO_TIMEOUT,
+  TestCluster,
+  text,
+  turn,
+  until,
+} from "./support.mjs";
 
-const MAX = { maxBytes: 256 * 1024 };
-/** Longer than any test takes: where nobody is late, no timeout may decide. */
-const PATIENT = { peerTimeoutMs: 30_000, deadlineMs: 60_000 };
-
-/** Nodes with a group each, whose loaders answer "<node>:<key>". */
-function cluster(names = ["a", "b", "c"], options = PATIENT, give = (name) => (key) => bytes(`${name}:${key}`)) {
-  const network = new TestNetwork(names);
-  const nodes = Object.fromEntries(
-    [...network.pools].map(([name, pool]) => {
-      const loader = counting(give(name));
-      return [name, { pool, loader, group: pool.group("g", { ...MAX, ...options, load: loader.load }) }];
-    }),
-  );
-  return { network, nodes, loads: () => Object.values(nodes).reduce((sum, { loader }) => sum + loader.total(), 0) };
-}
-
-test("whoever is asked, the owner answers, and loads once", async () => {
-  const { nodes, loads } = cluster();
+test("lookup on any node: the owner answers, and loads once", async () => {
+  const { all, loads } = startCluster();
   const keys = Array.from({ length: 60 }, (_, i) => `key-${i}`);
   for (const key of keys) {
-    const owner = nodes.a.pool.owner(key);
-    for (const [name, { pool, group }] of Object.entries(nodes)) {
+    const owner = all[0]?.pool.owner(key);
+    for (const { name, pool, group } of all) {
       assert.equal(pool.owner(key), owner);
       assert.equal(text(await group.get(key)), `${owner}:${key}`, name);
     }
@@ -34,302 +30,203 @@ test("whoever is asked, the owner answers, and loads once", async () => {
   assert.equal(loads(), keys.length);
 });
 
-test("a hundred first requests over three nodes cost one load", async () => {
+test("singleflight: 100 concurrent lookups over three nodes, one load and one peer request per other node", async () => {
   const gate = deferred();
-  const { nodes, loads, network } = cluster(
+  const { node, loads, cluster } = startCluster(
     ["a", "b", "c"],
-    PATIENT,
+    NO_TIMEOUT,
     (name) => async (key) => (await gate.promise, bytes(`${name}:${key}`)),
   );
-  const owner = nodes.a.pool.owner("k");
-  const all = Object.values(nodes);
-  const callers = Array.from({ length: 100 }, (_, i) => all[i % 3].group.get("k"));
-  await until(() => loads() === 1 && nodes[owner].group.stats().peerRequests === 2);
+  const owner = String(node("a").pool.owner("k"));
+  const callers = Array.from({ length: 100 }, (_, i) => node("abc".charAt(i % 3)).group.get("k"));
+  await until(() => loads() === 1 && node(owner).group.stats().peerRequests === 2);
   gate.resolve();
   for (const value of await Promise.all(callers)) assert.equal(text(value), `${owner}:k`);
   assert.equal(loads(), 1);
   assert.equal(
-    [...network.asked.values()].reduce((sum, count) => sum + count),
+    [...cluster.asked.values()].reduce((sum, count) => sum + count),
     2,
-    "each of the others asked once",
+    "one request from each of the other nodes",
   );
 });
 
-test("whenever the owner dies in a stampede, there are two loads at most and every answer is right", async () => {
+test("stampede: the owner stops at any step, at most two loads, every value is right", async () => {
   const names = ["a", "b", "c", "d", "e"];
-  for (let dies = 0; dies < 12; dies++) {
+  for (let stopsAt = 0; stopsAt < 12; stopsAt++) {
+    /** @type {((value?: unknown) => void)[]} */
     const gates = [];
-    const give = (name) => async (key) => (await new Promise((go) => gates.push(go)), bytes(`${name}:${key}`));
-    const { nodes, loads, network } = cluster(names, PATIENT, give);
-    const owner = nodes.a.pool.owner("k");
-    const living = names.filter((name) => name !== owner);
-    const callers = Array.from({ length: 40 }, (_, i) => nodes[living[i % 4]].group.getEntry("k"));
-    // A step at a time, until it is answered: the owner dies before, while or after it loads.
+    const { node, loads, cluster } = startCluster(names, NO_TIMEOUT, (name) => async (key) => {
+      await new Promise((resolve) => gates.push(resolve));
+      return bytes(`${name}:${key}`);
+    });
+    const owner = String(node("a").pool.owner("k"));
+    const others = names.filter((name) => name !== owner).map(node);
+    const callers = Array.from({ length: 10 }, () => others.map(({ group }) => group.getEntry("k"))).flat();
+    // One turn of the event loop at a time: the owner stops before, while or after it loads.
     let answered = false;
-    void Promise.all(callers).finally(() => (answered = true));
+    const all = Promise.all(callers).finally(() => (answered = true));
     for (let step = 0; !answered; step++) {
-      if (step === dies) network.stop(owner);
+      if (step === stopsAt) cluster.stop(owner);
       if (step % 5 === 4) gates.shift()?.();
       await turn();
     }
-    const values = new Set((await Promise.all(callers)).map(({ value }) => text(value)));
+    const values = new Set((await all).map(({ value }) => text(value)));
     assert.ok(
-      loads() <= 2 && [...values].every((value) => value.endsWith(":k")),
-      `dies at ${dies}: ${loads()} loads, ${[...values]}`,
+      loads() <= 2 && [...values].every((value) => value?.endsWith(":k")),
+      `stops at ${stopsAt}: ${loads()} loads, ${[...values]}`,
     );
-    for (const name of living) assert.equal(nodes[name].group.stats().flights, 0);
+    for (const { group } of others) assert.equal(group.stats().flights, 0);
   }
 });
 
-test("a call may have a shorter deadline, and only a sensible one", async () => {
-  const { nodes } = cluster(["a"], PATIENT, () => () => new Promise(() => {}));
-  await refused("ERR_TIMEOUT", () => nodes.a.group.get("k", { deadlineMs: 5 }));
-  for (const deadlineMs of [0, -1, NaN, "5x", null])
-    await refused("ERR_OPTION", () => nodes.a.group.get("k", { deadlineMs }), /deadlineMs/);
-});
-
-test("a hot copy spares the next question, and can be forgotten here alone", async () => {
-  const { nodes, network } = cluster();
-  const key = keyOf(nodes.a.pool, "b");
-  assert.equal((await nodes.a.group.getEntry(key)).source, "peer");
-  assert.equal((await nodes.a.group.getEntry(key)).source, "memory");
-  assert.equal(network.asked.get("b"), 1);
-  assert.equal(nodes.a.group.remove(key), true);
-  assert.equal(text(nodes.b.group.peek(key)), `b:${key}`);
-  assert.equal((await nodes.a.group.getEntry(key)).source, "peer");
-  assert.equal(nodes.b.loader.total(), 1);
-});
-
-test("an owner that is down is done without, and asked again once it is back", async () => {
-  const { nodes, network } = cluster(["a", "b", "c"], { ...PATIENT, hotTtlMs: 0 });
-  const key = keyOf(nodes.a.pool, "b");
-  network.stop("b");
-  const fallback = await nodes.a.group.getEntry(key);
-  assert.match(text(fallback.value), /^[ac]:/);
-  nodes.a.group.remove(key);
-  network.start("b");
-  assert.equal(text(await nodes.a.group.get(key)), `b:${key}`);
-  assert.equal(nodes.a.group.stats().peerFailures >= 1, true);
-});
-
-test("the ladder: the owner, then the ring's next peers as failover allows, then our own loader", async () => {
-  for (const failover of [0, 1, 2, 16]) {
-    const names = ["a", "b", "c", "d"];
-    const { nodes, network } = cluster(names, { ...PATIENT, failover });
-    const key = keyOf(nodes.a.pool, "b");
-    for (const name of ["b", "c", "d"]) network.stop(name);
-    assert.deepEqual(await nodes.a.group.getEntry(key), {
-      value: bytes(`a:${key}`),
-      source: "loader",
-      freshMs: undefined,
-    });
-    const { peerFailures, fallbacks, loads } = nodes.a.group.stats();
-    assert.equal(fallbacks, 1);
-    assert.equal(loads, 1);
-    // The ladder ends where it meets this node itself.
-    assert.ok(
-      peerFailures >= 1 && peerFailures <= 1 + failover && peerFailures <= 3,
-      `failover ${failover}: ${peerFailures} failures`,
-    );
-    if (failover === 0) assert.equal(peerFailures, 1);
-  }
-});
-
-test("an owner that is slow is given up after peerTimeoutMs, and what it says later changes nothing", async () => {
-  const gate = deferred();
-  const give = (name) => async (key) => (name === "b" && (await gate.promise), bytes(`${name}:${key}`));
-  const { nodes } = cluster(["a", "b"], { peerTimeoutMs: 30, deadlineMs: 30_000 }, give);
-  const key = keyOf(nodes.a.pool, "b");
-  assert.equal(text(await nodes.a.group.get(key)), `a:${key}`);
-  gate.resolve();
-  await until(() => nodes.b.group.stats().flights === 0);
+test("deadlineMs of a call: shorter than the group's, ERR_TIMEOUT; not a positive number, ERR_OPTION", async (t) => {
+  const { group } = startCluster(["a"], NO_TIMEOUT, () => () => hanging(t)).node("a");
+  const advance = mockClock(t, ["setTimeout", "setInterval"]);
+  const fails = assertFails("ERR_TIMEOUT", () => group.get("k", { deadlineMs: 5 }));
   await turn();
-  assert.equal(text(nodes.a.group.peek(key)), `a:${key}`);
-  assert.equal(text(nodes.b.group.peek(key)), `b:${key}`);
+  advance(5);
+  await fails;
+  for (const deadlineMs of /** @type {any[]} */ ([0, -1, NaN, "5x", null]))
+    await assertFails("ERR_OPTION", () => group.get("k", { deadlineMs }), /deadlineMs/);
 });
 
-test("the owner's word is final on what there is not, and on what cannot be loaded", async () => {
-  const away = new Error("the database is away");
-  const { nodes } = cluster(["a", "b"], PATIENT, (name) => (key) => {
-    if (name === "a") return bytes("never");
-    if (key.startsWith("gone")) return undefined;
-    throw away;
-  });
-  const [gone, broken] = ["gone", "broken"].map((prefix) => keyOf(nodes.a.pool, "b", prefix));
-  assert.deepEqual(await nodes.a.group.getEntry(gone), { value: undefined, source: "peer", freshMs: undefined });
-  await refused("ERR_LOAD", () => nodes.a.group.get(broken), /the owner b .*the database is away/s);
-  assert.equal(nodes.a.loader.total(), 0);
+test("hot copy: saves the next peer request; remove drops it on this node alone", async () => {
+  const { node, cluster } = startCluster();
+  const [a, b] = [node("a"), node("b")];
+  const key = keyOwnedBy(a.pool, "b");
+  assert.equal((await a.group.getEntry(key)).source, "peer");
+  assert.equal((await a.group.getEntry(key)).source, "memory");
+  assert.equal(cluster.asked.get("b"), 1);
+  assert.equal(a.group.remove(key), true);
+  assert.equal(text(b.group.peek(key)), `b:${key}`);
+  assert.equal((await a.group.getEntry(key)).source, "peer");
+  assert.equal(b.loader.total(), 1);
 });
 
-test("what came from a peer is never forwarded, even with lists that disagree", async () => {
-  const asked = [];
+test("peer request: never forwarded, even if the peer lists disagree", async () => {
+  /** @type {string[]} */
+  const requests = [];
+  /** @type {Record<string, import("./support.mjs").Pool>} */
   const pools = {};
-  const node = (self, peers) => {
-    pools[self] = createPool({
+  const start = (/** @type {string} */ self, /** @type {string[]} */ peers) => {
+    const pool = createPool({
       self,
       peers,
       connect: (peer) => ({
-        fetch: (url, init) => (asked.push(`${self}>${peer}`), pools[peer].handle(new Request(url, init))),
+        async fetch(url, init) {
+          requests.push(`${self}>${peer}`);
+          return (await pools[peer]?.handle(new Request(url, init))) ?? assert.fail(url);
+        },
       }),
     });
-    return pools[self].group("g", { ...MAX, ...PATIENT, load: (key) => bytes(`${self}:${key}`) });
+    pools[self] = pool;
+    return pool.group("g", { ...MAX, ...NO_TIMEOUT, load: (key) => bytes(`${self}:${key}`) });
   };
-  // Each believes that the other owns everything.
-  const [a, b] = [node("a", ["b"]), node("b", ["a"])];
+  // Each node believes that the other owns every key.
+  const [a, b] = [start("a", ["b"]), start("b", ["a"])];
   assert.equal(text(await a.get("k")), "b:k");
   assert.equal(text(await b.get("other")), "a:other");
-  assert.deepEqual(asked, ["a>b", "b>a"]);
-  // Both at once, for the same key: neither may wait for the other.
+  assert.deepEqual(requests, ["a>b", "b>a"]);
+  // Both at once for the same key: neither waits for the other.
   const both = await Promise.all([a.get("both"), b.get("both")]);
   assert.ok(
-    both.map(text).every((value) => /^[ab]:both$/.test(value)),
+    both.map(text).every((value) => /^[ab]:both$/.test(String(value))),
     both.map(text).join(),
   );
   assert.deepEqual([a.stats().timeouts, b.stats().timeouts], [0, 0]);
 });
 
-test("a peer that this list does not know any more is not asked, from setPeers on", async () => {
-  const { nodes, network } = cluster();
-  const key = keyOf(nodes.a.pool, "c");
-  nodes.a.pool.setPeers(["a", "b"]);
-  await nodes.a.group.get(key);
-  assert.equal(network.asked.get("c"), 0);
+test("setPeers: a peer that left the list gets no request from then on", async () => {
+  const { node, cluster } = startCluster();
+  const { pool, group } = node("a");
+  const key = keyOwnedBy(pool, "c");
+  pool.setPeers(["a", "b"]);
+  await group.get(key);
+  assert.equal(cluster.asked.get("c"), 0);
 });
 
-test("a node that owns nothing asks for everything", async () => {
-  const network = new TestNetwork(["a", "b"]);
-  for (const [name, pool] of network.pools) pool.group("g", { ...MAX, load: (key) => bytes(`${name}:${key}`) });
-  const outside = createPool({ peers: ["a", "b"], connect: (peer) => network.connect(peer) });
-  const group = outside.group("g", { ...MAX, ...PATIENT, load: () => bytes("own") });
+test("setPeers: a pending peer request to a peer that left is abandoned, followers get the local load", async (t) => {
+  const advance = mockClock(t, ["setTimeout", "setInterval"]);
+  const fetch = () => hanging(t);
+  const pool = createPool({ self: "a", peers: ["a", "b"], connect: () => ({ fetch }) });
+  let loads = 0;
+  const group = pool.group("g", { ...MAX, ...NO_TIMEOUT, load: () => (loads++, bytes("own")) });
+  const key = keyOwnedBy(pool, "b");
+  const pending = group.getEntry(key);
+  pool.setPeers(["a"]);
+  const follower = group.getEntry(key);
+  advance(100);
+  const [entry, late] = await Promise.all([pending, follower]);
+  assert.deepEqual([entry.source, late.source, loads], ["loader", "flight", 1]);
+});
+
+test("failover: after a peer that left, the next one may take longer than a heartbeat", async (t) => {
+  const advance = mockClock(t, ["setTimeout", "setInterval"]);
+  const answer = deferred();
+  const asked = deferred();
+  /** @type {Record<string, () => Promise<Response>>} */
+  const fetches = { b: () => hanging(t), c: () => (asked.resolve(), answer.promise) };
+  const pool = createPool({ peers: ["b", "c"], connect: (peer) => ({ fetch: fetches[peer] ?? assert.fail(peer) }) });
+  const group = pool.group("g", { ...MAX, load: () => bytes("own") });
+  const pending = group.getEntry(keyOwnedBy(pool, "b"));
+  pool.setPeers(["c"]);
+  // The heartbeat finds that b has left; that says nothing about c.
+  advance(100);
+  await asked.promise;
+  for (let heartbeats = 0; heartbeats < 2; heartbeats++) {
+    advance(100);
+    await turn();
+  }
+  answer.resolve(new Response("theirs"));
+  const { source, value } = await pending;
+  assert.deepEqual([source, text(value), group.stats().peerFailures], ["peer", "theirs", 1]);
+});
+
+test("a node outside the ring: requests every key from its owner", async () => {
+  const cluster = new TestCluster(["a", "b"]);
+  for (const [name, pool] of cluster.pools) pool.group("g", { ...MAX, load: (key) => bytes(`${name}:${key}`) });
+  const outside = createPool({ peers: ["a", "b"], connect: (peer) => cluster.connect(peer) });
+  const group = outside.group("g", { ...MAX, ...NO_TIMEOUT, load: () => bytes("own") });
   for (let i = 0; i < 10; i++) assert.equal(text(await group.get(`k${i}`)), `${outside.owner(`k${i}`)}:k${i}`);
 });
 
-test("connect is given the peer and the request's env, for each question", async () => {
-  const given = [];
+test("connect: called with the peer and the request's env, for each peer request", async () => {
+  /** @type {unknown[][]} */
+  const calls = [];
   const fetcher = { fetch: async () => new Response("v") };
-  const pool = createPool({ peers: ["shard"], connect: (peer, env) => (given.push([peer, env]), fetcher) });
-  const group = pool.group("g", { ...MAX, ...PATIENT, load: () => bytes("own") });
+  const pool = createPool({ peers: ["shard"], connect: (peer, env) => (calls.push([peer, env]), fetcher) });
+  const group = pool.group("g", { ...MAX, ...NO_TIMEOUT, load: () => bytes("own") });
   const env = {};
   assert.equal(text(await group.get("k", { env })), "v");
   await group.get("other");
-  assert.equal(given[0][1], env);
-  assert.deepEqual(given, [
+  assert.equal(calls[0]?.[1], env);
+  assert.deepEqual(calls, [
     ["shard", env],
     ["shard", undefined],
   ]);
 });
 
-const used = new Response("used");
-await used.text();
-const once = new Response("once");
-for (const [what, connect] of [
-  [
-    "connect throws",
-    () => {
-      throw new Error("no binding");
-    },
-  ],
-  ["connect gives nothing", () => undefined],
-  ["connect gives null", () => null],
-  ["connect gives what cannot fetch", () => ({})],
-  ["connect gives a text", () => "http://127.0.0.1:1"],
-  [
-    "fetch throws",
-    () => ({
-      fetch() {
-        throw new TypeError("no");
-      },
-    }),
-  ],
-  [
-    "fetch throws no error",
-    () => ({
-      fetch() {
-        throw undefined;
-      },
-    }),
-  ],
-  [
-    "fetch rejects",
-    () => ({
-      fetch: async () => {
-        throw new TypeError("no");
-      },
-    }),
-  ],
-  ["fetch rejects with nothing", () => ({ fetch: () => Promise.reject() })],
-  ["fetch never answers", () => ({ fetch: () => new Promise(() => {}) })],
-  ["fetch gives nothing", () => ({ fetch() {} })],
-  ["fetch resolves to nothing", () => ({ fetch: async () => {} })],
-  ["fetch resolves to null", () => ({ fetch: async () => null })],
-  ["fetch resolves to a text", () => ({ fetch: async () => "text" })],
-  ["fetch resolves to half an answer", () => ({ fetch: async () => ({ status: 200 }) })],
-  [
-    "fetch resolves to an answer without a status",
-    () => ({ fetch: async () => ({ headers: new Headers(), body: null }) }),
-  ],
-  ["fetch resolves to an answer that was read already", () => ({ fetch: async () => used })],
-  [
-    "fetch resolves to one answer twice",
-    () => ({ fetch: async () => (once.body?.locked || once.body?.getReader(), once) }),
-  ],
-  ["the body is a text", () => ({ fetch: async () => ({ status: 200, headers: new Headers(), body: "text" }) })],
-  [
-    "the body breaks off",
-    () => ({
-      fetch: async () =>
-        new Response(new ReadableStream({ start: (c) => (c.enqueue(bytes("half")), c.error(new Error("cut"))) })),
-    }),
-  ],
-  [
-    "the body gives texts instead of bytes",
-    () => ({ fetch: async () => new Response(new ReadableStream({ start: (c) => (c.enqueue("text"), c.close()) })) }),
-  ],
-  [
-    "the body never ends",
-    () => ({ fetch: async () => new Response(new ReadableStream({ pull: (c) => c.enqueue(new Uint8Array(16_384)) })) }),
-  ],
-  [
-    "the body never ends and cannot be cancelled",
-    () => ({
-      fetch: async () =>
-        new Response(
-          new ReadableStream({
-            pull: (c) => c.enqueue(new Uint8Array(16_384)),
-            cancel: () => Promise.reject(new Error("no")),
-          }),
-        ),
-    }),
-  ],
-  [
-    "the body never begins",
-    () => ({ fetch: async () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })) }),
-  ],
-]) {
-  test(`a peer that cannot be asked is done without: ${what}`, async () => {
-    const pool = createPool({ peers: ["b"], connect });
-    const group = pool.group("g", { ...MAX, peerTimeoutMs: 60, failover: 0, load: (key) => bytes(`own ${key}`) });
-    for (const key of ["k", "other"]) {
-      assert.deepEqual(await group.getEntry(key), { value: bytes(`own ${key}`), source: "loader", freshMs: undefined });
-    }
-    const { peerFailures, fallbacks, flights } = group.stats();
-    assert.deepEqual({ peerFailures, fallbacks, flights }, { peerFailures: 2, fallbacks: 2, flights: 0 });
-    assert.equal(pool.stats().traps, 0);
-    await turn();
-    assert.deepEqual(uncaught, []);
-  });
-}
-
-test("where connect gives nothing, nobody is asked in its place", async (t) => {
-  const fetched = t.mock.method(globalThis, "fetch", async () => new Response("somebody else's"));
+test("connect returns undefined: no request through the global fetch instead", async (t) => {
+  const fetched = t.mock.method(globalThis, "fetch", async () => new Response("another server's"));
+  // @ts-expect-error connect must return a fetcher
   const pool = createPool({ peers: ["b", "http://peer.test"], connect: () => undefined });
-  const group = pool.group("g", { ...MAX, ...PATIENT, load: () => bytes("own") });
+  const group = pool.group("g", { ...MAX, ...NO_TIMEOUT, load: () => bytes("own") });
   for (let i = 0; i < 10; i++) assert.equal(text(await group.get(`k${i}`)), "own");
   assert.equal(fetched.mock.callCount(), 0);
 });
 
-test("a fetch that answers at once, without a promise, is as good", async () => {
+test("fetch returns a Response without a promise: accepted", async () => {
+  // @ts-expect-error fetch must return a promise
   const pool = createPool({ peers: ["b"], connect: () => ({ fetch: () => new Response("v") }) });
-  const group = pool.group("g", { ...MAX, ...PATIENT, load: () => bytes("own") });
+  const group = pool.group("g", { ...MAX, ...NO_TIMEOUT, load: () => bytes("own") });
   assert.equal(text(await group.get("k")), "v");
+});
+
+test("ring mismatch: another peer list is counted by both nodes, and requests are still answered", async () => {
+  const { node } = startCluster(["a", "b"]);
+  const [a, b] = [node("a").pool, node("b").pool];
+  b.setPeers(["b", "a"]);
+  const key = keyOwnedBy(a, "b");
+  assert.equal((await node("a").group.getEntry(key)).source, "peer");
+  assert.deepEqual([a.stats().otherRings, b.stats().otherRings], [1, 1]);
 });

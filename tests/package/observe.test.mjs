@@ -129,7 +129,7 @@ test("onEvent throws: the lookup succeeds; onEvent is not a function: ERR_OPTION
 });
 
 test("stats: the core's counters, in its order", async () => {
-  const source = await readFile(new URL("../../src/stats.rs", import.meta.url), "utf8");
+  const source = await readFile(new URL("../../src/group/stats.rs", import.meta.url), "utf8");
   const names = [...source.matchAll(/= "(\w+)",$/gm)].map(([, name]) => name);
   const pool = createPool();
   assert.deepEqual(Object.keys(pool.group("g", { ...MAX, load: () => bytes("v") }).stats()), names);

@@ -1,4 +1,4 @@
-// A page in Chromium: what Vite builds of the package, and the package as it is in a plain <script type="module">.
+// A page in Chromium: a bundle by Vite, and the package as it is in a plain <script type="module">.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -10,7 +10,8 @@ import { projectOf } from "./runtimes.mjs";
 import { assertHarmless, filesIn, textOf, SMOKE } from "./support.mjs";
 
 const NAMES = ["chromium", "google-chrome"];
-const chromium = process.env.PATH.split(delimiter)
+const chromium = (process.env.PATH ?? "")
+  .split(delimiter)
   .flatMap((folder) => NAMES.map((name) => join(folder, name)))
   .find(existsSync);
 const skip = chromium
@@ -35,23 +36,23 @@ const TYPES = {
 };
 const ENTRANCE =
   '<!doctype html><title>smoke</title><link rel="icon" href="data:,"><script type="module" src="./page.mjs"></script>';
-/** Tells the answer, or what went wrong, by a function of the test's. */
-const TELLS =
-  'import { run } from "./module.mjs";\nrun().then((answer) => told(answer), (error) => told(String(error)));\n';
+/** Reports the result or the error to the test. */
+const REPORTS =
+  'import { run } from "./module.mjs";\nrun().then((result) => report(result), (error) => report(String(error)));\n';
 
 /** @type {import("playwright-core").Browser} */ let browser;
 before(
   async () => {
     if (skip) return;
     const { chromium: driver } = await import("playwright-core");
-    browser = await driver.launch({ executablePath: chromium, headless: true, args: ARGS });
+    browser = await driver.launch({ executablePath: String(chromium), headless: true, args: ARGS });
   },
   { timeout: 120_000 },
 );
 after(() => browser?.close());
 
-test("a page that Vite built", { skip, timeout: 120_000 }, async (t) => {
-  const folder = projectOf("smoke", { "index.html": ENTRANCE, "page.mjs": TELLS });
+test("a page built by Vite: the smoke test passes", { skip, timeout: 120_000 }, async (t) => {
+  const folder = projectOf("smoke", { "index.html": ENTRANCE, "page.mjs": REPORTS });
   await build({ root: folder, configFile: false, logLevel: "silent" });
   const files = filesIn(join(folder, "dist"));
   assert.deepEqual(
@@ -60,48 +61,54 @@ test("a page that Vite built", { skip, timeout: 120_000 }, async (t) => {
   );
   for (const path of files.filter((path) => path.endsWith(".js")))
     await assertHarmless(path, await readFile(join(folder, "dist", path), "utf8"));
-  assert.deepEqual(await told(t, join(folder, "dist")), SMOKE);
+  assert.deepEqual(await reported(t, join(folder, "dist")), SMOKE);
 });
 
-test('a plain <script type="module">', { skip, timeout: 120_000 }, async (t) => {
+test('a plain <script type="module">: the smoke test passes', { skip, timeout: 120_000 }, async (t) => {
   const folder = projectOf("smoke", {
     "index.html": ENTRANCE,
-    "page.mjs": TELLS,
+    "page.mjs": REPORTS,
     "module.mjs": textOf("conformance/smoke.mjs").replace(
       '"geecache-edge"',
       '"./node_modules/geecache-edge/entry/inline.js"',
     ),
   });
-  assert.deepEqual(await told(t, folder), SMOKE);
+  assert.deepEqual(await reported(t, folder), SMOKE);
 });
 
-/** What the page in `folder` tells, which may not load anything from elsewhere, nor make code of text. */
-async function told(t, folder) {
+/**
+ * The result that the page in `folder` reports. It may load nothing from elsewhere and evaluate no strings.
+ * @param {import("node:test").TestContext} t @param {string} folder
+ */
+async function reported(t, folder) {
   const server = createServer(async (request, response) => {
-    const path = join(folder, request.url === "/" ? "index.html" : new URL(request.url, "http://page").pathname);
+    const path = join(
+      folder,
+      request.url === "/" ? "index.html" : new URL(String(request.url), "http://page").pathname,
+    );
     const body = await readFile(path).catch(() => undefined);
-    // wasm may be compiled, text may not.
+    // wasm may be compiled, strings may not.
     response.writeHead(body ? 200 : 404, {
-      "content-type": TYPES[extname(path)] ?? "text/plain",
+      "content-type": /** @type {Record<string, string>} */ (TYPES)[extname(path)] ?? "text/plain",
       "content-security-policy": "script-src 'self' 'wasm-unsafe-eval'",
     });
     response.end(body);
   });
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  await new Promise((done) => server.listen(0, "127.0.0.1", () => done(undefined)));
   const page = await browser.newPage();
   t.after(async () => {
     await page.close();
     server.closeAllConnections();
     server.close();
   });
-  let answer;
-  const answered = new Promise((resolve, reject) => {
-    answer = resolve;
+  let report = (/** @type {unknown} */ _result) => {};
+  const result = new Promise((resolve, reject) => {
+    report = resolve;
     page.on("pageerror", reject);
     page.on("console", (message) => message.type() === "error" && reject(new Error(message.text())));
   });
-  answered.catch(() => {}); // awaited below, once the page is there
-  await page.exposeFunction("told", answer);
-  await page.goto(`http://127.0.0.1:${server.address().port}/`);
-  return answered;
+  result.catch(() => {}); // awaited below, once the page has loaded
+  await page.exposeFunction("report", report);
+  await page.goto(`http://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (server.address()).port}/`);
+  return result;
 }

@@ -1,21 +1,19 @@
-// Bundles as people make them: one .wasm in each or none where it is inlined, no trap, and they run where nothing is installed.
+// Bundles by esbuild, wrangler and Vite: the wasm once, as a file or inlined; they run where nothing is installed.
 import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import test from "node:test";
 import { build } from "esbuild";
 import { build as viteBuild } from "vite";
-import { answerOfWorkerd, bundleForWorkerd, missing, modulesFrom, NODES, projectOf, RUNTIMES } from "./runtimes.mjs";
+import { answerOfWorkerd, bundleForWorkerd, missing, modulesFrom, node22, projectOf, workerd } from "./runtimes.mjs";
 import { assertHarmless, filesIn, run, scratch, SMOKE, tool } from "./support.mjs";
 
-const workerd = RUNTIMES.find(({ name }) => name === "workerd");
-const [, node22] = NODES;
 const COMPATIBILITY = { compatibility_date: "2026-04-01" };
-const asWrangler = (options) => ({
+const asWrangler = (options = {}) => ({
   "wrangler.json": JSON.stringify({ name: "smoke", main: "worker.mjs", ...COMPATIBILITY, ...options }),
 });
 
-/** That the bundle has `count` files of wasm, JavaScript without traps, and nothing of the package that it does not use. */
+/** Asserts that the bundle has `count` wasm files, or else the wasm inlined once, and harmless scripts. @param {string} folder @param {number} count */
 async function assertBundle(folder, count) {
   const files = filesIn(folder).filter((path) => !/(\.map|README\.md)$/.test(path));
   assert.equal(files.filter((path) => path.endsWith(".wasm")).length, count, files.join(", "));
@@ -23,30 +21,30 @@ async function assertBundle(folder, count) {
   assert.ok(scripts.length > 0, files.join(", "));
   for (const path of scripts) await assertHarmless(path, readFileSync(join(folder, path), "utf8"));
   const inlined = scripts.filter((path) => readFileSync(join(folder, path), "utf8").includes(WASM_IN_BASE64));
-  assert.equal(inlined.length, count === 0 ? 1 : 0, "the wasm is there once");
+  assert.equal(inlined.length, count === 0 ? 1 : 0, "the wasm is inlined once");
 }
-/** How any wasm begins that lies in JavaScript: "\0asm", version 1. */
+/** The first bytes of any wasm, "\0asm" and version 1, in base64. */
 const WASM_IN_BASE64 = "AGFzbQEAAAAB";
 
-/** A folder with the bundle alone: what it was made of is not there. */
+/** Copies the bundle alone to a new folder. @param {string} folder */
 function alone(folder) {
   const target = mkdtempSync(join(scratch, "alone-"));
   cpSync(folder, target, { recursive: true });
   return target;
 }
 
-test("esbuild with --conditions=workerd, run in workerd", { skip: missing(workerd) }, async () => {
+test("esbuild with --conditions=workerd: runs in workerd", { skip: missing(workerd) }, async () => {
   const folder = alone(await bundleForWorkerd(projectOf("smoke")));
   await assertBundle(join(folder, "modules"), 1);
   assert.deepEqual(await answerOfWorkerd(folder), SMOKE);
 });
 
-for (const [what, options] of [
+for (const [name, options] of /** @type {[string, object][]} */ ([
   ["plain", {}],
   ["with nodejs_compat", { compatibility_flags: ["nodejs_compat"] }],
   ["minified", { minify: true }],
-]) {
-  test(`wrangler deploy, ${what}, run in workerd`, { skip: missing(workerd) }, async () => {
+])) {
+  test(`wrangler deploy, ${name}: runs in workerd`, { skip: missing(workerd) }, async () => {
     const folder = projectOf("smoke", asWrangler(options));
     await wrangler(["deploy", "--dry-run", "--outdir", "dist"], folder);
     await assertBundle(join(folder, "dist"), 1);
@@ -54,10 +52,10 @@ for (const [what, options] of [
   });
 }
 
-test("wrangler's dev server", { skip: missing(workerd) }, async () => {
+test("wrangler's dev server: runs the Worker", { skip: missing(workerd) }, async () => {
   const folder = projectOf("smoke", { ...asWrangler(), "dev.mjs": DEV }, ["wrangler"]);
   const answered = await run(process.execPath, ["dev.mjs"], folder);
-  assert.deepEqual(JSON.parse(answered.trim().split("\n").at(-1)), SMOKE);
+  assert.deepEqual(JSON.parse(String(answered.trim().split("\n").at(-1))), SMOKE);
 });
 const DEV = `import { unstable_startWorker } from "wrangler";
 const dev = { server: { hostname: "127.0.0.1", port: 0 }, inspector: false, watch: false, logLevel: "error" };
@@ -67,13 +65,14 @@ await worker.dispose();
 process.exit();
 `;
 
-const wrangler = (args, folder) => run(process.execPath, [tool("wrangler/bin/wrangler.js"), ...args], folder);
+const wrangler = (/** @type {string[]} */ args, /** @type {string} */ folder) =>
+  run(process.execPath, [String(tool("wrangler/bin/wrangler.js")), ...args], folder);
 
-test("esbuild for Node, run in Node", { skip: missing(node22) }, async () => {
-  for (const format of ["esm", "cjs"]) {
+test("esbuild for Node: runs in Node", { skip: missing(node22) }, async () => {
+  for (const format of /** @type {const} */ (["esm", "cjs"])) {
     const folder = projectOf("smoke");
     const outfile = join(folder, "dist/prints.mjs");
-    // CommonJS knows no await outside of functions.
+    // CommonJS has no top-level await.
     const print = 'import { run } from "./module.mjs";\nrun().then((answer) => console.log(JSON.stringify(answer)));';
     await build({
       absWorkingDir: folder,
@@ -92,7 +91,7 @@ test("esbuild for Node, run in Node", { skip: missing(node22) }, async () => {
   }
 });
 
-test("esbuild for browsers", async () => {
+test("esbuild for browsers: the wasm is inlined", async () => {
   const folder = projectOf("smoke");
   await build({
     absWorkingDir: folder,
@@ -106,7 +105,7 @@ test("esbuild for browsers", async () => {
   await assertBundle(join(folder, "dist"), 0);
 });
 
-test("Vite for a server, everything bundled, run in Node", { skip: missing(node22) }, async () => {
+test("Vite for a server, everything bundled: runs in Node", { skip: missing(node22) }, async () => {
   const folder = projectOf("smoke");
   await viteBuild({
     root: folder,

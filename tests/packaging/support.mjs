@@ -1,4 +1,4 @@
-// What the tests of the tarball share: one `npm pack`, empty projects that install it, and programs that end.
+// Shared by the packaging tests: one `npm pack`, empty projects that install the tarball, and child processes.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import {
@@ -20,26 +20,29 @@ import { transform } from "esbuild";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
 const TOOLS = join(ROOT, "node_modules");
-/** Long enough for a cold start on a busy machine with one core; nothing that goes well waits for it. */
+/** Long enough for a cold start on a busy machine with one core. No passing test waits for it. */
 export const PATIENCE_MS = 120_000;
 
-/** Where nothing of this repository can be found by walking up. */
+/** A folder outside of the repository, so that module resolution cannot find the repository's node_modules. */
 export const scratch = realpathSync(mkdtempSync(join(tmpdir(), "geecache-edge-packaging-")));
 after(() => rmSync(scratch, { recursive: true, force: true }));
-// Also when a test file throws before its tests, or is told to end.
+// Also when a test file throws before its tests, or is terminated.
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
 
-/** What npm would publish, and what is in it. */
+/** The tarball that npm would publish, and its files. */
 export const tarball = (() => {
-  assert.ok(existsSync(join(ROOT, "pkg/package.json")), 'pkg/ is not there: build it with "make package"');
+  assert.ok(existsSync(join(ROOT, "pkg/package.json")), 'pkg/ is missing: build it with "make package"');
   const [packed] = JSON.parse(
     npm(["pack", "--json", "--ignore-scripts", "--pack-destination", scratch, join(ROOT, "pkg")], scratch),
   );
-  return { file: join(scratch, packed.filename), files: packed.files.map(({ path }) => path) };
+  return {
+    file: join(scratch, packed.filename),
+    files: packed.files.map((/** @type {{ path: string }} */ { path }) => path),
+  };
 })();
 
-/** npm, of which nothing here needs the network. */
+/** Runs npm, offline. @param {string[]} args @param {string} cwd */
 function npm(args, cwd) {
   return execFileSync(
     "npm",
@@ -48,7 +51,7 @@ function npm(args, cwd) {
   );
 }
 
-/** The tarball, installed once; each project gets a copy of what npm made of it. */
+/** The tarball, installed once; each project gets a copy of the installation. */
 const installed = (() => {
   const folder = join(scratch, "installed");
   mkdirSync(folder);
@@ -57,14 +60,14 @@ const installed = (() => {
   assert.deepEqual(
     readdirSync(join(folder, "node_modules")).filter((name) => !name.startsWith(".")),
     ["geecache-edge"],
-    "the package brings nothing with it",
+    "the package installs no dependencies",
   );
   return folder;
 })();
 
 /**
- * An empty project that has installed the tarball.
- * @param {Record<string, string>} files what is in it, by path
+ * A project that has installed the tarball.
+ * @param {Record<string, string>} files by path
  * @param {string[]} [tools] packages of this repository that the project itself imports
  */
 export function project(files, tools = []) {
@@ -82,22 +85,22 @@ export function project(files, tools = []) {
   return folder;
 }
 
-/** The text of a file beside this one. */
+/** The text of a file of this folder. @param {string} path */
 export const textOf = (path) => readFileSync(join(import.meta.dirname, path), "utf8");
 
-/** A program that a package of `package-lock.json` brings; undefined where it brings none for this machine. */
+/** The path of a program in node_modules; undefined if there is none for this machine. @param {string} path */
 export function tool(path) {
   const file = join(TOOLS, path);
   return existsSync(file) ? file : undefined;
 }
 
 /**
- * Runs a program to its end: what it printed. It, and whatever it started, is gone afterwards.
+ * Runs a program to its end and returns its output. Its child processes are killed with it.
  * @param {string} command @param {string[]} args @param {string} cwd @param {Record<string, string>} [env]
  * @returns {Promise<string>}
  */
 export function run(command, args, cwd, env = {}) {
-  // Its own process group, since some tools leave workerd behind, which lingers on anything less than SIGKILL.
+  // A process group of its own: some tools leave workerd running, which ends only on SIGKILL.
   const child = spawn(command, args, {
     cwd,
     env: { ...QUIET, ...env },
@@ -106,8 +109,8 @@ export function run(command, args, cwd, env = {}) {
   });
   const endAll = () => {
     try {
-      process.kill(-child.pid, "SIGKILL");
-    } catch {} // all gone already
+      process.kill(-Number(child.pid), "SIGKILL");
+    } catch {} // all have ended
   };
   process.on("exit", endAll);
   let output = "";
@@ -128,7 +131,7 @@ export function run(command, args, cwd, env = {}) {
   });
 }
 
-/** This process's environment, without what the test runner tells its own children; nobody calls home. */
+/** This process's environment, without the test runner's variables and with telemetry off. */
 const QUIET = {
   ...Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^NODE_(OPTIONS|TEST_CONTEXT|CHANNEL)/.test(name)),
@@ -142,7 +145,7 @@ const QUIET = {
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
 };
 
-/** Every file under a folder, by paths within it. */
+/** Every file under a folder, by relative path. @param {string} folder */
 export const filesIn = (folder) =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -150,28 +153,28 @@ export const filesIn = (folder) =>
     .sort();
 
 /**
- * That a bundle, or the package itself, holds no trap for those who run it.
+ * Asserts that a script, bundled or not, works wherever it is moved: no import.meta, and all of `assertPlain`.
  * @param {string} name for messages @param {string} code
  */
 export async function assertHarmless(name, code) {
-  assert.doesNotMatch(code, /\bimport\s*\.\s*meta\b/, `${name}: import.meta.url is another place once this is bundled`);
+  assert.doesNotMatch(code, /\bimport\s*\.\s*meta\b/, `${name}: import.meta.url changes when this is bundled`);
   await assertPlain(name, code);
 }
 
-/** No top-level await, and nothing that makes code of text. */
+/** Asserts that a script has no top-level await and evaluates no code from strings. @param {string} name @param {string} code */
 export async function assertPlain(name, code) {
   assert.doesNotMatch(
     code,
     /\beval\s*\(|\bnew\s+Function\b|\bFunction\s*\(|\bset(Timeout|Interval)\s*\(\s*["'`]/,
-    `${name}: makes code of text`,
+    `${name}: evaluates code from a string`,
   );
-  // esbuild refuses a top-level await for a target that has none.
+  // esbuild rejects a top-level await for a target without it.
   await transform(code, { format: "esm", target: "es2022", supported: { "top-level-await": false } }).catch((cause) =>
     assert.fail(`${name}: ${cause.message}`),
   );
 }
 
-/** What `run` of conformance/smoke.mjs answers, wherever it runs. */
+/** The result of `run` of conformance/smoke.mjs in every runtime. */
 export const SMOKE = {
   get: ["a", "loader"],
   again: ["a", "memory"],

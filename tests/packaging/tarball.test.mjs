@@ -1,4 +1,4 @@
-// What is in the tarball: all that the manifest names and nothing besides, harmless JavaScript, types right for every resolution.
+// The tarball: the files it must have and no others, harmless JavaScript, types right for every resolution.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,14 +11,14 @@ import { assertHarmless, assertPlain, project, ROOT, tarball } from "./support.m
 
 const folder = join(project({}), "node_modules/geecache-edge");
 const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-const scripts = tarball.files.filter((path) => path.endsWith(".js"));
-const textIn = (path) => readFileSync(join(folder, path), "utf8");
+const scripts = tarball.files.filter((/** @type {string} */ path) => path.endsWith(".js"));
+const textIn = (/** @type {string} */ path) => readFileSync(join(folder, path), "utf8");
 
-test("holds entries, wasm, types, README and licence, and nothing of the sources or the machine", () => {
+test("files: entries, wasm, types, README and licence; no sources, no paths of the machine", () => {
   const kinds =
     /^(package\.json|README\.md|LICENSE|core\.wasm|core\.wasm\.d\.ts|core-inline\.js|shared-\w+\.js|(entry\/)?[a-z]+\.d\.ts|entry\/[a-z]+\.js)$/;
   assert.deepEqual(
-    tarball.files.filter((path) => !kinds.test(path)),
+    tarball.files.filter((/** @type {string} */ path) => !kinds.test(path)),
     [],
   );
   for (const path of ["README.md", "LICENSE", "core.wasm", "index.d.ts"]) assert.ok(tarball.files.includes(path), path);
@@ -26,7 +26,7 @@ test("holds entries, wasm, types, README and licence, and nothing of the sources
   for (const path of tarball.files) assert.doesNotMatch(readFileSync(join(folder, path), "latin1"), machine, path);
 });
 
-test("nothing to install besides, and nothing runs at install", () => {
+test("manifest: no dependencies, no install scripts", () => {
   const { dependencies, peerDependencies, optionalDependencies, scripts } = manifest;
   assert.deepEqual(
     { dependencies, peerDependencies, optionalDependencies, scripts },
@@ -34,12 +34,12 @@ test("nothing to install besides, and nothing runs at install", () => {
   );
 });
 
-test("the JavaScript: no import.meta.url but in Node's entry, no top-level await, no code made of text", async () => {
+test("scripts: import.meta.url in Node's entry alone, no top-level await, no code from strings", async () => {
   assert.ok(scripts.length >= 6);
   for (const path of scripts) await (path === "entry/node.js" ? assertPlain : assertHarmless)(path, textIn(path));
 });
 
-test("the JavaScript imports what its runtime has, and otherwise only what is in the tarball", async () => {
+test("imports: built-in modules of the runtime, and files of the tarball", async () => {
   const { metafile } = await build({
     absWorkingDir: folder,
     entryPoints: scripts,
@@ -61,24 +61,24 @@ test("the JavaScript imports what its runtime has, and otherwise only what is in
   ]);
 });
 
-test("conditions: workerd before all that is true in a Worker too, bundlers before Node, default last", () => {
+test("export conditions: workerd before all others that hold in a Worker, bundlers before Node, default last", () => {
   const conditions = Object.keys(manifest.exports["."]);
-  const before = (first, ...others) =>
+  const before = (/** @type {string} */ first, /** @type {string[]} */ ...others) =>
     others.forEach((other) =>
       assert.ok(conditions.indexOf(first) < conditions.indexOf(other), `${first} before ${other}`),
     );
   before("types", ...conditions.slice(1));
   // wrangler has workerd, worker and browser active at once, and the first that matches wins.
   before("workerd", "browser", "node", "module", "default");
-  // Deno and Bun take `node` for theirs as well.
+  // Deno and Bun match `node` as well.
   before("deno", "node");
   before("bun", "node");
-  // Who bundles for Node moves the JavaScript away from the .wasm that Node's entry reads beside itself.
+  // A bundle for Node moves the JavaScript away from the .wasm file that Node's entry reads beside itself.
   before("module", "node");
   assert.equal(conditions.at(-1), "default");
 });
 
-test("publint has nothing to say", async () => {
+test("publint: no messages", async () => {
   const { messages } = await publint({ strict: true, pack: { tarball: bufferOf(tarball.file) } });
   assert.deepEqual(
     messages.map((message) => formatMessage(message, manifest, { color: false })),
@@ -86,18 +86,19 @@ test("publint has nothing to say", async () => {
   );
 });
 
-test("arethetypeswrong has nothing to say of ES modules, and of the rest only that these are ES modules", async () => {
+test("arethetypeswrong: no problems but those of a package that has ES modules alone", async () => {
   const analysis = await checkPackage(createPackageFromTarballData(new Uint8Array(bufferOf(tarball.file))));
   assert.ok(analysis.types, "there are types");
   assert.deepEqual(Object.keys(analysis.entrypoints), Object.keys(manifest.exports));
-  // Its own profile "esm-only": CommonJS goes by Node's require of ES modules, and what knows no `exports` is long gone.
+  // Its own profile "esm-only": CommonJS uses Node's require of ES modules; resolution without `exports` is unsupported.
   const ofEsmOnly = ["CJSResolvesToESM node16-cjs", "NoResolution node10"];
   const problems = analysis.problems.filter(
-    ({ kind, resolutionKind }) => !ofEsmOnly.includes(`${kind} ${resolutionKind}`),
+    (problem) => !("resolutionKind" in problem && ofEsmOnly.includes(`${problem.kind} ${problem.resolutionKind}`)),
   );
   assert.deepEqual(problems, []);
 });
 
+/** @param {string} path */
 function bufferOf(path) {
   const { buffer, byteOffset, length } = readFileSync(path);
   return buffer.slice(byteOffset, byteOffset + length);

@@ -1,6 +1,6 @@
-// The types as programs see them: the same program, strictly checked, under every way to resolve a module.
+// The types: one program, strictly checked, under every way to resolve a module.
 import assert from "node:assert/strict";
-import test from "node:test";
+import { describe, test } from "node:test";
 import { project, run, textOf, tool } from "./support.mjs";
 
 const CONSUMER = textOf("conformance/consumer.ts");
@@ -15,13 +15,13 @@ const STRICT = {
   types: [],
 };
 
-/** Checks `text` as `file`. */
-const check = (file, text, compilerOptions) => {
+/** Type-checks the files in a project. @param {Record<string, string>} files @param {object} compilerOptions */
+const check = (files, compilerOptions) => {
   const folder = project({
-    [file]: text,
-    "tsconfig.json": JSON.stringify({ compilerOptions: { ...STRICT, ...compilerOptions }, files: [file] }),
+    ...files,
+    "tsconfig.json": JSON.stringify({ compilerOptions: { ...STRICT, ...compilerOptions }, files: Object.keys(files) }),
   });
-  return run(process.execPath, [tool("typescript/bin/tsc"), "-p", "."], folder);
+  return run(process.execPath, [String(tool("typescript/bin/tsc")), "-p", "."], folder);
 };
 
 const WAYS = {
@@ -32,23 +32,25 @@ const WAYS = {
     customConditions: ["workerd", "worker", "browser"],
   },
   node16: { module: "node16", moduleResolution: "node16" },
-  nodenext: { module: "nodenext", moduleResolution: "nodenext" },
 };
+const NODENEXT = { module: "nodenext", moduleResolution: "nodenext" };
 
-for (const [name, options] of Object.entries(WAYS)) {
-  test(`an ES module under ${name}`, async () => {
-    await check("consumer.mts", CONSUMER, options);
+// Each check is a compiler process of its own, so they run side by side.
+describe("types", { concurrency: true }, () => {
+  for (const [name, options] of Object.entries(WAYS)) {
+    test(`an ES module under ${name}: passes`, async () => {
+      await check({ "consumer.mts": CONSUMER }, options);
+    });
+  }
+
+  test("an ES module and CommonJS under nodenext, where require accepts ES modules: pass", async () => {
+    const commonJs = CONSUMER.replace("import wasm from", "import { default as wasm } from");
+    await check({ "consumer.mts": CONSUMER, "consumer.cts": commonJs }, NODENEXT);
   });
-}
 
-test("CommonJS under nodenext, which knows that require takes ES modules", async () => {
-  await check("consumer.cts", CONSUMER.replace("import wasm from", "import { default as wasm } from"), {
-    module: "nodenext",
-    moduleResolution: "nodenext",
+  test("a wrong type: fails the check", async () => {
+    const wrong =
+      'import { createPool } from "geecache-edge";\nexport const owner: number = createPool().owner("k");\n';
+    await assert.rejects(check({ "wrong.mts": wrong }, WAYS.bundler), /wrong\.mts\(2,14\): error TS2322/);
   });
-});
-
-test("the check can fail", async () => {
-  const wrong = 'import { createPool } from "geecache-edge";\nexport const owner: number = createPool().owner("k");\n';
-  await assert.rejects(check("wrong.mts", wrong, WAYS.bundler), /wrong\.mts\(2,14\): error TS2322/);
 });

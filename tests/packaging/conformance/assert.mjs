@@ -1,7 +1,7 @@
-// What the conformance cases share: assertions, gates, clocks and nodes in memory, without anything that one runtime alone has.
+// Shared by the conformance cases: assertions, gates, a mock clock and nodes in memory, with no API of one runtime alone.
 
-/** Written in one way, whatever order its keys came in. */
-const written = (value) =>
+/** Canonical JSON: object keys in order, bytes as an array. */
+const canonical = (value) =>
   JSON.stringify(value, (_, inner) => {
     if (inner === undefined) return "(undefined)";
     if (inner instanceof Uint8Array) return [...inner];
@@ -9,13 +9,13 @@ const written = (value) =>
     return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
   });
 
-export function equal(actual, expected, what = "the value") {
-  if (written(actual) !== written(expected))
-    throw new Error(`${what} is ${written(actual)}, expected ${written(expected)}`);
+export function equal(actual, expected, label = "the value") {
+  if (canonical(actual) !== canonical(expected))
+    throw new Error(`${label} is ${canonical(actual)}, expected ${canonical(expected)}`);
 }
 
-/** That `work` throws or rejects with a `GeecacheError` of that code; the error. */
-export async function refused(GeecacheError, code, work) {
+/** Asserts that `work` throws or rejects with a `GeecacheError` of this code. Returns the error. */
+export async function assertFails(GeecacheError, code, work) {
   let thrown;
   try {
     await work();
@@ -34,39 +34,39 @@ export function gate() {
   return { opened, open };
 }
 
-/** A clock that moves only when it is told to; `run` puts the real one back. Timers stay real. */
+/** Mocks `Date.now`; the result advances it. The runner restores the real one. Timers stay real. */
 export function clock() {
   let now = 1_700_000_000_000;
   Date.now = () => now;
   return (ms) => (now += ms);
 }
 
-/** Settles once the runtime has done what was due. */
+/** Runs every callback that is due. */
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-/** Waits, by looking, until `is` holds; gives up after many looks. */
-export async function until(is) {
-  for (let look = 0; look < 5_000; look++) {
-    if (is()) return;
+/** Polls until `holds` returns true; gives up after many turns. */
+export async function until(holds) {
+  for (let turns = 0; turns < 5_000; turns++) {
+    if (holds()) return;
     await turn();
   }
-  throw new Error(`this never came to hold: ${is}`);
+  throw new Error(`timed out waiting for: ${holds}`);
 }
 
-/** A loader that counts its runs and answers with what `give` makes. */
-export function counting(give) {
+/** A loader that counts its runs and returns the result of `give`. */
+export function countingLoader(give) {
   const load = (key, scope) => ((load.runs += 1), give(key, scope));
   load.runs = 0;
   return load;
 }
 
 /**
- * Two nodes, a and b, that reach each other in memory; `key` is b's. `ways.wire` may change an exchange, and `ways.a`,
- * `ways.b` add to each pool's options, `ways.group` to those of both groups.
+ * Two nodes in memory, a and b. `key` is owned by b. `wire` may change an exchange, `a` and `b` add to each pool's options,
+ * `group` to those of both groups.
  */
 export function pair(
   { createPool, text },
-  { wire = (asks) => asks(), a = {}, b = {}, group = {}, load = (key, self) => `${key} of ${self}` } = {},
+  { wire = (send) => send(), a = {}, b = {}, group = {}, load = (key, self) => `${key} of ${self}` } = {},
 ) {
   const names = ["http://a.test", "http://b.test"];
   const nodes = names.map((self, i) => {
@@ -74,7 +74,7 @@ export function pair(
       fetch: (url, init) => wire(() => nodes[names.indexOf(peer)].pool.handle(new Request(url, init)), url, init),
     });
     const pool = createPool({ self, peers: names, connect, ...[a, b][i] });
-    const counted = counting((key) => load(key, "ab"[i]));
+    const counted = countingLoader((key) => load(key, "ab"[i]));
     return {
       pool,
       load: counted,

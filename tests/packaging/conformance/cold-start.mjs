@@ -1,7 +1,7 @@
-// Starts the package many times over in one request, from copies of it, and tells what one start costs.
+// Measures a cold start: starts many copies of the package in one request.
 import wasm from "geecache-edge/core.wasm";
 
-/** The answer: the quietest round's mean, in ms, of importing, of the first pool, and of a bare instance. */
+/** Returns the lowest mean of the rounds, in ms: of an import, of the first pool, and of a bare instance. */
 export async function run({ COPIES, ROUNDS }) {
   const rounds = [];
   for (let round = 0; round < ROUNDS; round++)
@@ -15,7 +15,7 @@ export async function run({ COPIES, ROUNDS }) {
   };
 }
 
-/** Each path is a module of its own, so that importing it runs it anew. workerd's clock shows whole ms: many make a figure. */
+/** Each path is a module of its own, so each import evaluates it. workerd's clock has whole ms, so one start is too short. */
 async function starts(paths) {
   const times = [performance.now()];
   const mean = () => (times.push(performance.now()), (times.at(-1) - times.at(-2)) / paths.length);
@@ -30,7 +30,7 @@ async function starts(paths) {
   return { importMs, firstPoolMs, instanceMs, owners: pools.map((pool) => pool.owner("k")) };
 }
 
-/** Imports that do nothing: for the instance alone. */
+/** No-op imports for a bare instance. */
 function stubs() {
   const modules = {};
   for (const { module, name } of WebAssembly.Module.imports(wasm)) (modules[module] ??= {})[name] = () => {};

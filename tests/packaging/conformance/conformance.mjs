@@ -1,4 +1,4 @@
-// The conformance suite: what the package promises on its public face, the same in every runtime. Runs one case after another.
+// The conformance suite: the public API behaves the same in every runtime. Runs its cases one after another.
 import * as geecache from "geecache-edge";
 import * as keys from "./keys.mjs";
 import * as peers from "./peers.mjs";
@@ -6,7 +6,7 @@ import * as values from "./values.mjs";
 
 const CASES = { ...values.cases(geecache), ...keys.cases(geecache), ...peers.cases(geecache) };
 
-/** Every case by its name: null where it holds, or else what was wrong. */
+/** The result of each case by name: null, or its error. */
 export async function run() {
   const results = {};
   for (const [name, holds] of Object.entries(CASES)) {

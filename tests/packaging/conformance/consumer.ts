@@ -1,4 +1,4 @@
-// What a TypeScript program makes of the package: every exported name, inferred types, and what the types must refuse.
+// A TypeScript program that uses the package: every exported name, inferred types, and calls that the types must reject.
 import {
   type CacheEvent,
   type Codec,
@@ -83,7 +83,7 @@ export async function use(scope: Scope<Env>, ctx: Context): Promise<[Source, Err
   users.set("k", 7);
   // @ts-expect-error a value may be missing
   const certain: User = await users.get("k");
-  // @ts-expect-error env is a class of this program's
+  // @ts-expect-error env must be an Env
   await users.get("k", { env: 7 });
   // @ts-expect-error a key is a string
   await users.get(7);

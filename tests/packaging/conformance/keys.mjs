@@ -1,5 +1,5 @@
-// Conformance of names and numbers: options, groups and keys, each refused by a code where it is none.
-import { equal, pair, refused } from "./assert.mjs";
+// Conformance of options, group names and keys: invalid ones fail with their code.
+import { assertFails, equal, pair } from "./assert.mjs";
 
 const MAX = { maxBytes: 1024 * 1024 };
 const LONGEST_BYTES = 65_535;
@@ -7,14 +7,14 @@ const LONGEST_BYTES = 65_535;
 export const cases = (geecache) => {
   const { createPool, GeecacheError, text } = geecache;
   const group = () => createPool().group("g", { ...MAX, maxEntryBytes: 131_072, codec: text(), load: (key) => key });
-  const refusals = async (code, all) => {
-    for (const work of all) await refused(GeecacheError, code, work);
+  const assertAllFail = async (code, all) => {
+    for (const work of all) await assertFails(GeecacheError, code, work);
   };
   return {
-    async "options: ERR_OPTION for what is missing, unknown or nonsense"() {
+    async "options: missing, unknown or invalid, ERR_OPTION"() {
       const load = () => undefined;
       const pool = createPool();
-      await refusals("ERR_OPTION", [
+      await assertAllFail("ERR_OPTION", [
         () => createPool(null),
         () => createPool({ nonsense: 1 }),
         () => createPool({ replicas: 0 }),
@@ -32,26 +32,26 @@ export const cases = (geecache) => {
         () => group().get("k", { deadlineMs: NaN }),
       ]);
       equal(
-        (await refused(GeecacheError, "ERR_OPTION", () => pool.group("a", { ...MAX, load, ttl: 1 }))).message.includes(
-          "ttl",
-        ),
+        (
+          await assertFails(GeecacheError, "ERR_OPTION", () => pool.group("a", { ...MAX, load, ttl: 1 }))
+        ).message.includes("ttl"),
         true,
       );
     },
 
-    async "group names: ERR_GROUP and ERR_GROUP_EXISTS"() {
+    async "group names: invalid, ERR_GROUP; taken, ERR_GROUP_EXISTS"() {
       const pool = createPool();
       const made = (name) => pool.group(name, { ...MAX, load: () => undefined });
-      await refusals(
+      await assertAllFail(
         "ERR_GROUP",
         ["", ".", "..", "a/b", "x".repeat(256), 7, undefined].map((name) => () => made(name)),
       );
       made("x".repeat(255));
       made("группа %");
-      await refusals("ERR_GROUP_EXISTS", [() => made("группа %")]);
+      await assertAllFail("ERR_GROUP_EXISTS", [() => made("группа %")]);
     },
 
-    async "keys: ERR_KEY for what is none, by every call"() {
+    async "keys: invalid, ERR_KEY from every call"() {
       const it = group();
       for (const key of [
         "",
@@ -64,12 +64,12 @@ export const cases = (geecache) => {
         7,
         {},
       ]) {
-        await refusals("ERR_KEY", [() => it.get(key), () => it.getEntry(key), async () => it.set(key, "v")]);
+        await assertAllFail("ERR_KEY", [() => it.get(key), () => it.getEntry(key), async () => it.set(key, "v")]);
         equal(await it.get("next"), "next");
       }
     },
 
-    async "keys: of every kind up to the longest, told apart and given back"() {
+    async "keys of every kind up to the longest: distinct, unchanged"() {
       const it = group();
       const odd = [
         ".",
@@ -100,7 +100,7 @@ export const cases = (geecache) => {
       equal(it.stats().entries, all.length);
     },
 
-    async "keys: of every kind through a peer, or loaded here where no path can carry them"() {
+    async "keys of every kind through a peer: loaded locally if no path can carry them"() {
       const { a } = pair(geecache, { load: (key) => key });
       let asked = 0;
       for (const odd of [

@@ -1,12 +1,12 @@
-// Conformance of peers: asked, failing, signed, refused, changed; and what `handle` answers.
+// Conformance of peers: requests, failures, authentication, setPeers, and the responses of `handle`.
 import { cacheStatus, prometheus } from "geecache-edge/observe";
 import { TestNetwork } from "geecache-edge/testing";
-import { equal, gate, pair, refused, until } from "./assert.mjs";
+import { assertFails, equal, gate, pair, until } from "./assert.mjs";
 
 const failing = {
   "connection refused": () => Promise.reject(new TypeError("connection refused")),
-  "a 500 of somebody else's": () => new Response("<h1>Oops</h1>", { status: 500 }),
-  "a 200 of somebody else's": () => new Response("<h1>Welcome</h1>"),
+  "a 500 from another server": () => new Response("<h1>Oops</h1>", { status: 500 }),
+  "a 200 from another server": () => new Response("<h1>Welcome</h1>"),
   "a redirect": () => new Response(null, { status: 302, headers: { location: "http://elsewhere.test/" } }),
   "no answer": () => new Promise(() => {}),
   "a body that breaks off": () =>
@@ -15,14 +15,14 @@ const failing = {
 };
 
 export const cases = (geecache) => ({
-  async "a peer's get: the owner loads, a copy stays here"() {
+  async "peer request: the owner loads, a hot copy stays here"() {
     const { a, b, key } = pair(geecache);
     const first = await a.group.getEntry(key);
     equal([first.value, first.source, (await a.group.getEntry(key)).source], [`${key} of b`, "peer", "memory"]);
     equal([a.load.runs, b.load.runs, a.group.stats().peerHits, b.group.stats().peerRequests], [0, 1, 1, 1]);
   },
 
-  async "50 callers on each of two nodes cost one load"() {
+  async "singleflight: 50 concurrent callers on each of two nodes, one load"() {
     const { opened, open } = gate();
     const { a, b, key } = pair(geecache, { load: async (key) => (await opened, key) });
     const callers = Array.from({ length: 100 }, (_, i) => (i % 2 ? a : b).group.get(key));
@@ -31,31 +31,31 @@ export const cases = (geecache) => ({
     equal([new Set(await Promise.all(callers)).size, a.load.runs, b.load.runs], [1, 0, 1]);
   },
 
-  async "fallback: whatever a peer does wrongly, the own loader answers"() {
-    for (const [what, answer] of Object.entries(failing)) {
-      // Without a secret a stranger's 200 is believed, as Go's is: whoever wants it otherwise has a secret.
+  async "failed peer: of every kind, the local loader answers"() {
+    for (const [name, answer] of Object.entries(failing)) {
+      // Without a secret any 200 is accepted, as from a Go peer.
       const secret = "s";
       const { a, key } = pair(geecache, { wire: answer, a: { secret }, group: { peerTimeoutMs: 20 } });
       const entry = await a.group.getEntry(key);
-      equal([entry.value, entry.source], [`${key} of a`, "loader"], what);
+      equal([entry.value, entry.source], [`${key} of a`, "loader"], name);
       const { fallbacks, peerFailures, errors } = a.group.stats();
-      equal({ fallbacks, peerFailures, errors }, { fallbacks: 1, peerFailures: 1, errors: 0 }, what);
+      equal({ fallbacks, peerFailures, errors }, { fallbacks: 1, peerFailures: 1, errors: 0 }, name);
     }
   },
 
-  async "no such key, and a failed load, at the owner are final"() {
+  async "owner: its not found and its failed load are final"() {
     const { a, b, keys } = pair(geecache, {
       load: (key) => {
         if (key === keys[0]) return undefined;
-        throw new Error("the database is away");
+        throw new Error("the database is down");
       },
     });
     equal(await a.group.get(keys[0]), undefined);
-    const error = await refused(geecache.GeecacheError, "ERR_LOAD", () => a.group.get(keys[1]));
-    equal([error.message.includes("the database is away"), a.load.runs, b.load.runs], [true, 0, 2]);
+    const error = await assertFails(geecache.GeecacheError, "ERR_LOAD", () => a.group.get(keys[1]));
+    equal([error.message.includes("the database is down"), a.load.runs, b.load.runs], [true, 0, 2]);
   },
 
-  async "a peer that is down is passed over after five failures"() {
+  async "circuit breaker: opens after five failures, requests are skipped"() {
     let asked = 0;
     const { a, keys } = pair(geecache, {
       wire: () => ((asked += 1), Promise.reject(new TypeError("connection refused"))),
@@ -64,7 +64,7 @@ export const cases = (geecache) => ({
     equal([asked, a.group.stats().passedOver], [5, 15]);
   },
 
-  async "signed peers: accepted with one secret, and over an exchange of it"() {
+  async "authentication: one secret, and a rotation of it, accepted"() {
     for (const [ofA, ofB] of [
       ["s", "s"],
       ["old", ["new", "old"]],
@@ -79,7 +79,7 @@ export const cases = (geecache) => ({
     }
   },
 
-  async "signed peers: refused without the secret, and nothing is loaded for it"() {
+  async "authentication: no or wrong secret, 401, nothing is loaded"() {
     for (const secret of [undefined, "wrong", ["wrong", "s "]]) {
       const { a, b, key } = pair(geecache, { a: { secret }, b: { secret: "s" } });
       equal([await a.group.get(key), b.load.runs, b.pool.stats().unauthorized], [`${key} of a`, 0, 1]);
@@ -89,9 +89,9 @@ export const cases = (geecache) => ({
     equal([answer.status, answer.headers.get("geecache-seal"), b.load.runs], [401, null, 0]);
   },
 
-  async "signed peers: an answer that was altered is not believed"() {
-    const altered = async (asks) => {
-      const answer = await asks();
+  async "authentication: an altered response is a failed peer"() {
+    const altered = async (send) => {
+      const answer = await send();
       return new Response(`${await answer.text()} and more`, { status: answer.status, headers: answer.headers });
     };
     for (const secret of [undefined, "s"]) {
@@ -100,7 +100,7 @@ export const cases = (geecache) => ({
     }
   },
 
-  async "handle: its statuses, and undefined for every other path"() {
+  async "handle: the statuses, and undefined for any other path"() {
     const { createPool } = geecache;
     const pool = createPool();
     let loads = 0;
@@ -108,7 +108,7 @@ export const cases = (geecache) => ({
       maxBytes: 65_536,
       load: (key) => {
         loads += 1;
-        if (key === "gone") return undefined;
+        if (key === "missing") return undefined;
         if (key === "broken") throw new Error("away");
         return new TextEncoder().encode(key);
       },
@@ -117,7 +117,7 @@ export const cases = (geecache) => ({
     for (const [path, method, status, body, outcome = null] of [
       ["/_geecache/g/a%20b", "GET", 200, "a b"],
       ["/_geecache/g/a%20b", "HEAD", 200, ""],
-      ["/_geecache/g/gone", "GET", 404, undefined, "absent"],
+      ["/_geecache/g/missing", "GET", 404, undefined, "absent"],
       ["/_geecache/g/broken", "GET", 500, undefined, "ERR_LOAD"],
       ["/_geecache/nobody/k", "GET", 404],
       ["/_geecache/g/k", "POST", 405],
@@ -138,23 +138,23 @@ export const cases = (geecache) => ({
     equal([await answer("/"), await answer("/elsewhere"), loads], [undefined, undefined, 3]);
   },
 
-  async "setPeers changes owners, from the next look-up on"() {
+  async "setPeers: changes owners from the next lookup on"() {
     const { a, key } = pair(geecache);
     equal(a.pool.owner(key), "http://b.test");
     a.pool.setPeers(["http://a.test"]);
     equal([a.pool.owner(key), await a.group.get(key)], ["http://a.test", `${key} of a`]);
-    await refused(geecache.GeecacheError, "ERR_OPTION", () => a.pool.setPeers([""]));
+    await assertFails(geecache.GeecacheError, "ERR_OPTION", () => a.pool.setPeers([""]));
     equal(a.pool.owner(key), "http://a.test");
   },
 
-  async "the ring is GeeCache's"() {
+  async "owner: equal to GeeCache's ring"() {
     const peers = ["http://10.0.0.1:8001", "http://10.0.0.2:8001", "http://10.0.0.3:8001"];
     const pool = geecache.createPool({ peers });
     const owners = ["Tom", "Jack", "Sam", "k", "a longer key", "ключ"].map((key) => peers.indexOf(pool.owner(key)));
     equal(owners, RING);
   },
 
-  async "every wire, and the balanced ring, between two nodes"() {
+  async "each wire, and the balanced ring: two nodes answer each other"() {
     for (const options of [
       { wire: "geecache-proto" },
       { wire: "groupcache" },
@@ -167,12 +167,12 @@ export const cases = (geecache) => ({
     }
   },
 
-  async "events, Cache-Status and Prometheus tell what happened"() {
+  async "events, Cache-Status and Prometheus: report a miss, a peer value and a hit"() {
     const events = [];
     const { a, key } = pair(geecache, { a: { onEvent: (event) => events.push(event) } });
     const entries = [await a.group.getEntry(key), await a.group.getEntry(key)];
-    const told = events.map(({ type, key, outcome }) => [type, key, outcome].filter(Boolean).join(" "));
-    equal(told.sort(), [`hit ${key}`, `miss ${key}`, `peer ${key} value`]);
+    const reported = events.map(({ type, key, outcome }) => [type, key, outcome].filter(Boolean).join(" "));
+    equal(reported.sort(), [`hit ${key}`, `miss ${key}`, `peer ${key} value`]);
     equal(
       entries.map((entry) => cacheStatus(entry).includes("hit")),
       [false, true],
@@ -180,7 +180,7 @@ export const cases = (geecache) => ({
     equal(prometheus(a.pool.stats()).includes('geecache_hits_total{group="g"} 1\n'), true);
   },
 
-  async "test peers in memory: asked, stopped, started"() {
+  async "test cluster: requests counted, nodes stopped and started"() {
     const names = ["a", "b"];
     const network = new TestNetwork(names);
     const [group] = [...network.pools].map(([name, pool]) =>
@@ -197,5 +197,5 @@ export const cases = (geecache) => ({
   },
 });
 
-/** The owners' places by GeeCache's rule (crc32 of index and name, 50 points), worked out apart from the product. */
+/** The owners' indexes by GeeCache's rule (crc32 of index and name, 50 points), computed independently of the package. */
 const RING = [1, 2, 2, 2, 0, 1];

@@ -1,10 +1,10 @@
-// What every runtime does with the package: a get, a get from a peer, and a fallback once that peer fails.
+// Smoke test for every runtime: a get, a get from a peer, and the fallback after that peer fails.
 import { createPool, text } from "geecache-edge";
 
 const NAMES = ["a", "b"];
 const DOWN = new Set();
 
-// Made here, at the module's top level, since a Worker forbids most things there and may not forbid this.
+// At the module's top level, where a Worker forbids I/O and random values: creating pools must work there.
 const nodes = Object.fromEntries(
   NAMES.map((self) => {
     const pool = createPool({ self, peers: NAMES, connect });
@@ -21,7 +21,7 @@ function connect(peer) {
   };
 }
 
-/** Whose loader made each value, and from where it came. */
+/** Returns the node whose loader made each value, and the source. */
 export async function run() {
   const { pool, group } = nodes.a;
   const keys = Array.from({ length: 100 }, (_, i) => `key ${i}`);

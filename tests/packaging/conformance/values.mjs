@@ -1,12 +1,12 @@
-// Conformance of one node: values, freshness, flights, what a remove beats, codecs, counters.
-import { clock, counting, equal, gate, refused, until } from "./assert.mjs";
+// Conformance of one node: values, freshness, singleflight, invalidation, codecs, counters.
+import { assertFails, clock, countingLoader, equal, gate, until } from "./assert.mjs";
 
 const MAX = { maxBytes: 65_536 };
 const bytes = (text) => new TextEncoder().encode(text);
 
 export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) => ({
-  async "a get loads once, then memory answers"() {
-    const load = counting((key) => `${key}!`);
+  async "get: loads once, then hits"() {
+    const load = countingLoader((key) => `${key}!`);
     const pool = createPool();
     const group = pool.group("g", { ...MAX, codec: text(), load });
     equal([pool instanceof Pool, group instanceof Group, group.name, pool.owner("k")], [true, true, "g", undefined]);
@@ -15,13 +15,13 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     equal([await group.get("k"), group.peek("k"), group.peek("other"), load.runs], ["k!", "k!", undefined, 1]);
   },
 
-  async "no such key is undefined, and is not kept"() {
-    const load = counting(() => undefined);
+  async "not found: undefined, not cached"() {
+    const load = countingLoader(() => undefined);
     const group = createPool().group("g", { ...MAX, load });
     equal([await group.get("k"), await group.get("k"), load.runs, group.stats().absent], [undefined, undefined, 2, 2]);
   },
 
-  async "a value handed out is the caller's own"() {
+  async "values: callers get copies of their own"() {
     const group = createPool().group("g", { ...MAX, load: () => bytes("abc") });
     const values = await Promise.all([group.get("k"), group.get("k"), group.get("k")]);
     values[0].fill(0);
@@ -30,9 +30,9 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     equal([values[1], await group.get("k")], [bytes("abc"), bytes("abc")]);
   },
 
-  async "50 callers of one key cost one load"() {
+  async "singleflight: 50 concurrent callers of one key, one load"() {
     const { opened, open } = gate();
-    const load = counting(async (key) => (await opened, key));
+    const load = countingLoader(async (key) => (await opened, key));
     const group = createPool().group("g", { ...MAX, codec: text(), load });
     const callers = Array.from({ length: 50 }, () => group.getEntry("k"));
     await until(() => group.stats().joins === 49);
@@ -43,16 +43,16 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     equal([load.runs, requests, joins, flights], [1, 50, 49, 0]);
   },
 
-  async "a failed load fails all who wait, and not who comes next"() {
+  async "failed load: ERR_LOAD for all followers, the next caller loads again"() {
     const { opened, open } = gate();
     let fails = true;
-    const load = counting(async (key) => {
+    const load = countingLoader(async (key) => {
       await opened;
       if (fails) throw new RangeError("away");
       return key;
     });
     const group = createPool().group("g", { ...MAX, codec: text(), load });
-    const callers = Array.from({ length: 5 }, () => refused(GeecacheError, "ERR_LOAD", () => group.get("k")));
+    const callers = Array.from({ length: 5 }, () => assertFails(GeecacheError, "ERR_LOAD", () => group.get("k")));
     open();
     for (const error of await Promise.all(callers))
       equal([error.cause instanceof RangeError, error.cause.message], [true, "away"]);
@@ -60,7 +60,7 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     equal([await group.get("k"), load.runs], ["k", 2]);
   },
 
-  async "the leader hands its flight to waitUntil"() {
+  async "waitUntil: the leader hands its flight to it"() {
     const kept = [];
     const group = createPool().group("g", {
       ...MAX,
@@ -75,9 +75,9 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     await Promise.all(kept);
   },
 
-  async "fresh for ttlMs, then loaded anew"() {
+  async "ttlMs: fresh until then, loaded again after"() {
     const pass = clock();
-    const load = counting(() => `v${load.runs}`);
+    const load = countingLoader(() => `v${load.runs}`);
     const group = createPool().group("g", { ...MAX, codec: text(), ttlMs: 1_000, load });
     equal(await group.getEntry("k"), { value: "v1", source: "loader", freshMs: 1_000 });
     pass(999);
@@ -87,10 +87,10 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     equal(await group.getEntry("k"), { value: "v2", source: "loader", freshMs: 1_000 });
   },
 
-  async "stale while one load renews it behind"() {
+  async "stale-while-revalidate: the stale value at once, one load in the background"() {
     const pass = clock();
     const { opened, open } = gate();
-    const load = counting(async () => (load.runs > 1 && (await opened), `v${load.runs}`));
+    const load = countingLoader(async () => (load.runs > 1 && (await opened), `v${load.runs}`));
     const group = createPool().group("g", { ...MAX, codec: text(), ttlMs: 1_000, staleWhileRevalidateMs: 500, load });
     await group.get("k");
     pass(1_000);
@@ -101,9 +101,9 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     equal([load.runs, group.stats().staleHits], [2, 5]);
   },
 
-  async "stale where the load fails, as long as that is allowed"() {
+  async "stale-if-error: the stale value until staleIfErrorMs has passed"() {
     const pass = clock();
-    const load = counting(() => {
+    const load = countingLoader(() => {
       if (load.runs > 1) throw new Error("away");
       return "v1";
     });
@@ -112,10 +112,10 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     pass(1_499);
     equal(await group.getEntry("k"), { value: "v1", source: "stale", freshMs: 0 });
     pass(1);
-    await refused(GeecacheError, "ERR_LOAD", () => group.get("k"));
+    await assertFails(GeecacheError, "ERR_LOAD", () => group.get("k"));
   },
 
-  async "a remove, a clear and a set beat a load that began before"() {
+  async "invalidate: remove, clear or set during a load, its value is not cached"() {
     const changes = {
       remove: (group) => group.remove("k"),
       clear: (group) => group.clear(),
@@ -132,9 +132,9 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     }
   },
 
-  async "who comes after a remove does not join the load from before"() {
+  async "invalidate: a caller after remove does not coalesce with the load before it"() {
     const gates = [gate(), gate()];
-    const load = counting(() => {
+    const load = countingLoader(() => {
       const run = load.runs - 1;
       return gates[run].opened.then(() => `v${run}`);
     });
@@ -148,8 +148,8 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     equal([await before, group.peek("k")], ["v0", "v1"]);
   },
 
-  async "set, peek, remove, clear"() {
-    const load = counting((key) => `${key}!`);
+  async "set, peek, remove, clear: change entries on this node"() {
+    const load = countingLoader((key) => `${key}!`);
     const group = createPool().group("g", { ...MAX, codec: text(), load });
     equal(
       [group.set("a", "1"), group.set("a", "2"), group.set("b", "3"), group.peek("a"), await group.get("b")],
@@ -160,7 +160,7 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     equal([group.peek("b"), group.stats().entries, await group.get("b")], [undefined, 0, "b!"]);
   },
 
-  async "codecs: bytes, json, text and your own"() {
+  async "codecs: bytes, json, text, custom"() {
     const pool = createPool();
     const numbers = { encode: (n) => new Uint8Array([n]), decode: ([n]) => n };
     const user = { name: "Tom", scores: [1, 2] };
@@ -176,9 +176,9 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
       equal(await Promise.all(groups.map((it) => it.get("k"))), [bytes("abc"), user, null, "\ufeffžluťoučký 🐎", 7]);
     const [one, other] = [await groups[1].get("k"), await groups[1].get("k")];
     one.scores.push(3);
-    equal(other, user, "decoded anew for each");
-    await refused(GeecacheError, "ERR_LOAD_TYPE", () => group("odd", 7).get("k"));
-    await refused(GeecacheError, "ERR_LOAD_TYPE", () => group("odder", 7, text()).get("k"));
+    equal(other, user, "each caller gets a decoded value of its own");
+    await assertFails(GeecacheError, "ERR_LOAD_TYPE", () => group("odd", 7).get("k"));
+    await assertFails(GeecacheError, "ERR_LOAD_TYPE", () => group("odder", 7, text()).get("k"));
     const broken = {
       encode: () => bytes("x"),
       decode: () => {
@@ -186,24 +186,24 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
       },
     };
     equal(
-      (await refused(GeecacheError, "ERR_LOAD_TYPE", () => group("broken", 7, broken).get("k"))).cause.message,
+      (await assertFails(GeecacheError, "ERR_LOAD_TYPE", () => group("broken", 7, broken).get("k"))).cause.message,
       "no",
     );
   },
 
-  async "ERR_TIMEOUT at the group's deadline and at the call's"() {
+  async "deadlineMs: ERR_TIMEOUT at the group's and at the call's"() {
     let signal;
     const load = (key, scope) => ((signal = scope.signal), new Promise(() => {}));
     const group = createPool().group("g", { ...MAX, deadlineMs: 20, load });
-    await refused(GeecacheError, "ERR_TIMEOUT", () => group.get("k"));
+    await assertFails(GeecacheError, "ERR_TIMEOUT", () => group.get("k"));
     await until(() => signal.aborted && group.stats().flights === 0);
-    // The flight goes on for the group's deadline, and keeps a program alive as long.
+    // The flight lasts until the group's deadline, and keeps the program alive until then: a short one.
     const patient = createPool().group("g", { ...MAX, deadlineMs: 500, load });
-    await refused(GeecacheError, "ERR_TIMEOUT", () => patient.get("k", { deadlineMs: 20 }));
+    await assertFails(GeecacheError, "ERR_TIMEOUT", () => patient.get("k", { deadlineMs: 20 }));
     equal(patient.stats().timeouts, 1);
   },
 
-  async "the budget holds, and what left is counted"() {
+  async "maxBytes: holds, evictions are counted"() {
     const group = createPool().group("g", { maxBytes: 16_384, policy: "lru", load: (key) => bytes(key.repeat(100)) });
     for (let i = 0; i < 200; i++) {
       equal((await group.get(`k${i}`)).length, 100 * `k${i}`.length);
@@ -213,7 +213,7 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     equal([entries + evictions, evictions > 100, maxBytes], [200, true, 16_384]);
   },
 
-  async "stats count what was done, by group"() {
+  async "stats: counters per group"() {
     const pool = createPool();
     const [users, other] = ["users", "other"].map((name) =>
       pool.group(name, { ...MAX, codec: text(), load: (key) => (key === "none" ? undefined : key) }),

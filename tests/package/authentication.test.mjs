@@ -106,7 +106,7 @@ test("request without the secret: 401 and counted, loads nothing, reveals nothin
     const answer = await b.pool.handle(new Request(`http://b.test/_geecache/${path}`, { method }));
     assert.ok(answer, path);
     assert.equal(answer.status, 401, path);
-    assert.equal(await answer.text(), method === "HEAD" ? "" : "only signed questions are answered");
+    assert.equal(await answer.text(), method === "HEAD" ? "" : "the request has no valid signature");
     assert.deepEqual(
       [answer.headers.get("cache-control"), answer.headers.get("geecache-outcome"), answer.headers.get(AUTH_HEADER)],
       ["no-store", null, null],

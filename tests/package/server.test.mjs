@@ -74,7 +74,7 @@ test("empty value: 200", async () => {
 test("not found, failed load, unknown group: told apart by status and outcome", async () => {
   const { request } = node();
   for (const [path, status, outcome, message] of /** @type {const} */ ([
-    ["/_geecache/g/missing", 404, "absent", /no such key/],
+    ["/_geecache/g/missing", 404, "absent", /the key does not exist/],
     ["/_geecache/g/broken", 500, "ERR_LOAD", /the database is down/],
     ["/_geecache/g/odd", 500, "ERR_LOAD_TYPE", /number/],
     ["/_geecache/nobody/k", 404, null, /no group "nobody"/],
@@ -132,8 +132,8 @@ test("other methods: 405 with Allow, nothing is loaded", async () => {
 test("invalid path: 400 with the reason, nothing is loaded", async () => {
   const { request, loader } = node();
   for (const [path, message] of /** @type {[path: string, message: RegExp][]} */ ([
-    ["/_geecache/", /lacks a key/],
-    ["/_geecache/g", /lacks a key/],
+    ["/_geecache/", /the path has no key/],
+    ["/_geecache/g", /the path has no key/],
     ["/_geecache/g/", /key is empty/],
     ["/_geecache/g/%zz", /escape/],
     ["/_geecache/g/%", /escape/],
@@ -146,9 +146,9 @@ test("invalid path: 400 with the reason, nothing is loaded", async () => {
     ["/_geecache/g/%ed%a0%80", /UTF-8/],
     ["/_geecache/g/%00%80", /UTF-8/],
     // URL parsing removes dot segments, escaped or not, before the key is read.
-    ["/_geecache/g/..", /lacks a key/],
-    ["/_geecache/g/%2e%2e", /lacks a key/],
-    ["/_geecache/g/.%2E", /lacks a key/],
+    ["/_geecache/g/..", /the path has no key/],
+    ["/_geecache/g/%2e%2e", /the path has no key/],
+    ["/_geecache/g/.%2E", /the path has no key/],
     ["/_geecache/g/.", /key is empty/],
     ["/_geecache/g/%2e", /key is empty/],
     [`/_geecache/g/${"x".repeat(65_536)}`, /65535/],

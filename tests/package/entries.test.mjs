@@ -95,7 +95,7 @@ test("exports: every entry exports the same names, all of them typed", async () 
   assert.deepEqual(await names("testing"), ["TestNetwork"]);
 });
 
-test("the manifest's files are there, and the inlined wasm is the wasm", async () => {
+test("manifest: every file it names exists, the inlined wasm equals core.wasm", async () => {
   const manifest = JSON.parse(readFileSync(new URL("package.json", pkg), "utf8"));
   const paths = Object.values(manifest.exports).flatMap((target) =>
     typeof target === "string" ? [target] : Object.values(target),

@@ -1,6 +1,6 @@
-// The store in wasm: linear memory, bytes an entry, time of a full collection, beside npm's lru-cache in the same run; and
-// look-ups of the ring, inside wasm.
-// After scripts/bench.sh built benches/wasm: node --expose-gc benches/wasm.mjs [churn [MEBIBYTES,...]]
+// The store in wasm: linear memory, bytes per entry and time of a full garbage collection, beside npm's lru-cache in the same
+// run; and lookups on the ring inside wasm.
+// Needs benches/wasm built by scripts/bench.sh: node --expose-gc benches/wasm.mjs [churn [MEBIBYTES,...]]
 import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
@@ -10,13 +10,9 @@ const target = resolve(process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirna
 const module = await WebAssembly.compile(
   await readFile(`${target}/wasm32-unknown-unknown/release/store_wasm_probe.wasm`),
 );
-// The crate brings its bindings, which nothing calls here.
-const stubs = {};
-for (const { module: from, name, kind } of WebAssembly.Module.imports(module))
-  if (kind === "function") (stubs[from] ??= {})[name] = () => {};
-const start = () => WebAssembly.instantiate(module, stubs).then((instance) => instance.exports);
+const start = () => WebAssembly.instantiate(module, {}).then((instance) => instance.exports);
 const median = (times) => times.sort((a, b) => a - b)[times.length >> 1];
-const full = () =>
+const collectionMs = () =>
   median(
     Array.from({ length: 15 }, () => {
       const t = performance.now();
@@ -26,24 +22,23 @@ const full = () =>
   );
 const entries = 300_000;
 
-// A process of its own for each measurement of a collection, in turn with entries, without, and with a store that was filled and then
-// emptied: what filling leaves behind in V8 (compiled code, a larger heap) is there with and without entries. Within one process
-// the second is always another heap than the first.
+// Each collection is measured in a process of its own: with entries, without, and with a store that was filled and emptied, which
+// has the same compiled code and heap size as a full one. Within one process the second heap always differs from the first.
 if (process.argv[2] === "collect") {
-  const held = await start();
-  held.create(96 << 20, 0);
-  held.fill(0, Number(process.argv[3]), 100);
-  if (process.argv[4]) held.create(96 << 20, 0);
-  // Filling makes V8 compile the hot loop once more, on another thread, for a while after; then five collections to even out the heaps.
+  const filledStore = await start();
+  filledStore.create(96 << 20, 0);
+  filledStore.fill(0, Number(process.argv[3]), 100);
+  if (process.argv[4]) filledStore.create(96 << 20, 0);
+  // V8 goes on compiling the hot loop on another thread for a while. Five collections then bring the heaps to the same state.
   await new Promise((done) => setTimeout(done, 500));
   for (let n = 0; n < 5; n++) gc();
-  console.log(full());
-  process.exit(held.memory.buffer.byteLength > 0 ? 0 : 1);
+  console.log(collectionMs());
+  process.exit(filledStore.memory.buffer.byteLength > 0 ? 0 : 1);
 }
 const collect = (...how) =>
   Number(execFileSync(process.execPath, ["--expose-gc", import.meta.filename, "collect", ...how.map(String)]));
 const kinds = [[entries], [entries, "emptied"], [0]];
-// Who goes first takes turns, too.
+// The order rotates.
 const collections = Array.from({ length: 15 }, (_, turn) => {
   const times = [];
   for (const which of [turn, turn + 1, turn + 2].map((n) => n % kinds.length)) times[which] = collect(...kinds[which]);
@@ -51,7 +46,7 @@ const collections = Array.from({ length: 15 }, (_, turn) => {
 });
 const [filled, emptied, empty] = kinds.map((_, which) => median(collections.map((times) => times[which])));
 
-// An instance that goes at once: what the first one costs, once, is not an entry's.
+// A first instance, so that the one-time cost of instantiation is not counted.
 const first = await start();
 first.create(1 << 20, 0);
 first.fill(0, entries, 100);
@@ -61,7 +56,7 @@ let store = await start();
 store.create(96 << 20, 0);
 const linear = store.memory.buffer.byteLength;
 store.fill(0, entries, 100);
-console.log(`300,000 entries of 29 + 100 bytes, bytes an entry beyond them
+console.log(`300,000 entries of 29 + 100 bytes, bytes per entry beyond them
   ours       linear memory ${((store.memory.buffer.byteLength - linear) / entries - 129).toFixed(1)}, resident ${((process.memoryUsage().rss - before) / entries - 129).toFixed(1)}, used ${(store.figure(2) / entries - 129).toFixed(1)}
              full collection ${filled.toFixed(2)} ms; ${emptied.toFixed(2)} with a store that was filled and emptied, ${(filled / emptied).toFixed(2)} times; ${empty.toFixed(2)} with one never filled, ${(filled / empty).toFixed(2)} times (medians of 15 processes each)`);
 for (const keys of [1_000, 100_000]) {
@@ -71,14 +66,16 @@ for (const keys of [1_000, 100_000]) {
     store.hits(500_000, BigInt(keys));
     return (performance.now() - t) * 2;
   });
-  console.log(`  hits inside wasm among ${keys}: ${median(times).toFixed(0)} ns, drawing and writing the key included`);
+  console.log(
+    `  hits inside wasm among ${keys}: ${median(times).toFixed(0)} ns, including drawing and writing the key`,
+  );
 }
 {
   const before = process.memoryUsage().rss;
   const rival = new LRUCache({ max: entries });
   for (let n = 0; n < entries; n++)
     rival.set(`https://example.net/u/${String(n).padStart(7, "0")}`, new Uint8Array(100).fill(7));
-  const collection = full();
+  const collection = collectionMs();
   console.log(
     `  lru-cache  resident ${((process.memoryUsage().rss - before) / rival.size - 129).toFixed(1)}, full collection ${collection.toFixed(2)} ms`,
   );
@@ -87,7 +84,7 @@ for (const keys of [1_000, 100_000]) {
 {
   const wasm = await start();
   for (const peers of [3, 100, 1_000]) {
-    const least = (turn) =>
+    const fastest = (turn) =>
       Math.min(
         ...Array.from({ length: 15 }, () => {
           const t = performance.now();
@@ -95,10 +92,10 @@ for (const keys of [1_000, 100_000]) {
           return performance.now() - t;
         }),
       );
-    const building = least(() => wasm.ring(peers));
-    const looking = (least(() => wasm.owners(256)) * 1e6) / (256 * 4096);
+    const building = fastest(() => wasm.ring(peers));
+    const looking = (fastest(() => wasm.owners(256)) * 1e6) / (256 * 4096);
     console.log(
-      `  ring of ${peers} peers x 50 points: ${looking.toFixed(1)} ns a look-up of a 10-byte key inside wasm, ${building.toFixed(2)} ms to build, keys included`,
+      `  ring of ${peers} peers x 50 points: ${looking.toFixed(1)} ns per lookup of a 10-byte key inside wasm, ${building.toFixed(2)} ms to build, including its keys`,
     );
   }
 }
@@ -107,7 +104,7 @@ if (process.argv.includes("churn")) {
   console.log(
     "20,000,000 operations, sizes from 16 B to 64 KiB shifting every million; limit of linear memory: 1.05 x budget + 2 MiB",
   );
-  // Least and number of octaves: all sizes, then mostly smaller, mostly larger, and so on; entries of some hundred bytes only in the last two.
+  // Smallest octave and number of octaves: all sizes, then smaller, larger, and so on. Only the last two are small entries.
   const shifts = [
     [4, 12],
     [4, 9],
@@ -140,7 +137,7 @@ if (process.argv.includes("churn")) {
         `  ${lru ? "lru    " : "gdsf   "} ${megabytes} MiB: linear ${(peak / 2 ** 20).toFixed(2)} MiB of ${(1.05 * megabytes + 2).toFixed(2)}; least payload / in use by shift ${least
           .slice(0, 10)
           .map((both) => both.join("/"))
-          .join(" ")} %; ${store.figure(4)} evicted, ${store.figure(5)} refused; ${seconds.toFixed(0)} s`,
+          .join(" ")} %; ${store.figure(4)} evicted, ${store.figure(5)} rejected; ${seconds.toFixed(0)} s`,
       );
     }
 }

@@ -1,4 +1,4 @@
-// Go's ring, groupcache's consistenthash, on the peers and keys of benches/ring.rs. `make bench` runs it where Go is.
+// groupcache's consistenthash in Go, on the peers and keys of benches/ring.rs. `make bench` runs it if Go is installed.
 package main
 
 import (
@@ -11,12 +11,12 @@ import (
 const (
 	replicas = 50
 	keys     = 1 << 12
-	lookUps  = 1 << 20
+	lookups  = 1 << 20
 	turns    = 15
 )
 
-// least is the least of several turns, in ns an operation: what others on this machine do only ever adds.
-func least(operations int, turn func()) float64 {
+// fastest returns the fastest of several turns, in ns per operation: other load on the machine only adds time.
+func fastest(operations int, turn func()) float64 {
 	best := 1e18
 	for i := 0; i < turns; i++ {
 		began := time.Now()
@@ -44,14 +44,14 @@ func main() {
 			return ring
 		}
 		ring, sum := build(), 0
-		ns := least(lookUps, func() {
-			for i := 0; i < lookUps/keys; i++ {
+		ns := fastest(lookups, func() {
+			for i := 0; i < lookups/keys; i++ {
 				for _, key := range named {
 					sum += len(ring.Get(key))
 				}
 			}
 		})
-		ms := least(1, func() { sum += len(build().Get("")) }) / 1e6
+		ms := fastest(1, func() { sum += len(build().Get("")) }) / 1e6
 		fmt.Printf("%6d  %10.1f ns %7.2f ms\n", peers, ns, ms)
 	}
 }

@@ -1,5 +1,4 @@
-//! The store and the ring behind bare exports, to measure them in wasm: size of the code, linear memory, time.
-//! The only place with raw exports; nothing of it ships.
+//! The store and the ring behind raw exports, to measure linear memory and time in wasm. Not part of the package.
 
 use geecache_edge::Ring;
 use geecache_edge::store::{Meta, Policy, Store, StoreOptions};
@@ -9,16 +8,16 @@ thread_local! {
     static RING: RefCell<Ring> = RefCell::new(Ring::default());
     static KEYS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
     static STORE: RefCell<Option<Store>> = const { RefCell::new(None) };
-    static DICE: RefCell<u64> = const { RefCell::new(1) };
+    static RANDOM: RefCell<u64> = const { RefCell::new(1) };
     static VALUE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-fn roll() -> u64 {
-    DICE.with_borrow_mut(|dice| {
-        *dice ^= *dice >> 12;
-        *dice ^= *dice << 25;
-        *dice ^= *dice >> 27;
-        dice.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
+fn random() -> u64 {
+    RANDOM.with_borrow_mut(|state| {
+        *state ^= *state >> 12;
+        *state ^= *state << 25;
+        *state ^= *state >> 27;
+        state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
     })
 }
 
@@ -31,7 +30,7 @@ pub extern "C" fn create(max_bytes: usize, lru: u32) -> u32 {
     let policy = if lru == 1 { Policy::Lru } else { Policy::default() };
     let store = Store::new(StoreOptions { max_bytes, policy, ..StoreOptions::default() });
     let made = u32::from(store.is_ok());
-    STORE.with_borrow_mut(|place| *place = store.ok());
+    STORE.with_borrow_mut(|slot| *slot = store.ok());
     VALUE.with_borrow_mut(|value| value.resize(64 << 10, 7));
     made
 }
@@ -45,7 +44,7 @@ fn key(number: u64, bytes: &mut [u8; 29]) {
     }
 }
 
-/// Inserts keys `from..to` with values of `len` bytes. Answers how many were refused.
+/// Inserts keys `from..to` with values of `len` bytes. Returns the number of rejected ones.
 #[unsafe(no_mangle)]
 pub extern "C" fn fill(from: u32, to: u32, len: usize) -> u32 {
     let mut bytes = [0; 29];
@@ -67,8 +66,8 @@ pub extern "C" fn fill(from: u32, to: u32, len: usize) -> u32 {
     })
 }
 
-/// `steps` operations, three reads to an insert on a miss, on values around `2^octave` bytes. Answers the least that was payload and the least that was in use,
-/// in thousandths of the budget, the one times 10,000.
+/// Runs `steps` lookups, each with an insert on a miss, on values around `2^octave` bytes. Returns the least payload and the
+/// least bytes in use, in thousandths of the budget, as `payload * 10_000 + used`.
 #[unsafe(no_mangle)]
 pub extern "C" fn churn(steps: u32, least_octave: u64, octaves: u64, keys: u64) -> u32 {
     let mut bytes = [0; 29];
@@ -76,11 +75,11 @@ pub extern "C" fn churn(steps: u32, least_octave: u64, octaves: u64, keys: u64) 
     VALUE.with_borrow(|value| {
         with(|store| {
             for step in 0..steps {
-                let number = roll() % keys;
+                let number = random() % keys;
                 key(number, &mut bytes);
                 if store.get(&bytes).is_none() {
-                    let octave = least_octave + roll() % octaves;
-                    let len = ((1u64 << octave) + roll() % (1 << octave)).min(65_536) as usize;
+                    let octave = least_octave + random() % octaves;
+                    let len = ((1u64 << octave) + random() % (1 << octave)).min(65_536) as usize;
                     let _ = store.insert(
                         &bytes,
                         value.get(..len).unwrap_or(&[]),
@@ -98,15 +97,15 @@ pub extern "C" fn churn(steps: u32, least_octave: u64, octaves: u64, keys: u64) 
     })
 }
 
-/// Hits on keys `0..keys` in a random order, in the two steps that a group takes.
+/// Hits on keys `0..keys` in random order, by the two calls that a group makes.
 #[unsafe(no_mangle)]
 pub extern "C" fn hits(steps: u32, keys: u64) -> u32 {
     let mut bytes = [0; 29];
     with(|store| {
         (0..steps)
             .filter(|_| {
-                key(roll() % keys, &mut bytes);
-                store.find(&bytes).is_some_and(|(spot, _)| !store.at(spot).value.is_empty())
+                key(random() % keys, &mut bytes);
+                store.find(&bytes).is_some_and(|(entry, _)| !store.at(entry).value.is_empty())
             })
             .count() as u32
     })
@@ -124,7 +123,7 @@ pub extern "C" fn figure(which: u32) -> f64 {
     })
 }
 
-/// Builds the ring of so many peers with 50 points each, and 4,096 keys of 10 bytes: those of benches/ring.rs.
+/// Builds a ring of `peers` with 50 points each, and 4,096 keys of 10 bytes: the same as in benches/ring.rs.
 #[unsafe(no_mangle)]
 pub extern "C" fn ring(peers: u32) {
     let names: Vec<String> = (0..peers).map(|peer| format!("https://node-{peer}.example.net")).collect();
@@ -133,7 +132,7 @@ pub extern "C" fn ring(peers: u32) {
     KEYS.set((0..1 << 12).map(|at| format!("{:010}", number(at)).into_bytes()).collect());
 }
 
-/// Looks up every key so many times.
+/// Looks up every key `times` times.
 #[unsafe(no_mangle)]
 pub extern "C" fn owners(times: u32) -> usize {
     RING.with_borrow(|ring| {

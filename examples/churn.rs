@@ -1,4 +1,4 @@
-//! Fill and churn with sizes from 16 B to 64 KiB whose distribution shifts: what of the budget is payload, and what is in use.
+//! Fill and churn with sizes from 16 B to 64 KiB whose distribution shifts: the share of the budget that is payload, and that is in use.
 //!
 //! `cargo run --release --example churn [MEBIBYTES [STEPS_A_SHIFT]]`
 
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let (mut least_payload, mut least_used, mut most_reserved, mut full) =
                 (budget, budget, 0, shift > 0);
             for step in 0..steps {
-                // A quarter of the keys is new with every shift.
+                // A quarter of the keys is new with each shift.
                 let key = format!(
                     "https://example.net/{:09x}",
                     roll(keys) + shift as u64 * (keys / 4) + (octave << 32)

@@ -1,12 +1,12 @@
-// Copies an example to a new folder: a project of its own, with the package that was built in this clone (`make package`) beside it.
+// Copies an example to a new folder, as a project of its own that depends on the package built in this clone (`make package`).
 // Usage: node examples/create.mjs EXAMPLE FOLDER [--published]
-//   --published  leave the dependency as the example has it: on the package in the registry
+//   --published  depend on the package in the registry
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-/** What running an example leaves behind in its folder. */
+/** Files that running an example leaves in its folder. */
 const LEFTOVERS = new Set(["node_modules", ".wrangler", ".dev.vars", "worker-configuration.d.ts"]);
 
 const here = import.meta.dirname;
@@ -30,7 +30,7 @@ function create(example, folder, isPublished) {
   console.log(`Made ${target}. Next:\n\ncd ${relative(process.cwd(), target) || "."}\n${commands}`);
 }
 
-/** Packs what was built into the folder, and has its package.json depend on that. */
+/** Packs the built package into the folder, and makes its package.json depend on the tarball. */
 function dependOnBuilt(target) {
   const pack = ["pack", built, "--loglevel=error", "--pack-destination", target];
   const filename = execFileSync("npm", pack, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).trim();

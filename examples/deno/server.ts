@@ -1,4 +1,4 @@
-// One peer of three: each user is loaded once in the cluster, whichever peer is asked, and a peer that is down is done without.
+// One peer of three: each user is loaded once in the cluster, from any peer, and the cluster survives the loss of a peer.
 import { createPool, json } from "geecache-edge";
 
 interface User {
@@ -47,5 +47,5 @@ Deno.serve(
   },
   answer,
 );
-// A peer that is stopped ends well: `deno task` would stop the other two otherwise.
+// Exits with status 0 on SIGTERM: otherwise `deno task` would stop the other two.
 Deno.addSignalListener("SIGTERM", () => Deno.exit());

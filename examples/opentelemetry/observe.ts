@@ -1,8 +1,8 @@
-// What a pool counts as OpenTelemetry instruments, by the official API alone: read when metrics are collected, free until then.
+// A pool's counters as OpenTelemetry instruments, through the official API alone: read at collection, free until then.
 import type { Attributes, Meter } from "@opentelemetry/api";
 import type { Pool } from "geecache-edge";
 
-/** What can fall again. Everything else that a pool counts only grows. */
+/** Sizes, which can fall. All other counters only grow. */
 const GAUGES = new Set(["entries", "usedBytes", "maxBytes", "flights"]);
 
 /**
@@ -18,7 +18,7 @@ export function observe<Env>(pool: Pool<Env>, meter: Meter): void {
       : meter.createObservableCounter(`geecache.${name}`);
   const instruments = new Map(names.map((name) => [name, observable(name)]));
 
-  // One callback for all, so that what is exported together was counted together.
+  // One callback for all, so that one export is one reading.
   meter.addBatchObservableCallback(
     (result) => {
       const tell = (counts: object, attributes: Attributes) => {

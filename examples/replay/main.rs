@@ -1,13 +1,13 @@
-//! Sizes a cache from a trace: hit ratios of a policy at one capacity or many, counted by the store that will run.
+//! Sizes a cache from a trace: hit ratios of a policy at one capacity or many, counted by the store that ships.
 //!
 //! `cargo run --release --example replay -- --capacity N [--capacity N ...] [--policy lru|gdsf] [--unit-size] TRACE[.gz]`
-//! prints a line of JSON a capacity; `--curve [FILE.svg]` prints a table instead, at 20 capacities from a thousandth of the footprint
+//! prints a line of JSON per capacity; `--curve [FILE.svg]` prints a table instead, at 20 capacities from a thousandth of the footprint
 //! to all of it (or those given), for both policies unless one is named, and draws it.
 //!
-//! `--without size|uses|age|ghosts|lesson|refusal|bursts`, with `--features ablation`, turns a part of the policy `gdsf` off.
+//! `--without size|uses|age|ghosts|lesson|refusal|bursts`, with `--features ablation`, turns off a part of the policy `gdsf`.
 //!
-//! A trace has a request a line, `key` or `key,size`. Every request is a read; what is missed is inserted, unless it is larger than
-//! the cache or refused. Capacity counts bytes of values, or objects where the trace has no sizes or `--unit-size` is given.
+//! A trace has one request per line, `key` or `key,size`. Every request is a read; a miss is inserted, unless it is larger than
+//! the cache or rejected. Capacity counts bytes of values, or objects where the trace has no sizes or `--unit-size` is given.
 
 mod curve;
 mod trace;
@@ -17,7 +17,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use trace::Trace;
 
-/// As in the options.
+/// The policy's name in the options.
 fn name(policy: Policy) -> &'static str {
     match policy {
         Policy::Lru => "lru",

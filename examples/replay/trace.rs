@@ -1,16 +1,15 @@
-//! A trace of requests, and what a store makes of it: the counting rules, in one place for the `replay` example, the benchmark
-//! and the test.
+//! A trace of requests, and its replay through a store: the counting rules of the `replay` example, the benchmark and the test.
 
 use geecache_edge::store::{Policy, Store, StoreOptions};
 use std::collections::HashMap;
 use std::error::Error;
 use std::io::Read;
 
-/// Objects of no size count for this much: a middling answer, so that the store remembers as many keys as one of such would.
+/// Size of objects without one: a medium response, so that the store has as many ghosts as with such objects.
 const UNIT_WEIGHT: u32 = 1024;
 
 pub struct Trace {
-    /// Key, as its place in `keys`, and size of every request.
+    /// Key, as an index into the distinct keys, and size of each request.
     requests: Vec<([u8; 4], u32)>,
     keys: Vec<String>,
     /// Sizes of all distinct objects.
@@ -18,7 +17,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Sizes are 1 where the trace has none, or none are wanted.
+    /// Sizes are 1 if the trace has none, or with `unit_size`.
     pub fn read(path: &str, unit_size: bool) -> Result<Trace, Box<dyn Error>> {
         let file =
             std::fs::File::open(path).map_err(|cause| format!("cannot open the trace {path}: {cause}"))?;
@@ -31,7 +30,7 @@ impl Trace {
         Trace::parse(path, &text, unit_size)
     }
 
-    /// The same from text; `path` is for messages.
+    /// Like `read`, from text; `path` is for messages.
     pub fn parse(path: &str, text: &str, unit_size: bool) -> Result<Trace, Box<dyn Error>> {
         let mut ids: HashMap<&str, u32> = HashMap::new();
         let mut trace = Trace { requests: Vec::new(), keys: Vec::new(), footprint: 0 };
@@ -79,7 +78,7 @@ impl Trace {
                 replay.hits += 1;
                 replay.hit_bytes += u64::from(size);
             } else {
-                // A refusal is the policy's good right.
+                // The policy may reject it.
                 let _ = store.insert_weighing(key, size * unit);
             }
         }
@@ -102,7 +101,7 @@ fn without_part(store: Store, part: Option<&str>) -> Result<Store, Box<dyn Error
     part.map_or(Ok(store), |_| Err("--without wants `--features ablation`".into()))
 }
 
-/// What was counted.
+/// The counts of a replay.
 pub struct Replay {
     pub capacity: u64,
     pub requests: usize,

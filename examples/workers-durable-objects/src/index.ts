@@ -1,4 +1,4 @@
-// Durable Objects own the keys: each user is loaded once for the whole world, and each isolate of the Worker keeps hot copies.
+// Durable Objects own the keys: each user is loaded once for the whole world, and each isolate of the Worker stores hot copies.
 import { DurableObject } from "cloudflare:workers";
 import { createPool, json } from "geecache-edge";
 
@@ -7,10 +7,10 @@ interface User {
   name: string;
 }
 
-// The names on the ring. More of them share the work; changing them moves some keys to another owner.
+// The names on the ring. More of them share the work; a change moves some keys to another owner.
 const shards = Array.from({ length: 8 }, (_, i) => `shard-${i}`);
 
-/** The cache of an owner, or, without a name, of one who owns nothing and asks the owners. */
+/** The cache of an owner, or, without a name, of a node that owns nothing and asks the owners. */
 function createCache(self?: string) {
   const pool = createPool<Env>({ self, peers: shards, connect: (shard, env) => env.SHARD.getByName(shard) });
   const users = pool.group<User>("users", {
@@ -27,7 +27,7 @@ function createCache(self?: string) {
   return { pool, users };
 }
 
-/** An owner. What it keeps goes with it when it is evicted, some time after the last question; the next one loads anew. */
+/** An owner. Its entries are lost when the object is evicted, some time after its last request; later requests load anew. */
 export class Shard extends DurableObject<Env> {
   #pool = createCache(this.ctx.id.name).pool;
 

@@ -1,4 +1,4 @@
-// Three Workers share a cache: each owns a part of the keys, and asks the others for theirs over service bindings.
+// Three Workers share a cache: each owns a share of the keys, and asks the others for theirs over service bindings.
 import { env, WorkerEntrypoint } from "cloudflare:workers";
 import { createPool, json } from "geecache-edge";
 
@@ -7,7 +7,7 @@ interface User {
   name: string;
 }
 
-// Each is named as the binding that leads to it, and has bindings to the other two.
+// Each peer has the name of the binding that leads to it, and bindings to the other two.
 const peers = ["ONE", "TWO", "THREE"] as const;
 
 const pool = createPool<Env>({
@@ -28,7 +28,7 @@ const users = pool.group<User>("users", {
   },
 });
 
-/** Where the other two ask. Only a binding leads here, no URL: that is why there need be no secret. */
+/** Serves peer requests. Only bindings lead here, no URL, so no secret is needed. */
 export class Peer extends WorkerEntrypoint<Env> {
   override async fetch(request: Request) {
     return (await pool.handle(request, this.env, this.ctx)) ?? new Response("Not found", { status: 404 });

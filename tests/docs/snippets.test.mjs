@@ -45,7 +45,7 @@ test("Rust blocks: every document with one, is included in the crate's doc tests
 test("TypeScript snippets: all documents, types are right under strict", () => {
   assert.ok(snippets.length >= 8);
   for (const { path, block } of snippets) writeFileSync(join(scratch, `${fileOf(path, block)}.ts`), block.code);
-  copyFileSync(join(import.meta.dirname, "ambient.d.ts"), join(scratch, "ambient.d.ts"));
+  copyFileSync(join(import.meta.dirname, "ambient.d.ts.txt"), join(scratch, "ambient.d.ts"));
   const compilerOptions = {
     strict: true,
     noEmit: true,

@@ -1,22 +1,54 @@
-//! A GeeCache for edge workers: ask for a key; its owner on a consistent-hash ring is asked, and where that fails,
-//! or the key is ours, our own loader runs; the bytes are kept under a byte budget, and many callers of one key
-//! cost one load.
+//! A GeeCache for edge workers: a distributed cache whose nodes own keys on a consistent-hash ring.
 //!
-//! This crate is the core that the npm package `geecache-edge` compiles to WebAssembly, and it serves Rust programs
-//! as well. It decides and never waits: [`Ring`], [`Store`](store::Store), [`Flights`](group::singleflight::Flights) and
-//! [`Group`] are plain synchronous Rust without clock, randomness or I/O. Read [`group`] for the life of a key. The
-//! shells around it carry out its steps: the async [`driver`] for Rust callers, TypeScript for everybody else.
+//! This crate is the core of the npm package `geecache-edge`, and a library for Rust programs. The core decides and
+//! never waits: [`Ring`], [`Store`](store::Store), [`Flights`](group::singleflight::Flights) and [`Group`] are
+//! synchronous Rust without clock, randomness or I/O. Drivers around it carry out its steps: [`driver`] for Rust,
+//! TypeScript for the package.
 //!
-//! | module | its one idea |
+//! # The life of a key
+//!
+//! 1. Is a fresh copy here (owned or hot)? Return it.
+//! 2. Is a stale copy here that may still be served? Return it, and refresh it in the background.
+//! 3. Is the key already in flight here? Join that flight, with a deadline of our own.
+//! 4. Lead a flight. Is another peer the owner, and did this request not itself come from a peer? Ask the owner,
+//!    within the peer timeout.
+//! 5. The peer failed: ask the ring's next peer if `failover` allows, else run our own loader. The loader failed:
+//!    serve stale if allowed, else its error.
+//! 6. Store the value, end the flight, wake the followers.
+//!
+//! [`group`] has these steps in this order.
+//!
+//! # The rooms
+//!
+//! A module imports only modules below it in this table, from the bottom up; `tests/layering` checks it.
+//!
+//! | module | its subject |
 //! |---|---|
-//! | [`ring`] | which peer owns a key, as Go has it |
-//! | [`store`] | keys and values under a byte budget |
-//! | [`group`] | the life of a key, step by step |
-//! | [`peer`] | the traits to the world: `PeerPicker`, `PeerGetter`, `Loader` |
-//! | [`pool`] | this node among its peers, and its groups |
-//! | [`wire`] | how a question and its answer look in HTTP |
-//! | [`driver`] | the native async shell |
-//! | [`base`] | errors, time, bytes |
+//! | [`driver`] | the async driver for Rust: `GroupDriver` |
+//! | [`pool`] | a node among its peers: groups, ring, circuit breakers |
+//! | [`group`] | the life of a key: singleflight, failover, freshness |
+//! | [`wire`] | peer requests and responses in HTTP: formats, signatures, digests |
+//! | [`peer`] | the traits to implement: `PeerPicker`, `PeerGetter`, `Loader` |
+//! | [`store`] | keys and values under a byte budget: admission, eviction, compaction |
+//! | [`ring`] | the consistent-hash ring: which peer owns a key, equal to Go's |
+//! | [`base`] | errors, time, bytes, text |
+//!
+//! Public are these modules and the names below. In a program, start with `GroupDriver` on any single-threaded executor;
+//! use [`Group`] or [`Pool`] directly to drive the steps yourself.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | effect |
+//! |---|---|
+//! | `fetch` | `FetchPeer`: a [`PeerGetter`] over `fetch`, on wasm32-unknown-unknown |
+//! | `npm` | the bindings and the global allocator of the npm package. Exports functions: not for libraries |
+//! | `validate` | `Store::validate` and `Group::validate`, which panic at a broken invariant |
+//! | `segmented` | the store's memory in segments natively, as it is in WebAssembly: for tests of the store |
+//! | `ablation` | switches to turn parts of the default eviction policy off: for measurements |
+//! | `mutants` | deliberate faults that the simulator must catch: for mutation testing |
+//! | `injected-traps` | exports that trap on purpose: for tests of recovery from a trap |
 
 #![deny(missing_docs)]
 #![deny(

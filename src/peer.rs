@@ -1,4 +1,4 @@
-//! The seams to the world: who owns a key, how a peer is asked, how a key is loaded. The names are the seed's.
+//! The traits to the outside: who owns a key, how to ask a peer, how to load a key. The names are the seed's.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -9,27 +9,28 @@ use crate::base::bytes::ByteView;
 use crate::base::error::{Code, Error};
 use crate::base::time::Millis;
 
-/// Says whose a key is.
+/// Picks the peer that owns a key.
 pub trait PeerPicker {
-    /// The other peer to ask for `key`: at `rank` 0 its owner, at rank 1 the ring's next peer after that, and so
-    /// on. `None` where that is this node itself, or where there is nobody: the key is loaded here.
+    /// Returns the peer to ask for `key`: its owner at `rank` 0, the ring's next peer at rank 1, and so on. `None` if
+    /// that position is this node's own, or if there is none: the key is then loaded here.
     fn pick_peer(&self, key: &[u8], rank: u32) -> Option<Arc<str>>;
 
-    /// Whether that peer may be asked now, or is known to be down. Default: always.
+    /// Asks the peer's circuit breaker whether a request may be sent now. Called once before each request, since an
+    /// open breaker admits one probe. Default: always true.
     fn allows(&mut self, _peer: &Arc<str>, _now: Millis) -> bool {
         true
     }
 
-    /// How an ask ended: with an answer of whatever kind, or a failed peer. Default: nobody notes it.
+    /// Records the result of a peer request: any response counts as answered, a failed peer does not. Default: ignored.
     fn record_result(&mut self, _peer: &Arc<str>, _now: Millis, _answered: bool) {}
 
-    /// Whether that peer is one still. Default: peers do not leave.
+    /// Returns true while the peer is in the list. Default: always true.
     fn contains(&self, _peer: &Arc<str>) -> bool {
         true
     }
 }
 
-/// No peers: every key is this node's own.
+/// No peers: this node owns every key.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoPeers;
 
@@ -39,7 +40,7 @@ impl PeerPicker for NoPeers {
     }
 }
 
-/// A list that is changed from elsewhere.
+/// A shared picker, whose list another owner changes.
 impl<P: PeerPicker> PeerPicker for Rc<RefCell<P>> {
     fn pick_peer(&self, key: &[u8], rank: u32) -> Option<Arc<str>> {
         self.borrow().pick_peer(key, rank)
@@ -58,7 +59,7 @@ impl<P: PeerPicker> PeerPicker for Rc<RefCell<P>> {
     }
 }
 
-/// A question to a peer.
+/// A request to a peer.
 #[derive(Clone, Debug)]
 pub struct PeerRequest<'a> {
     /// The peer's name on the ring.
@@ -67,49 +68,49 @@ pub struct PeerRequest<'a> {
     pub group: &'a str,
     /// The key.
     pub key: &'a [u8],
-    /// How long the whole answer may take, in ms.
+    /// The time for the whole response, in ms.
     pub timeout_ms: u64,
-    /// The largest value that is read, in bytes; a peer that sends more is cut off there.
+    /// The largest value to read, in bytes. A larger response is cut off there.
     pub max_value_bytes: usize,
 }
 
-/// What a peer said. Whatever is not one of these is a failed peer.
+/// A peer's response. Anything else counts as a failed peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerAnswer {
-    /// The value, and for how many ms the owner's copy is still fresh (`None`: for ever, or the peer does not say).
+    /// A value.
     Value {
         /// The bytes.
         value: Vec<u8>,
-        /// Freshness that is left at the owner, in ms.
+        /// How long the owner's copy is still fresh, in ms. `None` if unlimited or not reported.
         fresh_ms: Option<u64>,
     },
-    /// There is no such key. Final: the loader here is not run.
+    /// There is no such key. Final: the loader here does not run.
     NotFound,
-    /// Neither the key nor its value can travel this way, and why: a path that no URL can carry, or a value that the
-    /// peer says is too large. The peer is not at fault; the loader here runs.
+    /// The key or its value cannot travel between peers: no URL can carry the key, or the peer says the value is too
+    /// large. The peer is not at fault, and the loader here runs.
     NotTransferable {
-        /// What is in the way.
+        /// The reason.
         why: &'static str,
     },
-    /// The peer's own loader failed, and so would the one here: passed on, not run a second time.
+    /// The peer's loader failed. Final: the loader here would fail too, so it does not run.
     LoadFailed {
-        /// The peer's code for it: `ERR_LOAD`, `ERR_LOAD_TYPE` or `ERR_TIMEOUT`.
+        /// The peer's error code: `ERR_LOAD`, `ERR_LOAD_TYPE` or `ERR_TIMEOUT`.
         code: Code,
-        /// What the peer said of it.
+        /// The peer's error message.
         message: String,
     },
 }
 
 /// Asks a peer over some transport: the seed's `Get(group, key)`.
 pub trait PeerGetter {
-    /// Asks; an error (`ERR_PEER`) is a failed peer, and the ladder goes on. Returns within `ask.timeout_ms`, or is
-    /// dropped then.
-    fn get(&self, ask: PeerRequest<'_>) -> impl Future<Output = Result<PeerAnswer, Error>>;
+    /// Sends the request and reads the response. An error (`ERR_PEER`) is a failed peer, and failover goes on. The
+    /// future is dropped after [`PeerRequest::timeout_ms`].
+    fn get(&self, request: PeerRequest<'_>) -> impl Future<Output = Result<PeerAnswer, Error>>;
 }
 
-/// Where values come from when no peer has them: GeeCache's `Getter`.
+/// Loads values that no peer has: GeeCache's `Getter`.
 pub trait Loader {
-    /// Loads `key`; `None` says that there is no such key. Any error is passed to the caller as `ERR_LOAD`.
+    /// Loads `key`; `None` if there is no such key. The caller gets an error as the cause of `ERR_LOAD`.
     fn load(
         &self,
         key: &[u8],

@@ -1,9 +1,9 @@
-//! A value handed out: bytes that nobody can change, cheap to pass on.
+//! Immutable shared bytes: a value as callers receive it.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// Immutable bytes; a clone shares them. GeeCache's `ByteView`.
+/// Immutable bytes: GeeCache's `ByteView`. Cloning is cheap, since clones share the bytes.
 ///
 /// ```
 /// use geecache_edge::ByteView;

@@ -1,4 +1,4 @@
-//! What keys, names and options may be, and the errors that refuse the rest by name.
+//! Checks of keys, names and options. Each error names the argument and the valid range.
 
 use super::error::{Code, Error};
 use super::text::{decimal, quoted};
@@ -6,7 +6,7 @@ use super::text::{decimal, quoted};
 /// The longest key, in bytes of UTF-8.
 pub const MAX_KEY_BYTES: usize = u16::MAX as usize;
 
-/// `ERR_KEY` for a key that no group can hold.
+/// Returns `ERR_KEY` for a key that is empty or too long.
 pub(crate) fn check_key(key: &[u8]) -> Result<(), Error> {
     match key.len() {
         0 => Err(Error::new(Code::Key, "the key is empty: give it at least one character")),
@@ -15,14 +15,14 @@ pub(crate) fn check_key(key: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// `ERR_GROUP` for a name that no path can carry unchanged.
+/// Returns `ERR_GROUP` for a name that no URL path can carry unchanged.
 pub(crate) fn check_group(name: &str) -> Result<(), Error> {
     let why = if name.is_empty() {
         "is empty"
     } else if name.contains('/') {
-        "holds \"/\""
+        "contains \"/\""
     } else if name.bytes().all(|byte| byte == b'.') {
-        "is made of dots, which URLs take for a step up"
+        "consists of dots, which URLs resolve as a parent folder"
     } else if name.len() > 255 {
         "is longer than 255 bytes"
     } else {
@@ -33,10 +33,10 @@ pub(crate) fn check_group(name: &str) -> Result<(), Error> {
 
 /// The longest lifetime that an option takes, in ms.
 pub(crate) const MAX_MS: u64 = 1 << 42;
-/// What a JavaScript timer can wait, about 24 days; one told more fires at once.
+/// The longest delay of a JavaScript timer, in ms: a longer one fires at once.
 pub(crate) const MAX_TIMER_MS: u64 = i32::MAX as u64;
 
-/// `ERR_OPTION` for a number outside of `least` to `most`.
+/// Returns `ERR_OPTION` for a number outside of `least..=most`.
 pub(crate) fn check_range(name: &str, value: u64, least: u64, most: u64) -> Result<(), Error> {
     if (least..=most).contains(&value) {
         return Ok(());
@@ -45,7 +45,7 @@ pub(crate) fn check_range(name: &str, value: u64, least: u64, most: u64) -> Resu
     Err(invalid_option(name, &["is ", &value, ": give a whole number from ", &least, " to ", &most].concat()))
 }
 
-/// `ERR_OPTION`: the option, and why it is refused.
+/// `ERR_OPTION` for the option, with the reason.
 pub(crate) fn invalid_option(option: &str, why: &str) -> Error {
     Error::new(Code::Option, ["the option ", option, " ", why].concat())
 }

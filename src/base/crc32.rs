@@ -1,18 +1,17 @@
-//! crc32 as Go's `crc32.ChecksumIEEE` has it: where keys lie on the ring, and whether bytes came whole.
+//! crc32, equal to Go's `crc32.ChecksumIEEE`: positions on the ring, and checks that bytes are intact.
 //!
-//! What is long is crc32fast's natively. What is short, as most keys are, is summed here by eight tables (slicing-by-8, Kounavis and
-//! Berry 2005): crc32fast asks at each call what the processor can do, which makes a look-up on the ring a tenth slower. In wasm
-//! crc32fast has no faster instruction to use, and its sixteen tables would be 15 KB of the 40 KB that the gzipped file may have; so
-//! everything is summed by one table there, byte after byte.
+//! Natively, long input uses crc32fast. Short input, such as most keys, uses eight tables here (slicing-by-8, Kounavis and
+//! Berry 2005): crc32fast detects the processor at each call, which costs more than a short sum. In WebAssembly there is no
+//! faster instruction for crc32fast to use, and its tables would weigh too much in the file: one table sums byte by byte.
 
-/// Bytes beyond which crc32fast is the quicker one.
+/// The longest input, in bytes, for which the tables are faster than crc32fast.
 #[cfg(not(target_arch = "wasm32"))]
 const SHORT: usize = 16;
 
 const TABLES: usize = if cfg!(target_arch = "wasm32") { 1 } else { 8 };
 
-/// `SUMS[n][byte]` is the sum of a byte and `n` zeros behind it; made by the compiler.
-#[expect(clippy::indexing_slicing, reason = "the compiler runs this, and would refuse it")]
+/// `SUMS[n][byte]` is the sum of a byte followed by `n` zeros. Computed at compile time.
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a bad index is an error")]
 const SUMS: &[[u32; 256]; TABLES] = &{
     let (mut sums, mut at) = ([[0u32; 256]; TABLES], 0);
     while at < 256 * TABLES {
@@ -33,13 +32,13 @@ fn sum_of(byte: u8, zeros: usize) -> u32 {
     SUMS.get(zeros).and_then(|sums| sums.get(usize::from(byte))).copied().unwrap_or_default()
 }
 
-/// The sum of `bytes`.
+/// Returns the crc32 of `bytes`.
 #[inline]
 pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     crc32_on(0, bytes)
 }
 
-/// The sum of what `before` is the sum of, with `bytes` behind it.
+/// Extends a sum: `before` is the crc32 of the preceding bytes.
 #[cfg(not(target_arch = "wasm32"))]
 #[inline]
 pub(crate) fn crc32_on(before: u32, bytes: &[u8]) -> u32 {
@@ -58,7 +57,7 @@ pub(crate) fn crc32_on(before: u32, bytes: &[u8]) -> u32 {
     !one_by_one(sum, rest)
 }
 
-/// The same by one table.
+/// Like the native version, with one table.
 #[cfg(target_arch = "wasm32")]
 pub(crate) fn crc32_on(before: u32, bytes: &[u8]) -> u32 {
     !one_by_one(!before, bytes)
@@ -74,7 +73,7 @@ mod tests {
     use crate::base::crc32::{crc32, crc32_on};
 
     #[test]
-    fn every_length_and_every_beginning_is_crc32fast_s() {
+    fn crc32_of_any_length_in_one_or_two_parts_equals_crc32fast() {
         let bytes: Vec<u8> = (0..40u8).map(|byte| byte.wrapping_mul(151) ^ 0x5a).collect();
         for len in 0..bytes.len() {
             let (head, tail) = bytes.split_at(len);

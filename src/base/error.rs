@@ -1,38 +1,38 @@
-//! Errors: each has a stable code to decide by, a message to read, and its cause.
+//! Errors: a stable code to match on, a message to read, and the cause.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-/// What went wrong, to decide by. The names are stable; in JavaScript they are `error.code`.
+/// The kind of an error. The names are stable; in JavaScript they are `error.code`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Code {
-    /// `ERR_OPTION`: an option is missing, unknown or out of its range. Mend the call.
+    /// `ERR_OPTION`: an option is missing, unknown or out of its range. Correct the call.
     Option,
     /// `ERR_KEY`: the key is empty, too long or not a well-formed string. No loader ran.
     Key,
-    /// `ERR_GROUP`: the group's name is empty, dotted or holds "/". Choose another.
+    /// `ERR_GROUP`: the group's name is empty, too long, made of dots or contains "/". Choose another.
     Group,
-    /// `ERR_GROUP_EXISTS`: the pool has a group of that name. Keep the first one and use it.
+    /// `ERR_GROUP_EXISTS`: the pool has a group of that name. Reuse it.
     GroupExists,
-    /// `ERR_PEERS_REGISTERED`: the group has its peers. Change the list with `set_peers` instead.
+    /// `ERR_PEERS_REGISTERED`: the group has peers already. Change their list with `set_peers` instead.
     PeersRegistered,
-    /// `ERR_LOAD`: the loader failed; the cause is what it threw.
+    /// `ERR_LOAD`: the loader failed. The cause is the loader's error.
     Load,
-    /// `ERR_LOAD_TYPE`: the loader or the codec gave something other than what the group keeps.
+    /// `ERR_LOAD_TYPE`: the loader or the codec returned a value of the wrong type.
     LoadType,
-    /// `ERR_TIMEOUT`: the deadline passed first. The load may have gone on behind.
+    /// `ERR_TIMEOUT`: the deadline passed first. The load may continue in the background.
     Timeout,
-    /// `ERR_PEER`: a peer could not be asked or its answer not be used. Callers of `get` never meet it: their
-    /// own loader runs instead.
+    /// `ERR_PEER`: a peer request failed or its response was unusable. `get` never returns it: the loader runs
+    /// instead.
     Peer,
-    /// `ERR_TRAP`: the wasm instance failed and was replaced; what it held is gone.
+    /// `ERR_TRAP`: the WebAssembly instance trapped and was replaced; its cached entries were lost.
     Trap,
 }
 
 impl Code {
-    /// The code as JavaScript and the wire spell it.
+    /// The code's name, in JavaScript and on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Code::Option => "ERR_OPTION",
@@ -48,7 +48,7 @@ impl Code {
         }
     }
 
-    /// The code of a failed load, as a peer spells it.
+    /// Parses the code of a failed load from a peer's response; `None` for any other text.
     pub(crate) fn of_load(text: &str) -> Option<Code> {
         Some(match text {
             "ERR_LOAD" => Code::Load,
@@ -65,7 +65,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// A failure, cheap to clone, since all who wait for one load share it.
+/// An error. Cheap to clone, since all callers of one load share it.
 #[derive(Clone, Debug)]
 pub struct Error {
     code: Code,
@@ -74,23 +74,23 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error whose `message` says what was attempted, with what, and what to do.
+    /// Creates an error. The `message` says what was attempted, with what, and what to do.
     pub fn new(code: Code, message: impl Into<Arc<str>>) -> Error {
         Error { code, message: message.into(), source: None }
     }
 
-    /// The same error with what caused it.
+    /// Attaches the cause.
     pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         self.source = Some(Arc::from(source.into()));
         self
     }
 
-    /// What to decide by.
+    /// The kind of the error.
     pub fn code(&self) -> Code {
         self.code
     }
 
-    /// The message alone, without the code.
+    /// The message without the code.
     pub fn message(&self) -> &str {
         &self.message
     }

@@ -1,4 +1,4 @@
-//! The ground floor: errors, time, bytes and text. Imports nothing of the crate.
+//! The foundation: errors, time, bytes, text, checksums and checks. Imports nothing of the crate.
 
 pub mod bytes;
 pub mod check;

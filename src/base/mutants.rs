@@ -1,54 +1,55 @@
-//! Faults planted on purpose, one at a time, for the simulator that must find each. Never in the package.
+//! Mutation testing of the simulator: deliberate faults, one active at a time, each of which it must catch.
 //!
-//! Without the feature `planted` every question whether a fault is planted is a `false` that the compiler knows.
+//! Without the feature `mutants`, [`active`] is a constant `false` and the faults compile to nothing. The npm package
+//! is built without it.
 
-/// A small thing that is wrong.
+/// A deliberate fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutant {
     /// Followers never notice that their leader is gone.
-    BlindFollowers,
-    /// A flight that landed leaves another behind, without a leader.
-    GhostFlight,
-    /// A remove does not invalidate the loads under way.
-    RemoveLosesToLoad,
-    /// The digest of an answer is not checked.
+    MissedHeartbeatsIgnored,
+    /// A flight that ends leaves another behind, without a leader.
+    FlightLeaked,
+    /// A remove does not invalidate the loads in flight.
+    RemoveDoesNotInvalidate,
+    /// The digest of a response is not checked.
     DigestUnchecked,
-    /// The signature of an answer is not checked.
-    AnswerUnsigned,
-    /// A question's signature is good for ever.
-    SignatureNeverOld,
-    /// A question that came from a peer goes up the whole ladder.
-    QuestionForwarded,
-    /// A question that came from a peer joins a flight that is asking one.
-    PeerJoinsAsking,
-    /// A question that was forwarded already is answered.
-    HopUnchecked,
-    /// A question that nobody signed is answered.
-    UnsignedLetIn,
-    /// A flight that a remove has overtaken is still joined.
-    OvertakenJoined,
-    /// Whoever asks a peer that has left goes on waiting for it.
+    /// The signature of a response is not checked.
+    ResponseSignatureUnchecked,
+    /// The signature of a request never expires.
+    SignatureNeverExpires,
+    /// A request from a peer is forwarded to another.
+    PeerRequestForwarded,
+    /// A request from a peer joins a flight that is asking one.
+    PeerJoinsPeerRequest,
+    /// A request that was forwarded already is accepted.
+    ForwardedAccepted,
+    /// An unsigned request is accepted.
+    UnsignedAccepted,
+    /// A flight that a remove has invalidated is still joined.
+    InvalidatedJoined,
+    /// A leader goes on waiting for a peer that has left the ring.
     LeftPeerAwaited,
     /// A result is taken for the current attempt's, whichever attempt it belongs to.
     LateAnswerTaken,
-    /// Each rung of the ladder has the whole deadline.
-    RungTakesAll,
-    /// Nobody asks the ring's next peer.
+    /// Each attempt has the whole deadline.
+    AttemptTakesWholeDeadline,
+    /// The ring's next peers are never asked.
     NoFailover,
-    /// Whoever asked in vain does not look whether the key has come meanwhile.
-    MeanwhileIgnored,
-    /// The breaker never opens.
+    /// A flight whose peer failed ignores that its key was filled concurrently.
+    ConcurrentFillIgnored,
+    /// The circuit breaker never opens.
     BreakerNeverOpens,
-    /// The breaker never closes.
+    /// The circuit breaker never closes.
     BreakerNeverCloses,
     /// Stale copies are served for twice as long.
     StaleTooLong,
-    /// A hot copy lives as long as a loaded one, whatever its owner says.
+    /// A hot copy lives as long as an own one, longer than its owner's.
     HotTooLong,
     /// The store takes one segment more than its budget.
     OverBudget,
-    /// Refused questions are not counted.
-    RefusalUncounted,
+    /// Unauthorized requests are not counted.
+    UnauthorizedUncounted,
 }
 
 #[cfg(feature = "mutants")]
@@ -56,19 +57,19 @@ thread_local! {
     static ACTIVE: std::cell::Cell<Option<Mutant>> = const { std::cell::Cell::new(None) };
 }
 
-/// Plants a fault in all that runs on this thread from now on, in place of the last; `None` for none.
+/// Activates a fault on this thread, in place of the previous one; `None` deactivates it.
 #[cfg(feature = "mutants")]
 pub fn activate(mutant: Option<Mutant>) {
     ACTIVE.set(mutant);
 }
 
-/// Whether that fault is planted.
+/// True if that fault is active.
 #[cfg(feature = "mutants")]
 pub(crate) fn active(mutant: Mutant) -> bool {
     ACTIVE.get() == Some(mutant)
 }
 
-/// Whether that fault is planted.
+/// True if that fault is active: never, without the feature.
 #[cfg(not(feature = "mutants"))]
 #[inline(always)]
 pub(crate) const fn active(_mutant: Mutant) -> bool {

@@ -1,13 +1,13 @@
-//! Numbers, bytes and strangers' names as text, without the formatting machinery, which is a kilobyte of the gzipped wasm.
+//! Numbers, bytes and untrusted names as text, without `core::fmt`, whose machinery would weigh in the WebAssembly file.
 
-/// Decimal digits.
+/// Formats a number in decimal.
 pub(crate) fn decimal(number: u64) -> String {
     let mut text = String::new();
     push_decimal(&mut text, number);
     text
 }
 
-/// Adds the decimal digits of a number to a text.
+/// Appends a number in decimal.
 pub(crate) fn push_decimal(text: &mut String, number: u64) {
     if number >= 10 {
         push_decimal(text, number / 10);
@@ -15,14 +15,14 @@ pub(crate) fn push_decimal(text: &mut String, number: u64) {
     text.push(char::from(b'0' + (number % 10) as u8));
 }
 
-/// Reads what [`decimal`] wrote; `None` for anything else, one that is too large included.
+/// Parses the output of [`decimal`]; `None` for anything else, overflow included.
 pub(crate) fn parse_decimal(text: &str) -> Option<u64> {
     let digits = text.bytes().map(|byte| char::from(byte).to_digit(10));
     let number = |sum: u64, digit: Option<u32>| sum.checked_mul(10)?.checked_add(digit?.into());
     if text.is_empty() { None } else { digits.into_iter().try_fold(0, number) }
 }
 
-/// Two lower-case digits a byte.
+/// Formats bytes in lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
@@ -33,7 +33,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// Reads what [`hex`] wrote, in either case; `None` for anything else.
+/// Parses hexadecimal of either case; `None` for anything else.
 pub(crate) fn parse_hex(text: &str) -> Option<Vec<u8>> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let mut bytes = Vec::with_capacity(pairs.len());
@@ -48,7 +48,7 @@ pub(crate) fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
-/// A name as a message shows it: quoted, cut short, without control characters.
+/// Quotes an untrusted name for a message: truncated, and without control characters.
 pub(crate) fn quoted(name: &str) -> String {
     let mut shown = "\"".to_owned();
     for (at, c) in name.chars().enumerate() {
@@ -67,7 +67,7 @@ mod tests {
     use crate::base::text::{decimal, hex, parse_decimal, parse_hex};
 
     #[test]
-    fn numbers_and_bytes_come_back_as_they_went() {
+    fn numbers_and_bytes_formatted_and_parsed_are_equal() {
         for number in [0, 9, 10, 1_234, u64::MAX] {
             assert_eq!(decimal(number), number.to_string());
             assert_eq!(parse_decimal(&decimal(number)), Some(number));

@@ -1,4 +1,4 @@
-//! Time comes in from outside: milliseconds since the Unix epoch, told by whoever calls.
+//! Time, passed in by the caller: milliseconds since the Unix epoch.
 //!
 //! No part of the core reads a clock. A Worker's clock reads 0 outside of a request and stands still within one
 //! in production, a simulator's is virtual, and `std::time::Instant` panics on wasm32.
@@ -6,5 +6,5 @@
 /// Milliseconds since the Unix epoch.
 pub type Millis = u64;
 
-/// The moment that never comes: a copy that stays fresh for ever.
+/// A time in the infinite future: the expiry of a copy that stays fresh.
 pub const NEVER: Millis = Millis::MAX;

@@ -1,9 +1,8 @@
-//! The ladder: whom a flight asks, one after the other, and when it runs the loader itself.
+//! Failover: which peer a flight asks next, and when it runs the loader.
 //!
-//! The owner, then as many of the ring's next peers as `failover` allows, then our own loader. A peer whose circuit
-//! breaker is open is passed over and counts as one that failed, at once. Where it is this node's turn, it loads.
-//! The ring is looked at anew at each rung, so that a list that changes midway is followed from there on; nobody is
-//! asked twice.
+//! A flight asks the owner, then up to `failover` of the ring's next peers, then runs its own loader. A peer with an
+//! open circuit breaker is skipped and counts as tried. If the next position on the ring is this node's own, it loads.
+//! Every attempt reads the ring again, so a changed list of peers applies from there on; no peer is asked twice.
 
 use std::sync::Arc;
 
@@ -11,23 +10,24 @@ use crate::base::mutants::{self, Mutant};
 use crate::base::time::Millis;
 use crate::peer::PeerPicker;
 
-/// How far down a flight is.
+/// The attempts of one flight.
 #[derive(Debug, Default)]
 pub(crate) struct Failover {
-    /// The peers whose turn has been; the last of them is the one being asked.
+    /// The peers asked or skipped so far. The last is the one being asked, unless the loader runs.
     tried: Vec<Arc<str>>,
-    loading: bool,
-    /// How many tasks the flight has handed out: the number of its current attempt.
+    is_loading: bool,
+    /// The number of the current attempt, from 1.
     attempt: u32,
 }
 
 impl Failover {
-    /// A ladder of the last rung alone.
+    /// A flight that asks no peer: the request came from one.
     pub fn own_loader() -> Failover {
-        Failover { loading: !mutants::active(Mutant::QuestionForwarded), ..Failover::default() }
+        Failover { is_loading: !mutants::active(Mutant::PeerRequestForwarded), ..Failover::default() }
     }
 
-    /// One rung down: the peer to ask, or `None` for our own loader. `short_circuits` counts open breakers.
+    /// Starts the next attempt: returns the peer to ask, or `None` to run the loader. Adds each peer skipped by its
+    /// circuit breaker to `short_circuits`.
     pub fn next(
         &mut self,
         key: &[u8],
@@ -39,7 +39,7 @@ impl Failover {
         self.attempt += 1;
         let failover = if mutants::active(Mutant::NoFailover) { 0 } else { failover };
         let mut rank = 0;
-        while !self.loading && self.tried.len() <= failover as usize {
+        while !self.is_loading && self.tried.len() <= failover as usize {
             let Some(peer) = peers.pick_peer(key, rank) else { break };
             rank += 1;
             if self.tried.contains(&peer) {
@@ -51,7 +51,7 @@ impl Failover {
             }
             *short_circuits += 1;
         }
-        self.loading = true;
+        self.is_loading = true;
         None
     }
 
@@ -60,23 +60,23 @@ impl Failover {
         self.attempt
     }
 
-    /// Whether a result of that attempt is still awaited.
-    pub fn awaits(&self, attempt: u32) -> bool {
+    /// True if a result of that attempt belongs to the current one.
+    pub fn is_current(&self, attempt: u32) -> bool {
         attempt == self.attempt || mutants::active(Mutant::LateAnswerTaken)
     }
 
-    /// The peer that is being asked.
+    /// The peer being asked; `None` while the loader runs.
     pub fn asked(&self) -> Option<&Arc<str>> {
-        if self.loading { None } else { self.tried.last() }
+        if self.is_loading { None } else { self.tried.last() }
     }
 
-    /// Whether a peer's turn has been.
+    /// True if a peer was asked or skipped.
     pub fn has_tried(&self) -> bool {
         !self.tried.is_empty()
     }
 
-    /// No peer can help: our own loader is next.
+    /// Makes the next attempt run the loader: no peer can serve this key.
     pub fn skip_peers(&mut self) {
-        self.loading = true;
+        self.is_loading = true;
     }
 }

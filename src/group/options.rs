@@ -1,35 +1,36 @@
-//! A group's options, their defaults, and what is refused by name.
+//! The options of a group, with their defaults and ranges.
 
 use crate::base::check::{MAX_MS, MAX_TIMER_MS, check_range};
 use crate::base::error::Error;
 use crate::store::{MAX_MAX_BYTES, MIN_MAX_BYTES, Policy};
 
-/// How a group keeps its entries and how long it waits.
+/// Capacity, lifetimes and time limits of a group.
 #[derive(Clone, Debug)]
 pub struct GroupOptions {
-    /// The bound on keys, values and bookkeeping together, in bytes. No default: an unbounded cache is refused.
+    /// The bound on keys, values and bookkeeping together, in bytes. Required: there is no unbounded cache.
     pub max_bytes: usize,
-    /// The largest value that is kept, and the most that is read of a peer's answer, in bytes. A larger one is answered
-    /// and not kept. Default: an eighth of `max_bytes`, at most 512 KiB. Memory is taken in steps that hold the largest
-    /// entry, so a greater bound makes it grow in greater steps.
+    /// The largest value that is stored, and the most that is read of a peer's response, in bytes. A larger value is
+    /// returned and not stored. Default: an eighth of `max_bytes`, at most 512 KiB. Memory grows in steps that fit the
+    /// largest entry, so a greater bound means greater steps.
     pub max_entry_bytes: usize,
-    /// What makes room for what. Default: [`Policy::Gdsf`].
+    /// The eviction policy. Default: [`Policy::Gdsf`].
     pub policy: Policy,
-    /// Seeds the hash of the keys, so that strangers cannot choose keys that collide. Default: 0, the same everywhere.
+    /// Seeds the hash of the keys, so that strangers cannot choose keys that collide. Default: 0, a fixed hash.
     pub hash_seed: u64,
-    /// How long a copy is fresh, in ms. Default: `None`, for ever.
+    /// How long a copy is fresh, in ms. Default: `None`, unlimited.
     pub ttl_ms: Option<u64>,
-    /// How long after that a copy is still answered while one load renews it behind, in ms. Default: 0.
+    /// How long after its expiry a copy is served while one load refreshes it, in ms. Default: 0.
     pub stale_while_revalidate_ms: u64,
-    /// How long after that a copy is still answered when its load fails, in ms. Default: 0.
+    /// How long after its expiry a copy is served if its load fails, in ms. Default: 0.
     pub stale_if_error_ms: u64,
-    /// How long a copy of another peer's value may be kept here, in ms; never longer than the owner's own copy is
-    /// fresh. 0 keeps none. Default: `None`, as long as the owner's, and `ttl_ms` where the owner does not say.
+    /// The lifetime of a hot copy, one of a key that another peer owns, in ms; never longer than the owner's copy is
+    /// fresh. 0 disables hot copies. Default: `None`, as long as the owner's copy, and `ttl_ms` if the owner does not
+    /// report it.
     pub hot_ttl_ms: Option<u64>,
-    /// How long a caller waits in all, in ms: over peers, loader and everything. Default: 10,000.
+    /// The deadline of a lookup over all its attempts, in ms. Default: 10,000.
     pub deadline_ms: u64,
-    /// How long one peer may take, body included, in ms. Default: 2,000. The owner loads while it is asked: a time
-    /// shorter than a load takes makes the asker load as well.
+    /// The timeout of one peer request, body included, in ms. Default: 2,000. The owner loads within that time: a
+    /// timeout shorter than a load makes the asking node load as well.
     pub peer_timeout_ms: u64,
     /// How many of the ring's next peers are asked after the owner failed. Default: 1.
     pub failover: u32,
@@ -53,7 +54,7 @@ impl GroupOptions {
         }
     }
 
-    /// `ERR_OPTION` for the first option that is out of its range.
+    /// Returns `ERR_OPTION` for the first option out of its range.
     pub fn check(&self) -> Result<(), Error> {
         check_range("maxBytes", self.max_bytes as u64, MIN_MAX_BYTES as u64, MAX_MAX_BYTES as u64)?;
         check_range("maxEntryBytes", self.max_entry_bytes as u64, 1, self.max_bytes as u64)?;

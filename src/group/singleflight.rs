@@ -1,82 +1,83 @@
-//! Flights: many callers of one key, one load. Plain data, no promise and no waker in it.
+//! Singleflight: concurrent callers of one key share one load. A flight is plain data, without promise or waker.
 //!
-//! A flight belongs to the request that leads it, and that request can vanish at any await without a word: a
-//! Worker whose client hangs up never runs its `finally`. So a leader tells now and then that it lives
-//! ([`Flights::beat`]), every follower looks on a timer of its own ([`Flights::watch`]), and the one whose look is the
-//! [`MAX_MISSED_HEARTBEATS`]th without a beat declares the flight lost; whoever looks the key up next leads a new one, and the
-//! others join that. Looks are counted, not milliseconds: another request that burns a second of CPU holds up leader
-//! and followers alike and takes nothing over. The followers count together, one look a beat: callers who wait for
-//! less time than a leader's silence takes to show would else join a dead flight one after the other, for ever.
+//! The request that leads a flight can vanish at any await without notice: a Worker whose client hangs up never runs
+//! its `finally`. So a leader sends a heartbeat every [`HEARTBEAT_MS`], and each follower checks for it on a timer of
+//! its own ([`Flights::watch`]). The follower that counts the [`MAX_MISSED_HEARTBEATS`]th check without a heartbeat
+//! declares the flight lost. The next lookup of the key leads a new flight and the others join it, so there is no
+//! stampede.
 //!
-//! Source of the numbers: measured in workerd with leaders cut off by TCP resets and aborted bindings.
+//! Checks are counted, not milliseconds: a request that blocks the isolate delays leader and followers alike, and must
+//! not cause a takeover. Followers share one count per flight: callers that wait for less time than a dead leader
+//! takes to show would otherwise join it one after the other, for ever.
+//!
+//! Source of the numbers: measured in workerd, with leaders cut off by TCP resets and aborted bindings.
 
 use crate::base::mutants::{self, Mutant};
 use crate::base::time::Millis;
 
-/// How often a leader beats and a follower looks, in ms.
+/// How often a leader sends a heartbeat and a follower checks for one, in ms.
 pub const HEARTBEAT_MS: u32 = 100;
 
-/// Looks in vain after which a leader counts as gone.
+/// Checks in a row without a heartbeat after which a leader counts as gone.
 pub const MAX_MISSED_HEARTBEATS: u32 = 4;
 
-/// Names a flight for as long as the process lives.
+/// Identifies a flight, unique in its [`Flights`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlightId(pub u64);
 
-/// One load in the air.
+/// One load in progress.
 #[derive(Debug)]
 pub struct Flight<State> {
     id: FlightId,
-    /// The key that is being loaded.
+    /// The key being loaded.
     pub key: Box<[u8]>,
-    /// When its leader took off.
-    pub began_at_ms: Millis,
-    /// How far down its leader is.
+    /// When its leader began.
+    pub started_at_ms: Millis,
+    /// The leader's progress.
     pub state: State,
-    /// Whether its leader has beaten since the last look, when that was, and how many looks before it were in vain.
-    beaten: bool,
-    looked_at_ms: Millis,
+    /// Whether a heartbeat arrived since the last check, the time of that check, and the checks missed before it.
+    had_heartbeat: bool,
+    checked_at_ms: Millis,
     missed_heartbeats: u32,
-    /// A remove or a set has come since take-off: the value is answered to those who wait, and not kept; and whoever
-    /// comes now does not join.
+    /// A remove or a set of the key came after the start.
     invalidated: bool,
 }
 
-/// The flights of one group: at most one that can be joined for each key.
+/// The flights of one group, of which at most one per key can be joined.
 ///
-/// A plain list in order of take-off. Finding a key walks it: a thousand loads in the air cost a microsecond, on the
-/// way to a load that costs a thousand times that; a hash map and a B-tree in its place cost 9 KB of gzipped wasm.
+/// A list in order of start. Finding a key walks it: with a thousand loads in flight that is cheap beside the load it
+/// precedes, and a hash map or a B-tree would weigh too much in the WebAssembly file.
 #[derive(Debug)]
 pub struct Flights<State> {
-    in_the_air: Vec<Flight<State>>,
-    taken_off: u64,
+    in_flight: Vec<Flight<State>>,
+    started: u64,
     lost: u64,
 }
 
 impl<State> Default for Flights<State> {
     fn default() -> Self {
-        Flights { in_the_air: Vec::new(), taken_off: 0, lost: 0 }
+        Flights { in_flight: Vec::new(), started: 0, lost: 0 }
     }
 }
 
 impl<State> Flights<State> {
-    /// The flight that a caller of `key` can join.
+    /// Returns the flight that a caller of `key` can join.
     pub fn joinable(&self, key: &[u8]) -> Option<&Flight<State>> {
-        let joins_any = mutants::active(Mutant::OvertakenJoined);
-        self.in_the_air.iter().rev().find(|flight| (joins_any || !flight.invalidated) && *flight.key == *key)
+        let joins_any = mutants::active(Mutant::InvalidatedJoined);
+        self.in_flight.iter().rev().find(|flight| (joins_any || !flight.invalidated) && *flight.key == *key)
     }
 
-    /// Takes off for `key`. A flight that could be joined for it before no longer can.
+    /// Starts a flight of `key`. An earlier flight of the key can no longer be joined.
     pub fn lead(&mut self, key: &[u8], now: Millis, state: State) -> FlightId {
-        self.taken_off += 1;
-        let id = FlightId(self.taken_off);
-        self.in_the_air.push(Flight {
+        self.started += 1;
+        let id = FlightId(self.started);
+        self.in_flight.push(Flight {
             id,
             key: key.into(),
-            began_at_ms: now,
+            started_at_ms: now,
             state,
-            beaten: false,
-            looked_at_ms: now,
+            had_heartbeat: false,
+            checked_at_ms: now,
             missed_heartbeats: 0,
             invalidated: false,
         });
@@ -84,101 +85,105 @@ impl<State> Flights<State> {
     }
 
     fn position(&self, id: FlightId) -> Option<usize> {
-        self.in_the_air.binary_search_by_key(&id, |flight| flight.id).ok()
+        self.in_flight.binary_search_by_key(&id, |flight| flight.id).ok()
     }
 
-    /// The flight, while it is in the air.
+    /// Returns the flight, unless it has ended.
     pub fn get(&self, id: FlightId) -> Option<&Flight<State>> {
-        self.position(id).and_then(|at| self.in_the_air.get(at))
+        self.position(id).and_then(|at| self.in_flight.get(at))
     }
 
-    /// The flight, to change it.
+    /// Like [`get`](Self::get), mutable.
     pub fn get_mut(&mut self, id: FlightId) -> Option<&mut Flight<State>> {
-        self.position(id).and_then(|at| self.in_the_air.get_mut(at))
+        self.position(id).and_then(|at| self.in_flight.get_mut(at))
     }
 
-    /// Its leader lives.
+    /// Records a heartbeat of the leader.
     pub fn heartbeat(&mut self, id: FlightId) {
         if let Some(flight) = self.get_mut(id) {
-            flight.beaten = true;
+            flight.had_heartbeat = true;
         }
     }
 
-    /// A follower looks whether its leader lives. False: the flight is over or its leader gone, and the key is to be
-    /// looked up again. Called every [`HEARTBEAT_MS`] by each follower; looks that fall together count once.
+    /// Checks for the leader's heartbeat. Returns false if the flight has ended or its leader is gone: the follower
+    /// then looks the key up again. Every follower calls this each [`HEARTBEAT_MS`]; checks close together count once.
     pub fn watch(&mut self, id: FlightId, now: Millis) -> bool {
         let Some(flight) = self.get_mut(id) else { return false };
-        // A clock that was set back counts as well, or the leader could not be missed for as long as that.
-        if now.abs_diff(flight.looked_at_ms) < u64::from(HEARTBEAT_MS) * 9 / 10 {
+        // A clock that was set back must count too, or a dead leader would not be noticed until it caught up.
+        if now.abs_diff(flight.checked_at_ms) < u64::from(HEARTBEAT_MS) * 9 / 10 {
             return true;
         }
-        flight.looked_at_ms = now;
-        flight.missed_heartbeats = if flight.beaten { 0 } else { flight.missed_heartbeats + 1 };
-        flight.beaten = false;
-        let lives =
-            mutants::active(Mutant::BlindFollowers) || flight.missed_heartbeats < MAX_MISSED_HEARTBEATS;
-        if !lives {
+        flight.checked_at_ms = now;
+        flight.missed_heartbeats = if flight.had_heartbeat { 0 } else { flight.missed_heartbeats + 1 };
+        flight.had_heartbeat = false;
+        let is_alive = mutants::active(Mutant::MissedHeartbeatsIgnored)
+            || flight.missed_heartbeats < MAX_MISSED_HEARTBEATS;
+        if !is_alive {
             self.abandon(id);
         }
-        lives
+        is_alive
     }
 
-    /// The flight's leader is known to be gone: whoever looks the key up next leads.
+    /// Abandons a flight whose leader is gone: the next lookup of its key leads.
     pub fn abandon(&mut self, id: FlightId) {
         self.lost += u64::from(self.end(id).is_some());
     }
 
-    /// Flights whose leaders vanished, so far.
+    /// The number of flights abandoned so far.
     pub fn lost(&self) -> u64 {
         self.lost
     }
 
-    /// Ends a flight. The second value tells whether its value may be kept.
-    pub fn end(&mut self, id: FlightId) -> Option<(Flight<State>, bool)> {
-        let flight = self.in_the_air.remove(self.position(id)?);
-        let keep = !flight.invalidated;
-        Some((flight, keep))
+    /// Ends a flight and returns it; `None` if it has ended before.
+    pub fn end(&mut self, id: FlightId) -> Option<Flight<State>> {
+        Some(self.in_flight.remove(self.position(id)?))
     }
 
-    /// A remove or a set of `key`: what took off before it neither keeps its value nor is joined any more.
+    /// Invalidates the flights of `key` after a remove or a set: callers no longer join them, and their values are not
+    /// stored.
     pub fn invalidate(&mut self, key: &[u8]) {
-        if mutants::active(Mutant::RemoveLosesToLoad) {
+        if mutants::active(Mutant::RemoveDoesNotInvalidate) {
             return;
         }
-        self.in_the_air
+        self.in_flight
             .iter_mut()
             .filter(|flight| *flight.key == *key)
             .for_each(|flight| flight.invalidated = true);
     }
 
-    /// [`invalidate`](Self::invalidate) for every key.
+    /// Invalidates every flight.
     pub fn invalidate_all(&mut self) {
-        self.in_the_air.iter_mut().for_each(|flight| flight.invalidated = true);
+        self.in_flight.iter_mut().for_each(|flight| flight.invalidated = true);
     }
 
-    /// Drops the flights that took off before `since`: their leaders vanished and nobody followed.
+    /// Abandons the flights that started before `since`: their leaders vanished without a follower to notice.
     pub fn sweep(&mut self, since: Millis) {
-        while let Some(oldest) = self.in_the_air.first()
-            && oldest.began_at_ms < since
+        while let Some(oldest) = self.in_flight.first()
+            && oldest.started_at_ms < since
         {
             self.abandon(oldest.id);
         }
     }
 
-    /// Flights in the air.
+    /// The number of flights in progress.
     pub fn len(&self) -> usize {
-        self.in_the_air.len()
+        self.in_flight.len()
     }
 
-    /// Whether none is in the air.
+    /// True if nothing is in flight.
     pub fn is_empty(&self) -> bool {
-        self.in_the_air.is_empty()
+        self.in_flight.is_empty()
     }
 }
 
 impl<State> Flight<State> {
-    /// Its name.
+    /// The flight's id.
     pub fn id(&self) -> FlightId {
         self.id
+    }
+
+    /// True if a remove or a set came after the start: the callers that wait get the value, the store does not.
+    pub fn is_invalidated(&self) -> bool {
+        self.invalidated
     }
 }

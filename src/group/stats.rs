@@ -1,8 +1,8 @@
-//! What a group counts, so that nothing is lost silently.
+//! The counters of a group.
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident = $js:literal,)*) => {
-        /// A group's counters since it was made, and its size now. Every field is a plain number.
+        /// A group's counters since it was created, and its current size.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct Stats {
             $($(#[$doc])* pub $name: u64,)*
@@ -23,46 +23,46 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Look-ups by callers on this node.
+    /// Lookups by callers on this node.
     requests = "requests",
-    /// Look-ups by other peers that this node answered.
+    /// Lookups for other peers.
     peer_requests = "peerRequests",
-    /// Look-ups answered with a fresh copy from memory.
+    /// Lookups served by a fresh copy.
     hits = "hits",
-    /// Look-ups answered with a copy past its freshness.
+    /// Lookups served by a stale copy.
     stale_hits = "staleHits",
-    /// Look-ups that joined a flight instead of leading one.
+    /// Lookups that joined a flight instead of leading one.
     coalesced = "joins",
-    /// Flights that another peer answered with a value.
+    /// Flights that a peer served with a value.
     peer_hits = "peerHits",
-    /// Asks that no usable answer came back from.
+    /// Peer requests without a usable response.
     peer_failures = "peerFailures",
-    /// Asks not made, because the peer was known to be down.
+    /// Peer requests skipped because the circuit breaker was open.
     short_circuits = "passedOver",
-    /// Runs of this node's own loader.
+    /// Runs of this node's loader.
     loads = "loads",
-    /// Runs of this node's own loader because a peer had failed.
+    /// Runs of this node's loader after a peer failed.
     fallbacks = "fallbacks",
-    /// Flights that ended with "there is no such key".
+    /// Flights that ended with "no such key".
     not_found = "absent",
     /// Flights that ended with an error.
     errors = "errors",
-    /// Callers whose deadline passed before their flight had landed.
+    /// Callers whose deadline passed before their flight ended.
     timeouts = "timeouts",
-    /// Flights whose leader vanished, so that another took over.
+    /// Flights whose leader vanished.
     lost_flights = "lostFlights",
-    /// Values that were loaded or set and not kept: too large, not admitted, or no memory.
+    /// Values not stored: too large, not admitted, or no memory.
     rejected = "refused",
-    /// Values that were answered and not kept because a remove or a set came while they were loading.
+    /// Values not stored because a remove or a set came while they loaded.
     invalidated_loads = "overtaken",
-    /// Entries that made room for others.
+    /// Entries evicted.
     evictions = "evictions",
-    /// Entries now.
+    /// Entries stored now.
     entries = "entries",
-    /// Bytes now: keys, values and bookkeeping.
+    /// Bytes in use now: keys, values and bookkeeping.
     used_bytes = "usedBytes",
     /// The bound on those bytes.
     max_bytes = "maxBytes",
-    /// Flights in the air now.
+    /// Flights in progress now.
     flights = "flights",
 }

@@ -1,48 +1,50 @@
-//! The steps of a look-up, as [`group`](crate::group) tells them to whoever carries them out.
+//! The vocabulary between a [`Group`](crate::group::Group) and its driver: steps, tasks, results.
 
 use std::sync::Arc;
 
 use crate::group::singleflight::FlightId;
 use crate::store::EntryRef;
 
-/// Who looks a key up.
+/// Where a lookup comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A caller on this node.
     Local,
-    /// Another peer: it is answered here and its question never forwarded.
+    /// Another peer. The request is answered here and never forwarded.
     Peer,
 }
 
-/// What a look-up comes to.
+/// The result of [`Group::begin`](crate::group::Group::begin).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A fresh copy lies at this entry.
+    /// A fresh copy: the outcome.
     Hit(EntryRef),
-    /// A stale copy lies at this entry and is the answer. With a flight: lead it behind.
+    /// A stale copy: the outcome. With a flight, the caller leads that flight in the background.
     Stale(EntryRef, Option<(FlightId, Task)>),
     /// Another request is loading the key: wait for its outcome, and watch its leader.
     Join(FlightId),
-    /// This request leads.
+    /// This request leads the flight.
     Lead(FlightId, Task),
 }
 
-/// What a leader does next: one attempt of its flight. Attempts are numbered from 1, and the result of each is
-/// reported with its number, so that a late or doubled result is never taken for the next attempt's.
+/// A leader's task: one attempt of its flight.
+///
+/// Attempts are numbered from 1. The driver reports each result with the number of its attempt, so that a late or
+/// doubled result is never taken for the next attempt's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Ask this peer, and give it so many milliseconds.
+    /// Ask a peer.
     Ask {
         /// The peer's name on the ring.
         peer: Arc<str>,
-        /// How long the whole answer may take.
+        /// The time for the whole response, in ms.
         timeout_ms: u64,
         /// The number of this attempt.
         attempt: u32,
     },
-    /// Run the loader, and give it so many milliseconds.
+    /// Run the loader.
     Load {
-        /// How long it may take.
+        /// The time for the load, in ms.
         timeout_ms: u64,
         /// The number of this attempt.
         attempt: u32,
@@ -50,7 +52,7 @@ pub enum Task {
 }
 
 impl Task {
-    /// The number of this attempt in its flight.
+    /// The number of this attempt.
     pub fn attempt(&self) -> u32 {
         match *self {
             Task::Ask { attempt, .. } | Task::Load { attempt, .. } => attempt,
@@ -58,40 +60,40 @@ impl Task {
     }
 }
 
-/// What came of a task.
+/// The result of a task, reported by [`Group::complete_task`](crate::group::Group::complete_task).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskResult<'a> {
-    /// A value. `None` where the shell had no room to hand it over: it is answered and not kept.
+    /// A value.
     Value {
-        /// The bytes.
+        /// The bytes; `None` if the driver had no memory to hand them over. The callers get the value, and the store
+        /// counts it as rejected.
         value: Option<&'a [u8]>,
-        /// For a peer's value: how long its own copy is still fresh, in ms, if it said so.
+        /// For a peer's value: how long the owner's copy is still fresh, in ms. `None` if unlimited or unknown.
         fresh_ms: Option<u64>,
     },
     /// There is no such key.
     NotFound,
-    /// The loader failed, here or at the peer, or ran out of time.
+    /// The loader failed or timed out, here or at the peer.
     LoadFailed,
-    /// No usable answer came from the peer.
+    /// The peer sent no usable response in time.
     PeerFailed,
-    /// Neither the key nor its value can travel to or from a peer; the peer is not at fault.
+    /// The key or its value cannot travel between peers. The peer is not at fault.
     NotTransferable,
 }
 
-/// What a leader does after that.
+/// What the leader does after a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// One more task.
+    /// Carry out one more task.
     Task(Task),
-    /// The flight is over: what was told last is the outcome, for the leader and for all who joined.
+    /// The flight has ended: the reported result is the outcome, for the leader and its followers.
     Done,
-    /// The flight is over: the load failed, and the stale copy at this entry is the outcome.
+    /// The flight has ended: the load failed, and this stale copy is the outcome.
     Stale(EntryRef),
-    /// The flight was lost to another leader meanwhile, or the key came another way: begin again.
+    /// The flight was lost to another leader, or the key was filled concurrently: begin again.
     Retry,
-    /// The flight is over: a peer failed, and no time was left for more.
+    /// The flight has ended: a peer failed, and the deadline left no time for another attempt.
     DeadlinePassed,
-    /// The result belongs to an earlier attempt: the flight has moved on and nothing has changed. Whoever carries out
-    /// the current attempt reports it; this result is dropped.
+    /// The result belongs to an earlier attempt, and nothing has changed. Drop it: the current attempt reports its own.
     Superseded,
 }

@@ -1,9 +1,9 @@
-//! Walks a group for tests and fuzzing.
+//! Validation of a group for tests and fuzzing.
 
 use super::Group;
 
 impl Group {
-    /// Walks the store and panics at the first thing that is not as it should be. Slow.
+    /// Walks the store and panics at the first broken invariant. Slow: visits every byte of the arena.
     pub fn validate(&self) {
         self.store.validate();
     }

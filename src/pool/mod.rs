@@ -1,4 +1,6 @@
-//! A pool: this node among its peers, and its groups. A value; two in one process do not know of each other.
+//! A pool: a node among its peers. It owns the node's groups, its ring and its circuit breakers.
+//!
+//! A pool is a value. Two pools in one process are independent: nothing here is process-wide.
 
 pub(crate) mod breaker;
 pub mod options;
@@ -15,11 +17,11 @@ use crate::wire::{Exchange, ExchangeCounters, Secret, Wire};
 use options::PoolOptions;
 pub use peers::Peers;
 
-/// Where a group lies in its pool.
+/// Identifies a group in its pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupId(pub u32);
 
-/// The groups of one node and the peers they share.
+/// A node: its groups, and the peers they share.
 #[derive(Debug)]
 pub struct Pool {
     base_path: Arc<str>,
@@ -30,7 +32,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool without groups. `ERR_OPTION` for nonsense.
+    /// Creates a pool without groups. Error: `ERR_OPTION` for an option out of its range.
     pub fn new(options: &PoolOptions) -> Result<Pool, Error> {
         options.check()?;
         let base_path = options.base_path().into();
@@ -43,49 +45,50 @@ impl Pool {
         })
     }
 
-    /// Makes a group. `ERR_GROUP_EXISTS` for a name the pool has; else as [`Group::new`].
+    /// Creates a group. Errors: `ERR_GROUP_EXISTS` if the pool has a group of that name; else as [`Group::new`].
     pub fn add_group(&mut self, name: &str, options: GroupOptions) -> Result<GroupId, Error> {
         if self.find_group(name).is_some() {
-            let message = ["the pool has a group ", &quoted(name), ": make it once and keep it"].concat();
+            let message =
+                ["the pool has a group ", &quoted(name), ": create each group once and reuse it"].concat();
             return Err(Error::new(Code::GroupExists, message));
         }
         self.groups.push(Group::new(name, options)?);
         Ok(GroupId(self.groups.len() as u32 - 1))
     }
 
-    /// The group of that name.
+    /// Finds the group of that name.
     pub fn find_group(&self, name: &str) -> Option<GroupId> {
         self.groups.iter().position(|group| group.name() == name).map(|at| GroupId(at as u32))
     }
 
-    /// A group, with the peers it may ask.
+    /// Returns a group, mutable, with the peers it may ask.
     pub fn group_mut(&mut self, id: GroupId) -> Option<(&mut Group, &mut Peers)> {
         self.groups.get_mut(id.0 as usize).map(|group| (group, &mut self.peers))
     }
 
-    /// A group to look at.
+    /// Returns a group.
     pub fn group(&self, id: GroupId) -> Option<&Group> {
         self.groups.get(id.0 as usize)
     }
 
-    /// Where peers are asked and answered.
+    /// The path prefix of peer requests.
     pub fn base_path(&self) -> &str {
         &self.base_path
     }
 
-    /// How this node speaks with its peers as they are now, under these secrets.
+    /// The exchange with the current peers, signed with the first of the secrets and accepting any of them.
     pub fn exchange(&self, secrets: Vec<Secret>) -> Exchange {
         let ring = self.peers.ring().fingerprint();
         let (base_path, counters) = (self.base_path.clone(), self.counters.clone());
         Exchange { wire: self.wire, base_path, ring, secrets, counters }
     }
 
-    /// How many bytes an answer may have beyond its value.
+    /// The largest number of bytes that a response adds to its value.
     pub fn framing_bytes(&self) -> usize {
         self.wire.framing_bytes()
     }
 
-    /// What was counted of the questions and answers.
+    /// The counters of peer requests and responses.
     pub fn counters(&self) -> &ExchangeCounters {
         &self.counters
     }
@@ -95,7 +98,7 @@ impl Pool {
         &self.peers
     }
 
-    /// The peers, to change them.
+    /// The peers, mutable.
     pub fn peers_mut(&mut self) -> &mut Peers {
         &mut self.peers
     }

@@ -1,4 +1,4 @@
-//! The peers on their ring, with this node's name and their circuit breakers: the pool's `PeerPicker`.
+//! The pool's `PeerPicker`: the ring, this node's name, and the circuit breakers.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::base::time::Millis;
 use crate::peer::PeerPicker;
 use crate::ring::{Placement, Ring};
 
-/// Peers on a ring, this node's name among them: GeeCache's `HTTPPool` without the HTTP.
+/// The peers of a node: GeeCache's `HTTPPool` without the HTTP.
 #[derive(Clone, Debug)]
 pub struct Peers {
     self_name: Option<Arc<str>>,
@@ -28,23 +28,23 @@ impl Peers {
         Peers { self_name, placement, replicas, ring, breakers: Breakers::new(options.seed) }
     }
 
-    /// The ring.
+    /// The ring of the current list.
     pub fn ring(&self) -> &Ring {
         &self.ring
     }
 
-    /// The name of the peer that owns `key`, this node's own included; `None` where there are no peers.
+    /// Returns the name of the peer that owns `key`, which may be this node; `None` if there are no peers.
     pub fn owner(&self, key: &[u8]) -> Option<&Arc<str>> {
         self.ring.owner(key)
     }
 
-    /// How many peers are known to be down, and passed over.
+    /// The number of peers whose circuit breaker is open.
     pub fn open_breakers(&self) -> usize {
         self.breakers.open()
     }
 
-    /// Another list of peers, from the next look-up on. What is in flight goes on down the ladder by the new one; nobody
-    /// waits for a peer that left for longer than a beat. `ERR_OPTION` for a list that cannot be a ring.
+    /// Replaces the list of peers. Lookups use it at once, flights from their next attempt on; a flight that is asking
+    /// a peer which left stops waiting at its next heartbeat. Error: `ERR_OPTION`, and the old list stays.
     pub fn set_peers(&mut self, peers: &[String]) -> Result<(), Error> {
         check_peers(peers)?;
         self.ring = Ring::placed(self.placement, self.replicas, peers);

@@ -129,7 +129,7 @@ impl Exchange {
         let lookup = request.as_ref().ok().filter(|_| method == "GET" || method == "HEAD");
         let signer = lookup.and_then(|request| self.signer(method, request, &fields, now));
         let (Ok(request), Some(signer)) = (request, signer) else {
-            if !mutants::active(Mutant::RefusalUncounted) {
+            if !mutants::active(Mutant::UnauthorizedUncounted) {
                 count(&self.counters.unauthorized);
             }
             return Some(Err(Reply::Unauthorized));
@@ -145,14 +145,14 @@ impl Exchange {
     ) -> Result<IncomingRequest, Reply> {
         self.compare_rings(fields);
         match fields.get(RING_BYTES + TIME_BYTES) {
-            Some(2..) if !mutants::active(Mutant::HopUnchecked) => Err(Reply::Forwarded),
+            Some(2..) if !mutants::active(Mutant::ForwardedAccepted) => Err(Reply::Forwarded),
             _ => Ok(IncomingRequest { request, auth }),
         }
     }
 
     /// Index of the secret that signed a request; `None` for an invalid or old signature.
     fn signer(&self, method: &str, request: &Request, fields: &[u8], now: Millis) -> Option<usize> {
-        if mutants::active(Mutant::UnsignedLetIn) && fields.len() < SIGNATURE_BYTES {
+        if mutants::active(Mutant::UnsignedAccepted) && fields.len() < SIGNATURE_BYTES {
             return Some(0);
         }
         let (signed, signature) = fields.split_last_chunk::<SIGNATURE_BYTES>()?;
@@ -160,7 +160,7 @@ impl Exchange {
         let message = [signed, method.as_bytes(), request.group.as_bytes(), &request.key];
         let signer = self.secrets.iter().position(|secret| verify(secret, &message, signature));
         let is_recent = |_: &usize| Millis::from_be_bytes(*time).abs_diff(now) <= CLOCK_SKEW_MS;
-        signer.filter(|signer| mutants::active(Mutant::SignatureNeverOld) || is_recent(signer))
+        signer.filter(|signer| mutants::active(Mutant::SignatureNeverExpires) || is_recent(signer))
     }
 
     /// Makes the response to an accepted request.
@@ -218,7 +218,7 @@ impl Exchange {
             )
         });
         let is_intact = is_intact || mutants::active(Mutant::DigestUnchecked);
-        let is_signed = is_signed || mutants::active(Mutant::AnswerUnsigned);
+        let is_signed = is_signed || mutants::active(Mutant::ResponseSignatureUnchecked);
         let why = match (is_intact, is_signed, status) {
             (true, true, _) if !is_ours && self.wire.is_ambiguous(request.group, request.key) => {
                 return Ok(PeerAnswer::NotTransferable {

@@ -16,7 +16,7 @@ fn joinable(flights: &Flights<&'static str>, key: &[u8]) -> Option<FlightId> {
 
 /// Whether the flight's value may be kept; `None` where it was in the air no more.
 fn end(flights: &mut Flights<&'static str>, id: FlightId) -> Option<bool> {
-    flights.end(id).map(|(_, keep)| keep)
+    flights.end(id).map(|flight| !flight.is_invalidated())
 }
 
 #[test]
@@ -26,8 +26,9 @@ fn a_flight_can_be_joined_from_take_off_to_its_end() {
     let id = flights.lead(K, 7, "ask");
     assert_eq!(joinable(&flights, K), Some(id));
     assert_eq!(joinable(&flights, b"another"), None);
-    let (flight, keep) = flights.end(id).unwrap();
-    assert_eq!((&*flight.key, flight.began_at_ms, flight.state, keep), (K, 7, "ask", true));
+    let flight = flights.end(id).unwrap();
+    assert!(!flight.is_invalidated());
+    assert_eq!((&*flight.key, flight.started_at_ms, flight.state), (K, 7, "ask"));
     assert_eq!((joinable(&flights, K), flights.len(), flights.lost()), (None, 0, 0));
     assert_eq!(end(&mut flights, id), None, "it ends once");
 }

@@ -103,7 +103,7 @@ pub enum PeerAnswer {
 
 /// Asks a peer over some transport: the seed's `Get(group, key)`.
 pub trait PeerGetter {
-    /// Sends the request and reads the response. An error (`ERR_PEER`) is a failed peer, and failover goes on. The
+    /// Sends the request and reads the response. An error (`ERR_PEER`) is a failed peer, and failover continues. The
     /// future is dropped after [`PeerRequest::timeout_ms`].
     fn get(&self, request: PeerRequest<'_>) -> impl Future<Output = Result<PeerAnswer, Error>>;
 }

@@ -1,4 +1,4 @@
-//! A group's whole public face, called in any order with anything: nothing breaks, and the budget holds.
+//! Fuzzes a group: any calls in any order neither panic nor exceed the budget.
 
 use super::Pieces;
 use geecache_edge::group::singleflight::FlightId;
@@ -33,11 +33,11 @@ pub fn run(data: &[u8]) {
             false => flights[usize::from(act) % flights.len()],
         };
         let value = vec![act; usize::from(key[0]) * (max_entry / 8 + 1)];
-        let told = match act & 15 {
+        let result = match act & 15 {
             0..=5 => {
-                let asker = if act & 16 == 0 { Origin::Local } else { Origin::Peer };
-                match group.begin(&key, now, asker, peers) {
-                    Ok(Step::Hit(spot)) => assert!(group.at(spot).value.len() <= max_entry),
+                let origin = if act & 16 == 0 { Origin::Local } else { Origin::Peer };
+                match group.begin(&key, now, origin, peers) {
+                    Ok(Step::Hit(entry)) => assert!(group.at(entry).value.len() <= max_entry),
                     Ok(Step::Stale(_, Some((flight, task))) | Step::Lead(flight, task)) => {
                         flights.push((flight, task.attempt()))
                     }
@@ -68,10 +68,10 @@ pub fn run(data: &[u8]) {
                 None
             }
         };
-        if let Some(told) = told {
+        if let Some(result) = result {
             let attempt = if act & 192 == 192 { u32::from(key[0]) } else { current };
             let is_in_flight = group.is_in_flight(flight);
-            match group.complete_task(flight, attempt, now, told, peers) {
+            match group.complete_task(flight, attempt, now, result, peers) {
                 Next::Task(task) => {
                     let (Task::Ask { timeout_ms, .. } | Task::Load { timeout_ms, .. }) = task;
                     assert!(timeout_ms > 0 && attempt == current && task.attempt() == current + 1);
@@ -79,7 +79,7 @@ pub fn run(data: &[u8]) {
                     led.for_each(|led| led.1 = task.attempt());
                 }
                 Next::Superseded => assert!(is_in_flight && attempt != current),
-                Next::Stale(spot) => drop(group.at(spot).value.to_vec()),
+                Next::Stale(entry) => drop(group.at(entry).value.to_vec()),
                 Next::Done | Next::Retry | Next::DeadlinePassed => flights.retain(|led| led.0 != flight),
             }
         }

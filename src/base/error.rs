@@ -74,7 +74,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// Creates an error. The `message` says what was attempted, with what, and what to do.
+    /// Creates an error. The `message` names the attempt, its arguments and the remedy.
     pub fn new(code: Code, message: impl Into<Arc<str>>) -> Error {
         Error { code, message: message.into(), source: None }
     }

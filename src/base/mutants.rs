@@ -6,7 +6,7 @@
 /// A deliberate fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutant {
-    /// Followers never notice that their leader is gone.
+    /// Followers never notice that their leader has vanished.
     MissedHeartbeatsIgnored,
     /// A flight that ends leaves another behind, without a leader.
     FlightLeaked,
@@ -28,7 +28,7 @@ pub enum Mutant {
     UnsignedAccepted,
     /// A flight that a remove has invalidated is still joined.
     InvalidatedJoined,
-    /// A leader goes on waiting for a peer that has left the ring.
+    /// A leader keeps waiting for a peer that has left the ring.
     LeftPeerAwaited,
     /// A result is taken for the current attempt's, whichever attempt it belongs to.
     LateAnswerTaken,

@@ -19,7 +19,7 @@ use crate::peer::PeerPicker;
 /// How a lookup ends: with a value, with `None` if there is no such key, or with an error.
 pub type Outcome = Result<Option<ByteView>, Error>;
 
-/// What every clone of a driver shares.
+/// The state shared by the clones of a driver.
 pub(super) struct State<L, G, R> {
     pub group: RefCell<Group>,
     /// The followers of each flight.

@@ -21,7 +21,7 @@ pub(crate) struct Failover {
 }
 
 impl Failover {
-    /// A flight that asks no peer: the request came from one.
+    /// A flight that asks no peer: the request is a peer's.
     pub fn own_loader() -> Failover {
         Failover { is_loading: !mutants::active(Mutant::PeerRequestForwarded), ..Failover::default() }
     }

@@ -15,12 +15,12 @@ impl Group {
     }
 
     /// Checks on a follower's timer whether the leader is alive. Returns false if the flight has ended or its leader
-    /// is gone: the follower then begins again.
+    /// has vanished: the follower then begins again.
     pub fn watch(&mut self, id: FlightId, now: Millis) -> bool {
         self.flights.watch(id, now)
     }
 
-    /// Abandons a flight whose leader is known to be gone: the next lookup of its key leads.
+    /// Abandons a flight whose leader is known to have vanished: the next lookup of its key leads.
     pub fn abandon(&mut self, id: FlightId) {
         self.flights.abandon(id);
     }

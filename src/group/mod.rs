@@ -187,7 +187,7 @@ impl Group {
         })
     }
 
-    /// Takes the result of a leader's task and returns what the leader does next: steps 5 and 6.
+    /// Takes the result of a leader's task and returns the leader's next step: steps 5 and 6.
     ///
     /// `attempt` is the number of the task. A result of another attempt than the flight's current one is
     /// [`Next::Superseded`] and changes nothing. The peer's circuit breaker does not count it either: the timeout

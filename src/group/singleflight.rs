@@ -18,7 +18,7 @@ use crate::base::time::Millis;
 /// How often a leader sends a heartbeat and a follower checks for one, in ms.
 pub const HEARTBEAT_MS: u32 = 100;
 
-/// Checks in a row without a heartbeat after which a leader counts as gone.
+/// Checks in a row without a heartbeat after which a leader counts as vanished.
 pub const MAX_MISSED_HEARTBEATS: u32 = 4;
 
 /// Identifies a flight, unique in its [`Flights`].
@@ -39,7 +39,7 @@ pub struct Flight<State> {
     had_heartbeat: bool,
     checked_at_ms: Millis,
     missed_heartbeats: u32,
-    /// A remove or a set of the key came after the start.
+    /// A remove or a set of the key followed the start.
     invalidated: bool,
 }
 
@@ -105,7 +105,7 @@ impl<State> Flights<State> {
         }
     }
 
-    /// Checks for the leader's heartbeat. Returns false if the flight has ended or its leader is gone: the follower
+    /// Checks for the leader's heartbeat. Returns false if the flight has ended or its leader has vanished: the follower
     /// then looks the key up again. Every follower calls this each [`HEARTBEAT_MS`]; checks close together count once.
     pub fn watch(&mut self, id: FlightId, now: Millis) -> bool {
         let Some(flight) = self.get_mut(id) else { return false };
@@ -124,7 +124,7 @@ impl<State> Flights<State> {
         is_alive
     }
 
-    /// Abandons a flight whose leader is gone: the next lookup of its key leads.
+    /// Abandons a flight whose leader has vanished: the next lookup of its key leads.
     pub fn abandon(&mut self, id: FlightId) {
         self.lost += u64::from(self.end(id).is_some());
     }
@@ -182,7 +182,7 @@ impl<State> Flight<State> {
         self.id
     }
 
-    /// True if a remove or a set came after the start: the callers that wait get the value, the store does not.
+    /// True if a remove or a set followed the start: the callers that wait get the value, the store does not.
     pub fn is_invalidated(&self) -> bool {
         self.invalidated
     }

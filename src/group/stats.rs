@@ -53,7 +53,7 @@ counters! {
     lost_flights = "lostFlights",
     /// Values not stored: too large, not admitted, or no memory.
     rejected = "refused",
-    /// Values not stored because a remove or a set came while they loaded.
+    /// Values not stored because of a remove or a set during their load.
     invalidated_loads = "overtaken",
     /// Entries evicted.
     evictions = "evictions",

@@ -81,7 +81,7 @@ pub enum TaskResult<'a> {
     NotTransferable,
 }
 
-/// What the leader does after a task.
+/// The leader's next step after a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Carry out one more task.

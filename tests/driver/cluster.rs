@@ -1,4 +1,4 @@
-//! Nodes that ask each other, in virtual time: three of them in memory, and one among peers of random fates.
+//! Nodes that ask each other, in virtual time: three of them in memory, and one among peers that fail at random.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use geecache_edge::driver::Runtime;
 use geecache_edge::{Code, Error, PeerAnswer, Pool, PoolOptions};
 
-/// Three nodes that ask each other in memory, with one origin. `down` names a peer that does not answer.
+/// Three nodes that ask each other in memory, with one origin. Requests to the peer `down` fail.
 fn cluster(sim: &Sim, loads: &Count, lists: [[&str; 3]; 3], down: &'static str) -> Vec<Node> {
     let nodes: Rc<RefCell<HashMap<String, Node>>> = Rc::default();
     let (net, runtime) = (nodes.clone(), sim.runtime.clone());
@@ -44,10 +44,10 @@ fn cluster(sim: &Sim, loads: &Count, lists: [[&str; 3]; 3], down: &'static str) 
 const AGREED: [[&str; 3]; 3] = [["a", "b", "c"]; 3];
 
 #[test]
-fn a_hundred_callers_over_three_nodes_cost_one_load() {
+fn hundred_callers_over_three_nodes_cost_one_load() {
     for key in ["Tom", "Jack", "Sam", "kkk", "k"] {
         let (mut sim, loads) = (Sim::new(), Count::default());
-        let nodes = cluster(&sim, &loads, AGREED, "nobody");
+        let nodes = cluster(&sim, &loads, AGREED, "none");
         let callers: Vec<_> = (0..100).map(|at| get(&sim, &nodes[at % 3], key)).collect();
         for outcome in sim.run(join_all(callers)) {
             assert_eq!(text(outcome), format!("{key} 1"));
@@ -58,13 +58,17 @@ fn a_hundred_callers_over_three_nodes_cost_one_load() {
             .for_each(|outcome| assert_eq!(text(outcome), format!("{key} 1")));
         let all: Vec<_> = nodes.iter().map(Node::stats).collect();
         assert_eq!((loads.0.get(), all.iter().map(|stats| stats.loads).sum::<u64>()), (1, 1));
-        assert_eq!(all.iter().map(|stats| stats.peer_hits).sum::<u64>(), 2, "the other two asked once each");
+        assert_eq!(
+            all.iter().map(|stats| stats.peer_hits).sum::<u64>(),
+            2,
+            "each of the other two nodes asked once"
+        );
         assert_eq!(all.iter().map(|stats| stats.flights).sum::<u64>(), 0);
     }
 }
 
 #[test]
-fn with_the_owner_down_everybody_is_answered_still() {
+fn callers_of_a_key_whose_owner_is_down_get_the_next_peers_value() {
     let (mut sim, loads) = (Sim::new(), Count::default());
     let owner =
         Pool::new(&PoolOptions { peers: AGREED[0].map(str::to_owned).to_vec(), ..PoolOptions::default() });
@@ -74,17 +78,17 @@ fn with_the_owner_down_everybody_is_answered_still() {
     let up = nodes.iter().zip(AGREED[0]).filter(|(_, name)| *name != down);
     let callers: Vec<_> = up.flat_map(|(node, _)| gets(&sim, node, 10)).collect();
     for outcome in sim.run(join_all(callers)) {
-        assert_eq!(text(outcome), "k 1", "the ring's next peer stands in for the owner");
+        assert_eq!(text(outcome), "k 1", "the ring's next peer replaces the owner");
     }
     assert_eq!(loads.0.get(), 1);
 }
 
 #[test]
-fn lists_that_disagree_make_nobody_wait_for_ever() {
-    // "a" thinks that "b" owns everything, "b" that "c" does, and "c" that "a" does.
+fn peer_lists_that_disagree_cause_no_deadlock() {
+    // For "a", "b" owns every key; for "b", "c" does; for "c", "a" does.
     let lists = [["b"; 3], ["c"; 3], ["a"; 3]];
     let (mut sim, loads) = (Sim::new(), Count::default());
-    let nodes = cluster(&sim, &loads, lists, "nobody");
+    let nodes = cluster(&sim, &loads, lists, "none");
     let callers: Vec<_> = nodes.iter().flat_map(|node| gets(&sim, node, 5)).collect();
     for outcome in sim.run(join_all(callers)) {
         assert!(text(outcome).starts_with("k "));
@@ -92,24 +96,24 @@ fn lists_that_disagree_make_nobody_wait_for_ever() {
     assert_eq!(
         (loads.0.get(), sim.runtime.elapsed_ms()),
         (3, 105),
-        "each was asked once and forwarded nothing"
+        "each node was asked once and forwarded nothing"
     );
 }
 
 #[test]
-fn whatever_happens_everybody_is_answered_in_time_and_nothing_stays_in_the_air() {
+fn random_failures_end_every_call_in_time_and_leave_no_flight() {
     for_seeds(200, |rng| {
         let mut sim = Sim::new();
         let plan: Vec<(u64, u64)> = (0..64).map(|_| (rng.below(10), rng.below(400))).collect();
         let (runtime, calls) = (sim.runtime.clone(), Count::default());
         let fate = move |runtime: SimRuntime, calls: &Count| {
-            let (what, ms) = plan[calls.up() as usize % plan.len()];
+            let (fate, ms) = plan[calls.up() as usize % plan.len()];
             async move {
                 runtime.sleep_ms(ms).await;
-                if what == 0 {
+                if fate == 0 {
                     pending::<()>().await;
                 }
-                what
+                fate
             }
         };
         let load = Rc::new(fate);
@@ -143,7 +147,7 @@ fn whatever_happens_everybody_is_answered_in_time_and_nothing_stays_in_the_air()
             (options.ttl_ms, options.stale_while_revalidate_ms, options.stale_if_error_ms) =
                 (Some(80), 60, 90);
         });
-        node.register_peers(Ranks(&["a", "b"])).unwrap();
+        node.register_peers(PeersByRank(&["a", "b"])).unwrap();
         let mut callers = Vec::new();
         for _ in 0..60 {
             let (key, node, runtime) = (*rng.pick(&["x", "y"]), node.clone(), sim.runtime.clone());
@@ -171,7 +175,7 @@ fn whatever_happens_everybody_is_answered_in_time_and_nothing_stays_in_the_air()
             }
         }
         for (key, outcome, took_ms) in sim.run(join_all(callers)) {
-            // Its own deadline; and one more where it took over from a leader that vanished just before.
+            // Every call ends by its own deadline, even after a takeover.
             assert!(took_ms <= 1_000, "{key} took {took_ms} ms");
             match outcome {
                 Ok(value) => {

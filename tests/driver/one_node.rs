@@ -1,4 +1,4 @@
-//! The async driver in virtual time: one load for many callers, whoever vanishes, hangs or fails.
+//! One node under the async driver, in virtual time: callers that vanish, loaders and peers that hang or fail.
 
 use std::cell::RefCell;
 use std::future::pending;
@@ -11,7 +11,7 @@ use geecache_edge::group::Origin;
 use geecache_edge::{Code, Error, NoPeers, PeerAnswer};
 
 #[test]
-fn a_hundred_callers_cost_one_load() {
+fn hundred_callers_of_one_key_cost_one_load() {
     let (mut sim, loads) = (Sim::new(), Count::default());
     let node = alone(&sim, &loads);
     let callers = gets(&sim, &node, 100);
@@ -24,7 +24,7 @@ fn a_hundred_callers_cost_one_load() {
 }
 
 #[test]
-fn a_leader_that_vanishes_costs_one_more_load() {
+fn vanished_leader_costs_one_more_load() {
     let (mut sim, loads) = (Sim::new(), Count::default());
     let node = alone(&sim, &loads);
     let leader = get(&sim, &node, "k");
@@ -40,7 +40,7 @@ fn a_leader_that_vanishes_costs_one_more_load() {
 }
 
 #[test]
-fn when_all_vanish_the_next_one_leads() {
+fn caller_after_all_others_vanished_leads() {
     let (mut sim, loads) = (Sim::new(), Count::default());
     let node = alone(&sim, &loads);
     let all = gets(&sim, &node, 5);
@@ -53,27 +53,23 @@ fn when_all_vanish_the_next_one_leads() {
 }
 
 #[test]
-fn a_loader_that_hangs_times_out_at_the_deadline() {
+fn hanging_loader_times_out_at_the_deadline() {
     let mut sim = Sim::new();
-    let node = node(&sim, TestLoader::new(|_| pending()), Net::nobody(), |_| ());
+    let node = node(&sim, TestLoader::new(|_| pending()), Net::none(), |_| ());
     let leader = get(&sim, &node, "k");
     pass(&mut sim, 400);
     let follower = get(&sim, &node, "k");
     assert_eq!(code(sim.run(leader)), Code::Timeout);
     assert_eq!(sim.runtime.elapsed_ms(), 1_000);
     assert_eq!(code(sim.run(follower)), Code::Timeout);
-    assert_eq!(
-        (sim.runtime.elapsed_ms(), node.stats().flights),
-        (1_000, 0),
-        "all who wait share the outcome"
-    );
+    assert_eq!((sim.runtime.elapsed_ms(), node.stats().flights), (1_000, 0), "followers share the outcome");
 }
 
 #[test]
-fn a_follower_has_a_deadline_of_its_own() {
+fn follower_of_a_dead_flight_times_out_at_its_own_deadline() {
     let (mut sim, loads) = (Sim::new(), Count::default());
     let node = alone(&sim, &loads);
-    // A flight that nobody carries out.
+    // A flight whose leader does nothing.
     let now = sim.runtime.now_ms();
     node.with_group(|group| group.begin(b"k", now, Origin::Local, &mut NoPeers)).unwrap();
     pass(&mut sim, 300);
@@ -82,27 +78,27 @@ fn a_follower_has_a_deadline_of_its_own() {
     assert_eq!((sim.runtime.elapsed_ms(), node.stats().timeouts), (1_300, 1));
 }
 
-/// The peers by rank, all of which hang, and after how long our own loader has answered.
+/// Peers by rank, all of which hang, and the time at which the loader's value is returned.
 #[test]
-fn peers_that_hang_hand_over_after_the_peer_timeout() {
-    let ladders: [(&'static [&'static str], u64); 3] =
+fn hanging_peers_fail_over_after_the_peer_timeout() {
+    let cases: [(&'static [&'static str], u64); 3] =
         [(&["a"], 350), (&["a", "b"], 600), (&["a", "b", "c"], 600)];
-    for (ranks, answered_after_ms) in ladders {
+    for (ranks, returned_after_ms) in cases {
         let (mut sim, loads) = (Sim::new(), Count::default());
         let node = node(&sim, counting(&sim.runtime, &loads), Net::new(|_| pending()), |_| ());
-        node.register_peers(Ranks(ranks)).unwrap();
+        node.register_peers(PeersByRank(ranks)).unwrap();
         let callers = gets(&sim, &node, 10);
         for outcome in sim.run(join_all(callers)) {
             assert_eq!(text(outcome), "k 1");
         }
-        assert_eq!(sim.runtime.elapsed_ms(), answered_after_ms, "{ranks:?}");
+        assert_eq!(sim.runtime.elapsed_ms(), returned_after_ms, "{ranks:?}");
     }
 }
 
 #[test]
-fn what_the_owner_says_is_the_outcome_and_its_failure_is_not() {
+fn owners_answer_is_the_outcome_and_a_failed_owner_is_not() {
     type Answer = fn() -> Answered;
-    let garbage: Answer = || Err(Error::new(Code::Peer, "the peer answered with status 418"));
+    let garbage: Answer = || Err(Error::new(Code::Peer, "asking the peer: status 418"));
     let absent: Answer = || Ok(PeerAnswer::NotFound);
     let failed: Answer = || Ok(PeerAnswer::LoadFailed { code: Code::Load, message: "no database".into() });
     let given: Answer = || Ok(PeerAnswer::Value { value: b"630".to_vec(), fresh_ms: None });
@@ -115,7 +111,7 @@ fn what_the_owner_says_is_the_outcome_and_its_failure_is_not() {
         let (mut sim, loaded) = (Sim::new(), Count::default());
         let node =
             node(&sim, counting(&sim.runtime, &loaded), Net::new(move |_| async move { answer() }), |_| ());
-        node.register_peers(Ranks(&["owner"])).unwrap();
+        node.register_peers(PeersByRank(&["owner"])).unwrap();
         let got = get(&sim, &node, "k");
         let got = sim.run(got).map(|value| value.map(|value| String::from_utf8(value.to_vec()).unwrap()));
         let message = got.as_ref().err().map(|error| error.message().to_owned()).unwrap_or_default();
@@ -126,33 +122,33 @@ fn what_the_owner_says_is_the_outcome_and_its_failure_is_not() {
 }
 
 #[test]
-fn peers_are_registered_once() {
+fn second_registration_of_peers_is_an_error() {
     let sim = Sim::new();
     let node = alone(&sim, &Count::default());
-    node.register_peers(Ranks(&[])).unwrap();
-    let refused = node.register_peers(Ranks(&["other"])).unwrap_err();
+    node.register_peers(PeersByRank(&[])).unwrap();
+    let refused = node.register_peers(PeersByRank(&["other"])).unwrap_err();
     assert_eq!(refused.code(), Code::PeersRegistered);
     assert_eq!(
-        node.clone().register_peers(Ranks(&[])).unwrap_err().code(),
+        node.clone().register_peers(PeersByRank(&[])).unwrap_err().code(),
         Code::PeersRegistered,
-        "a clone too"
+        "on a clone too"
     );
 }
 
 #[test]
-fn a_loader_s_error_reaches_everybody_with_its_cause_and_is_not_kept() {
+fn loader_error_reaches_every_caller_with_its_cause_and_is_not_cached() {
     let (mut sim, loads) = (Sim::new(), Count::default());
     let loaded = loads.clone();
     let origin = TestLoader::new(move |_| {
         loaded.up();
         async { Err(std::io::Error::other("the disk is full").into()) }
     });
-    let node = node(&sim, origin, Net::nobody(), |_| ());
+    let node = node(&sim, origin, Net::none(), |_| ());
     let callers = gets(&sim, &node, 3);
     for outcome in sim.run(join_all(callers)) {
         let error = outcome.unwrap_err();
         assert_eq!(error.code(), Code::Load);
-        let cause = std::error::Error::source(&error).expect("the cause is kept");
+        let cause = std::error::Error::source(&error).expect("the error has a cause");
         assert!(cause.is::<std::io::Error>() && cause.to_string() == "the disk is full");
     }
     let before = loads.0.get();
@@ -160,10 +156,10 @@ fn a_loader_s_error_reaches_everybody_with_its_cause_and_is_not_kept() {
     assert_eq!((code(sim.run(again)), loads.0.get()), (Code::Load, before + 1));
 }
 
-/// An origin that gets another key, or its own, on the group that it loads for.
+/// A loader that gets other keys of its own group, or the key it loads.
 fn reentrant(itself: Rc<RefCell<Option<Node>>>) -> TestLoader {
     TestLoader::new(move |key| {
-        let node = itself.borrow().clone().expect("the node is there");
+        let node = itself.borrow().clone().expect("the node is set");
         async move {
             match &*key {
                 b"sum" => value(&format!("{}+{}", text(node.get(b"a").await), text(node.get(b"b").await))),
@@ -175,24 +171,24 @@ fn reentrant(itself: Rc<RefCell<Option<Node>>>) -> TestLoader {
 }
 
 #[test]
-fn a_loader_may_get_other_keys_of_its_own_group() {
+fn loader_that_gets_other_keys_of_its_group_succeeds() {
     let mut sim = Sim::new();
     let itself = Rc::new(RefCell::new(None));
-    let node = node(&sim, reentrant(itself.clone()), Net::nobody(), |_| ());
+    let node = node(&sim, reentrant(itself.clone()), Net::none(), |_| ());
     *itself.borrow_mut() = Some(node.clone());
     let sum = get(&sim, &node, "sum");
     assert_eq!(text(sim.run(sum)), "a+b");
     assert_eq!((node.stats().loads, node.stats().entries), (3, 3));
-    let knot = get(&sim, &node, "itself");
-    assert!(sim.run(knot).is_err(), "a loader that waits for its own key ends at the deadline");
+    let deadlock = get(&sim, &node, "itself");
+    assert!(sim.run(deadlock).is_err(), "a loader that waits for its own key times out");
     assert_eq!((sim.runtime.elapsed_ms(), node.stats().flights), (1_000, 0));
     itself.borrow_mut().take();
 }
 
 #[test]
-fn a_stale_copy_is_answered_at_once_and_renewed_behind() {
+fn stale_copy_is_returned_at_once_and_refreshed_in_the_background() {
     let (mut sim, loads) = (Sim::new(), Count::default());
-    let node = node(&sim, counting(&sim.runtime, &loads), Net::nobody(), |options| {
+    let node = node(&sim, counting(&sim.runtime, &loads), Net::none(), |options| {
         (options.ttl_ms, options.stale_while_revalidate_ms) = (Some(50), 500);
     });
     let first = get(&sim, &node, "k");
@@ -202,17 +198,17 @@ fn a_stale_copy_is_answered_at_once_and_renewed_behind() {
     for outcome in sim.run(join_all(callers)) {
         assert_eq!(text(outcome), "k 1");
     }
-    assert_eq!(sim.runtime.elapsed_ms(), 160, "nobody waited");
+    assert_eq!(sim.runtime.elapsed_ms(), 160, "no caller waited");
     sim.settle();
     assert_eq!((sim.runtime.elapsed_ms(), loads.0.get()), (260, 2));
-    let renewed = get(&sim, &node, "k");
-    assert_eq!(text(sim.run(renewed)), "k 2");
+    let refreshed = get(&sim, &node, "k");
+    assert_eq!(text(sim.run(refreshed)), "k 2");
 }
 
 #[test]
-fn a_renewal_that_is_never_run_costs_nothing_but_itself() {
+fn dropped_refresh_leaves_no_flight() {
     let (mut sim, loads) = (Sim::new(), Count::default());
-    let node = node(&sim, counting(&sim.runtime, &loads), Net::nobody(), |options| {
+    let node = node(&sim, counting(&sim.runtime, &loads), Net::none(), |options| {
         (options.ttl_ms, options.stale_while_revalidate_ms) = (Some(50), 500);
     });
     let first = get(&sim, &node, "k");
@@ -221,14 +217,14 @@ fn a_renewal_that_is_never_run_costs_nothing_but_itself() {
     sim.runtime.drops_spawned.set(true);
     let stale = get(&sim, &node, "k");
     assert_eq!(text(sim.run(stale)), "k 1");
-    assert_eq!(node.stats().flights, 0, "what was dropped is no longer in the air");
+    assert_eq!(node.stats().flights, 0, "a dropped refresh abandons its flight");
     pass(&mut sim, 1_000);
     let next = get(&sim, &node, "k");
     assert_eq!(text(sim.run(next)), "k 2");
 }
 
 #[test]
-fn a_remove_midway_answers_those_who_wait_and_keeps_nothing() {
+fn remove_during_a_load_returns_the_value_and_stores_nothing() {
     let (mut sim, loads) = (Sim::new(), Count::default());
     let node = alone(&sim, &loads);
     let before = gets(&sim, &node, 3);
@@ -238,7 +234,7 @@ fn a_remove_midway_answers_those_who_wait_and_keeps_nothing() {
     for outcome in sim.run(join_all(before)) {
         assert_eq!(text(outcome), "k 1");
     }
-    assert_eq!(text(sim.run(after)), "k 2", "who came after the remove has a load that began after it");
-    let kept = get(&sim, &node, "k");
-    assert_eq!((text(sim.run(kept)), loads.0.get()), ("k 2".into(), 2));
+    assert_eq!(text(sim.run(after)), "k 2", "a caller after the remove gets a load begun after it");
+    let cached = get(&sim, &node, "k");
+    assert_eq!((text(sim.run(cached)), loads.0.get()), ("k 2".into(), 2));
 }

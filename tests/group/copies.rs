@@ -1,21 +1,21 @@
-//! What a group keeps once a load has landed, for how long, and what beats it.
+//! Cached copies: their lifetime, and the changes that invalidate loads in flight.
 
 use crate::node::*;
 use geecache_edge::group::{Next, Origin, Step, TaskResult};
 
 #[test]
-fn a_copy_is_fresh_to_the_last_millisecond_of_its_ttl() {
+fn copy_is_fresh_until_its_ttl_and_then_reloaded() {
     let mut node = node(|options| options.ttl_ms = Some(50));
     node.load(b"old");
     node.now += 49;
-    assert_eq!(node.answered(), b"old");
+    assert_eq!(node.cached(), b"old");
     node.now += 1;
-    assert_eq!(node.here(), None);
-    assert!(matches!(node.begin(), Step::Lead(..)), "nothing stale is served unless it is allowed");
+    assert_eq!(node.fresh_copy(), None);
+    assert!(matches!(node.begin(), Step::Lead(..)), "no stale copy is served by default");
 }
 
 #[test]
-fn no_such_key_takes_the_old_copy_along() {
+fn stale_copy_after_not_found_is_removed() {
     let mut node = node(|options| (options.ttl_ms, options.stale_if_error_ms) = (Some(50), 1_000));
     node.load(b"old");
     node.now += 50;
@@ -26,13 +26,13 @@ fn no_such_key_takes_the_old_copy_along() {
     assert_eq!(
         node.complete_task(flight, TaskResult::LoadFailed),
         Next::Done,
-        "and it does not come back as a stale one"
+        "a removed copy is not served as a stale one"
     );
 }
 
-/// A change of the key while it loads, and what is here once the load has landed.
+/// Each change of the key during a load, with the copy that remains after it.
 #[test]
-fn a_change_beats_a_load_that_began_before_it() {
+fn load_begun_before_a_change_is_returned_and_not_stored() {
     type Change = fn(&mut Node);
     let changes: [(Change, Option<&[u8]>); 3] = [
         (|node| assert!(!node.group.remove(K)), None),
@@ -40,79 +40,79 @@ fn a_change_beats_a_load_that_began_before_it() {
         (|node| assert!(node.group.set(K, b"set", node.now).unwrap()), Some(b"set")),
     ];
     for (change, left) in changes {
-        for told in [given(b"loaded"), TaskResult::NotFound, TaskResult::LoadFailed] {
+        for result in [loaded(b"loaded"), TaskResult::NotFound, TaskResult::LoadFailed] {
             let mut node = alone();
             let (flight, _) = node.lead();
             assert_eq!(node.begin(), Step::Join(flight));
             change(&mut node);
-            assert!(!matches!(node.begin(), Step::Join(_)), "who comes after it does not join");
-            let next = node.complete_task(flight, told);
+            assert!(!matches!(node.begin(), Step::Join(_)), "a later caller does not join");
+            let next = node.complete_task(flight, result);
             assert!(
                 matches!(next, Next::Done | Next::Stale(_)),
-                "{next:?}: it is an answer to those who wait"
+                "{next:?}: the callers that wait get the result"
             );
-            assert_eq!(node.here(), left);
-            assert_eq!(node.stats().invalidated_loads, u64::from(matches!(told, TaskResult::Value { .. })));
+            assert_eq!(node.fresh_copy(), left);
+            assert_eq!(node.stats().invalidated_loads, u64::from(matches!(result, TaskResult::Value { .. })));
         }
     }
 }
 
 #[test]
-fn a_remove_beats_every_flight_of_its_key() {
+fn remove_during_two_flights_invalidates_both() {
     let mut node = with_peers(&["owner"]);
     let (asking, _) = node.lead();
     let Step::Lead(loading, _) = node.begin_as(Origin::Peer, K) else { panic!("led nothing") };
     node.group.remove(K);
     for flight in [loading, asking] {
         assert_eq!(node.complete_task(flight, from_owner(b"before the remove", 1_000)), Next::Done);
-        assert_eq!(node.here(), None);
+        assert_eq!(node.fresh_copy(), None);
     }
     assert_eq!(node.stats().invalidated_loads, 2);
 }
 
 #[test]
-fn a_load_that_begins_after_a_remove_is_kept_whatever_came_before() {
+fn load_begun_after_a_remove_is_stored_despite_an_earlier_flight() {
     let mut node = alone();
     let (before, _) = node.lead();
     node.group.remove(K);
     let (after, _) = node.lead();
-    node.complete_task(after, given(b"after"));
-    node.complete_task(before, given(b"before"));
-    assert_eq!(node.here(), Some(&b"after"[..]));
+    node.complete_task(after, loaded(b"after"));
+    node.complete_task(before, loaded(b"before"));
+    assert_eq!(node.fresh_copy(), Some(&b"after"[..]));
 }
 
-/// The bound on hot copies, what the owner says of its own, and for how long the copy is here.
+/// `hot_ttl_ms`, the owner's freshness, and the lifetime of the hot copy.
 #[test]
-fn a_hot_copy_lives_for_the_shorter_of_two_times() {
-    const FOR_EVER: Option<u64> = None;
-    for (hot_ttl_ms, fresh_ms, lives_ms) in [
-        (FOR_EVER, FOR_EVER, FOR_EVER),
-        (Some(40), FOR_EVER, Some(40)),
-        (FOR_EVER, Some(30), Some(30)),
+fn hot_copy_lifetime_is_the_shorter_of_ours_and_the_owners() {
+    const UNLIMITED: Option<u64> = None;
+    for (hot_ttl_ms, fresh_ms, lifetime_ms) in [
+        (UNLIMITED, UNLIMITED, UNLIMITED),
+        (Some(40), UNLIMITED, Some(40)),
+        (UNLIMITED, Some(30), Some(30)),
         (Some(40), Some(30), Some(30)),
         (Some(30), Some(40), Some(30)),
-        (Some(0), FOR_EVER, Some(0)),
-        (FOR_EVER, Some(0), Some(0)),
-        (FOR_EVER, Some(u64::MAX), FOR_EVER),
+        (Some(0), UNLIMITED, Some(0)),
+        (UNLIMITED, Some(0), Some(0)),
+        (UNLIMITED, Some(u64::MAX), UNLIMITED),
     ] {
         let mut node = node(|options| options.hot_ttl_ms = hot_ttl_ms);
         node.peers.0.set(&["owner"]);
         let (flight, _) = node.lead();
         node.complete_task(flight, TaskResult::Value { value: Some(b"hot"), fresh_ms });
         for (age, now) in [1, 29, 30, 39, 40, 1 << 40].map(|age| (age, node.now + age)) {
-            let here = node.group.peek(K, now).is_some();
+            let is_fresh = node.group.peek(K, now).is_some();
             assert_eq!(
-                here,
-                lives_ms.is_none_or(|lives| age < lives),
+                is_fresh,
+                lifetime_ms.is_none_or(|lifetime| age < lifetime),
                 "{hot_ttl_ms:?} {fresh_ms:?} at {age}"
             );
         }
-        assert_eq!(node.stats().entries, u64::from(lives_ms != Some(0)));
+        assert_eq!(node.stats().entries, u64::from(lifetime_ms != Some(0)));
     }
 }
 
 #[test]
-fn a_hot_copy_that_is_not_kept_takes_the_old_one_along() {
+fn hot_copy_of_no_lifetime_removes_the_old_copy() {
     let mut node = node(|options| options.ttl_ms = Some(50));
     node.load(b"old");
     node.peers.0.set(&["owner"]);
@@ -123,31 +123,31 @@ fn a_hot_copy_that_is_not_kept_takes_the_old_one_along() {
 }
 
 #[test]
-fn a_value_that_cannot_be_kept_is_answered_and_counted() {
+fn value_too_large_to_store_is_returned_and_counted_as_rejected() {
     let mut node = node(|options| options.max_entry_bytes = 100);
     node.load(b"old");
     node.group.remove(K);
     node.load(&[0; 101]);
-    assert_eq!((node.here(), node.stats().rejected), (None, 1));
+    assert_eq!((node.fresh_copy(), node.stats().rejected), (None, 1));
     node.load(&[0; 100]);
-    assert_eq!((node.here().map(<[u8]>::len), node.stats().rejected), (Some(100), 1));
+    assert_eq!((node.fresh_copy().map(<[u8]>::len), node.stats().rejected), (Some(100), 1));
     assert!(!node.group.set(K, &[0; 101], node.now).unwrap());
-    assert_eq!((node.here(), node.stats().rejected), (None, 2), "what was here is out of date");
+    assert_eq!((node.fresh_copy(), node.stats().rejected), (None, 2), "the old copy is removed");
     let (flight, _) = node.lead();
     node.complete_task(flight, TaskResult::Value { value: None, fresh_ms: None });
-    assert_eq!((node.stats().rejected, node.stats().flights, node.here()), (3, 0, None));
+    assert_eq!((node.stats().rejected, node.stats().flights, node.fresh_copy()), (3, 0, None));
 }
 
 #[test]
-fn a_value_of_no_bytes_is_a_value() {
+fn empty_value_is_stored_as_a_value() {
     let mut node = alone();
     node.load(b"");
-    assert_eq!(node.answered(), b"");
+    assert_eq!(node.cached(), b"");
     assert_eq!(node.stats().not_found, 0);
 }
 
 #[test]
-fn clocks_at_their_ends_overflow_nothing() {
+fn clock_at_its_limits_does_not_overflow() {
     for now in [0, 1, u64::MAX - 1, u64::MAX] {
         let mut node = node(|options| {
             (options.ttl_ms, options.stale_while_revalidate_ms) = (Some(1 << 42), 1 << 42);
@@ -167,15 +167,15 @@ fn clocks_at_their_ends_overflow_nothing() {
 }
 
 #[test]
-fn set_and_clear_keep_their_word() {
+fn set_remove_and_clear_change_the_copy() {
     let mut node = node(|options| options.ttl_ms = Some(50));
     assert!(node.group.set(K, b"set", node.now).unwrap());
     node.now += 49;
-    assert_eq!(node.here(), Some(&b"set"[..]));
+    assert_eq!(node.fresh_copy(), Some(&b"set"[..]));
     assert_eq!((node.group.remove(K), node.group.remove(K)), (true, false));
     node.group.set(K, b"set", node.now).unwrap();
     node.now += 50;
-    assert_eq!(node.here(), None, "a value that was set grows old too");
+    assert_eq!(node.fresh_copy(), None, "a value that was set expires too");
     let used_bytes = node.stats().used_bytes;
     node.group.clear();
     assert_eq!(node.stats().entries, 0);

@@ -1,4 +1,4 @@
-//! The life of a key, step by step: who answers, who waits, who leads, and each rung of the ladder.
+//! The life of a key, step by step: hits, stale copies, flights, and each attempt of a flight.
 
 use crate::node::*;
 use geecache_edge::Code;
@@ -7,34 +7,34 @@ use geecache_edge::group::singleflight::{HEARTBEAT_MS, MAX_MISSED_HEARTBEATS};
 use geecache_edge::group::{Next, Origin, Step, Task, TaskResult};
 
 #[test]
-fn a_load_of_our_own_key_is_kept_and_hit() {
+fn own_key_is_loaded_stored_and_hit() {
     let mut node = alone();
     let (flight, task) = node.lead();
     assert_eq!((task, node.stats().flights), (load(1, DEADLINE_MS), 1));
-    assert_eq!(node.complete_task(flight, given(b"630")), Next::Done);
+    assert_eq!(node.complete_task(flight, loaded(b"630")), Next::Done);
     node.now += 1 << 40;
-    assert_eq!(node.answered(), b"630", "without a ttl it is fresh for ever");
+    assert_eq!(node.cached(), b"630", "without a ttl a copy stays fresh");
     let stats = node.stats();
     assert_eq!((stats.requests, stats.hits, stats.loads, stats.entries, stats.flights), (2, 1, 1, 1, 0));
 }
 
 #[test]
-fn many_callers_join_one_flight() {
+fn callers_of_one_key_join_one_flight() {
     let mut node = alone();
     let (flight, _) = node.lead();
-    for asker in [Origin::Local, Origin::Peer, Origin::Local] {
-        assert_eq!(node.begin_as(asker, K), Step::Join(flight));
+    for origin in [Origin::Local, Origin::Peer, Origin::Local] {
+        assert_eq!(node.begin_as(origin, K), Step::Join(flight));
     }
     assert!(
         matches!(node.begin_as(Origin::Local, b"other"), Step::Lead(..)),
-        "another key is another flight"
+        "another key has a flight of its own"
     );
     let stats = node.stats();
     assert_eq!((stats.requests, stats.peer_requests, stats.coalesced, stats.loads), (4, 1, 3, 2));
 }
 
 #[test]
-fn bad_keys_are_refused_and_start_nothing() {
+fn invalid_key_is_an_error_and_starts_no_flight() {
     let mut node = alone();
     for (key, refused) in
         [(0, true), (1, false), (MAX_KEY_BYTES, false), (MAX_KEY_BYTES + 1, true), (1 << 20, true)]
@@ -54,48 +54,48 @@ fn bad_keys_are_refused_and_start_nothing() {
 }
 
 #[test]
-fn a_stale_copy_is_answered_and_renewed_once_behind() {
+fn stale_copy_is_returned_while_one_flight_refreshes_it() {
     let mut node = node(|options| (options.ttl_ms, options.stale_while_revalidate_ms) = (Some(50), 30));
     node.load(b"old");
     node.now += 50;
-    let Step::Stale(spot, Some((flight, task))) = node.begin() else { panic!("no renewal") };
-    assert_eq!((node.group.at(spot).value, task), (&b"old"[..], load(1, DEADLINE_MS)));
-    assert!(matches!(node.begin(), Step::Stale(_, None)), "one renewal at a time");
-    assert_eq!((node.answered(), node.here()), (b"old".to_vec(), None));
-    node.complete_task(flight, given(b"new"));
-    assert_eq!((node.answered(), node.stats().stale_hits), (b"new".to_vec(), 3));
+    let Step::Stale(entry, Some((flight, task))) = node.begin() else { panic!("no refresh") };
+    assert_eq!((node.group.at(entry).value, task), (&b"old"[..], load(1, DEADLINE_MS)));
+    assert!(matches!(node.begin(), Step::Stale(_, None)), "one refresh at a time");
+    assert_eq!((node.cached(), node.fresh_copy()), (b"old".to_vec(), None));
+    node.complete_task(flight, loaded(b"new"));
+    assert_eq!((node.cached(), node.stats().stale_hits), (b"new".to_vec(), 3));
     node.now += 79;
     assert!(matches!(node.begin(), Step::Stale(_, Some(_))), "the last millisecond of the window");
     node.now += 1;
-    assert!(matches!(node.begin(), Step::Join(_)), "after it callers wait");
+    assert!(matches!(node.begin(), Step::Join(_)), "after the window callers wait");
 }
 
 #[test]
-fn the_owner_is_asked_and_its_value_kept() {
+fn owner_of_the_key_is_asked_and_its_value_stored() {
     let mut node = with_peers(&["owner"]);
     let (flight, task) = node.lead();
     assert_eq!(task, ask(1, "owner", PEER_TIMEOUT_MS));
     assert_eq!(node.complete_task(flight, from_owner(b"630", 40)), Next::Done);
     node.now += 39;
-    assert_eq!(node.answered(), b"630");
+    assert_eq!(node.cached(), b"630");
     node.now += 1;
-    assert!(matches!(node.begin(), Step::Lead(..)), "it is no longer fresh at its owner");
+    assert!(matches!(node.begin(), Step::Lead(..)), "the owner's copy has expired");
     assert_eq!((node.stats().peer_hits, node.stats().loads), (1, 0));
 }
 
-/// Which peers there are, by rank, how many may stand in, and who is asked in turn when everybody fails.
+/// The peers by rank, the option `failover`, and the peers asked in turn if each fails.
 #[test]
-fn a_failed_peer_hands_over_to_the_next_and_at_last_to_the_loader() {
-    const LADDERS: [(&[&str], u32, &[&str]); 7] = [
+fn failed_peers_are_followed_by_the_next_ones_and_then_the_loader() {
+    const CASES: [(&[&str], u32, &[&str]); 7] = [
         (&["a", "b", "c"], 0, &["a"]),
         (&["a", "b", "c"], 1, &["a", "b"]),
         (&["a", "b", "c"], 2, &["a", "b", "c"]),
         (&["a", "b", "c"], 16, &["a", "b", "c"]),
-        (&["a", "", "c"], 16, &["a"]), // The next in turn is this node itself.
+        (&["a", "", "c"], 16, &["a"]), // Rank 1 is this node itself.
         (&["", "b"], 16, &[]),
         (&[], 16, &[]),
     ];
-    for (ranks, failover, asked) in LADDERS {
+    for (ranks, failover, asked) in CASES {
         let mut node = node(|options| options.failover = failover);
         node.peers.0.set(ranks);
         let (flight, mut task) = node.lead();
@@ -103,12 +103,12 @@ fn a_failed_peer_hands_over_to_the_next_and_at_last_to_the_loader() {
             assert_eq!(task, ask(attempt, peer, PEER_TIMEOUT_MS), "{ranks:?} {failover}");
             task = match node.complete_task(flight, TaskResult::PeerFailed) {
                 Next::Task(task) => task,
-                next => panic!("the ladder ends with {next:?}"),
+                next => panic!("the flight ends with {next:?}"),
             };
         }
         assert_eq!(task, load(asked.len() as u32 + 1, DEADLINE_MS), "{ranks:?} {failover}");
-        assert_eq!(node.complete_task(flight, given(b"own")), Next::Done);
-        assert_eq!(node.answered(), b"own");
+        assert_eq!(node.complete_task(flight, loaded(b"own")), Next::Done);
+        assert_eq!(node.cached(), b"own");
         let (stats, failures) = (node.stats(), asked.len() as u64);
         assert_eq!((stats.peer_failures, stats.fallbacks), (failures, u64::from(failures > 0)));
         assert_eq!((stats.loads, stats.peer_hits, stats.errors, stats.flights), (1, 0, 0, 0));
@@ -116,7 +116,7 @@ fn a_failed_peer_hands_over_to_the_next_and_at_last_to_the_loader() {
 }
 
 #[test]
-fn what_is_left_of_the_deadline_bounds_each_task() {
+fn task_timeout_is_bounded_by_the_rest_of_the_deadline() {
     let mut node = with_peers(&["a", "b"]);
     let (flight, _) = node.lead();
     node.now += 900;
@@ -127,7 +127,7 @@ fn what_is_left_of_the_deadline_bounds_each_task() {
     let mut late = with_peers(&["a"]);
     let (flight, _) = late.lead();
     late.now += 5_000;
-    assert_eq!(late.complete_task(flight, TaskResult::PeerFailed), Next::DeadlinePassed, "nothing is left");
+    assert_eq!(late.complete_task(flight, TaskResult::PeerFailed), Next::DeadlinePassed, "no time is left");
     assert_eq!((late.stats().loads, late.stats().errors, late.stats().flights), (0, 1, 0));
 
     let mut back = with_peers(&["a"]);
@@ -136,21 +136,21 @@ fn what_is_left_of_the_deadline_bounds_each_task() {
     assert_eq!(
         back.complete_task(flight, TaskResult::PeerFailed),
         Next::Task(load(2, DEADLINE_MS)),
-        "a clock set back gives no more"
+        "a clock set back adds no time"
     );
 
-    let mut short = node_with_short_deadline();
-    assert_eq!(short.lead().1, ask(1, "a", 90), "a peer gets no more than the deadline");
+    let mut short = with_short_deadline();
+    assert_eq!(short.lead().1, ask(1, "a", 90), "a peer has no more time than the deadline");
 }
 
-fn node_with_short_deadline() -> Node {
+fn with_short_deadline() -> Node {
     let node = node(|options| options.deadline_ms = 90);
     node.peers.0.set(&["a"]);
     node
 }
 
 #[test]
-fn peers_that_change_midway_give_the_ladder_its_next_rung() {
+fn peer_list_changed_during_a_flight_decides_its_next_attempt() {
     let mut node = with_peers(&["a", "b"]);
     let (flight, _) = node.lead();
     node.peers.0.set(&["x", "y"]);
@@ -166,22 +166,22 @@ fn peers_that_change_midway_give_the_ladder_its_next_rung() {
 }
 
 #[test]
-fn a_failed_load_serves_stale_where_allowed_and_else_its_error() {
-    for told in [TaskResult::LoadFailed, TaskResult::PeerFailed] {
+fn failed_load_serves_stale_within_stale_if_error_and_else_the_error() {
+    for result in [TaskResult::LoadFailed, TaskResult::PeerFailed] {
         let mut node = node(|options| (options.ttl_ms, options.stale_if_error_ms) = (Some(50), 30));
         node.load(b"old");
         node.peers.0.set(&["owner"]);
         for (age, stale) in [(50, true), (79, true), (80, false)] {
             node.now = 1_000_000 + age;
             let (flight, _) = node.lead();
-            let next = match node.complete_task(flight, told) {
+            let next = match node.complete_task(flight, result) {
                 Next::Task(Task::Load { .. }) | Next::Task(Task::Ask { .. }) => {
                     node.complete_task(flight, TaskResult::LoadFailed)
                 }
                 next => next,
             };
             match next {
-                Next::Stale(spot) if stale => assert_eq!(node.group.at(spot).value, b"old"),
+                Next::Stale(entry) if stale => assert_eq!(node.group.at(entry).value, b"old"),
                 Next::Done if !stale => (),
                 next => panic!("{next:?} at the age of {age} ms"),
             }
@@ -192,51 +192,53 @@ fn a_failed_load_serves_stale_where_allowed_and_else_its_error() {
     let mut empty = node(|options| options.stale_if_error_ms = 30);
     let (flight, _) = empty.lead();
     assert_eq!(empty.complete_task(flight, TaskResult::LoadFailed), Next::Done);
-    assert_eq!((empty.stats().errors, empty.here()), (1, None), "an error is not kept");
+    assert_eq!((empty.stats().errors, empty.fresh_copy()), (1, None), "an error is not cached");
     assert!(matches!(empty.begin(), Step::Lead(..)));
 }
 
 #[test]
-fn a_peer_s_question_is_never_forwarded() {
+fn request_from_a_peer_is_never_forwarded() {
     let mut node = with_peers(&["owner", "next"]);
-    let Step::Lead(flight, task) = node.begin_as(Origin::Peer, K) else { panic!("led nothing") };
+    let Step::Lead(flight, task) = node.begin_as(Origin::Peer, K) else { panic!("not led") };
     assert_eq!(task, load(1, DEADLINE_MS));
-    assert_eq!(node.begin(), Step::Join(flight), "a caller may wait for it");
-    node.complete_task(flight, given(b"own"));
+    assert_eq!(node.begin(), Step::Join(flight), "a local caller may join it");
+    node.complete_task(flight, loaded(b"own"));
     assert_eq!((node.stats().peer_requests, node.stats().requests, node.stats().loads), (1, 1, 1));
 }
 
 #[test]
-fn a_peer_s_question_never_joins_a_flight_that_asks_a_peer() {
+fn request_from_a_peer_does_not_join_a_flight_that_asks_one() {
     let mut node = with_peers(&["owner"]);
     let (asking, _) = node.lead();
-    let Step::Lead(loading, task) = node.begin_as(Origin::Peer, K) else { panic!("waits for a peer") };
+    let Step::Lead(loading, task) = node.begin_as(Origin::Peer, K) else {
+        panic!("joined a flight that asks a peer")
+    };
     assert_eq!(task, load(1, DEADLINE_MS));
     assert_eq!(node.begin_as(Origin::Peer, K), Step::Join(loading));
-    node.complete_task(loading, given(b"own"));
+    node.complete_task(loading, loaded(b"own"));
     assert_eq!(node.complete_task(asking, from_owner(b"owner's", 9)), Next::Done);
     assert_eq!(node.stats().flights, 0);
 
     let mut node = with_peers(&["owner"]);
     let (flight, _) = node.lead();
     node.complete_task(flight, TaskResult::PeerFailed);
-    assert_eq!(node.begin_as(Origin::Peer, K), Step::Join(flight), "it loads here by now");
+    assert_eq!(node.begin_as(Origin::Peer, K), Step::Join(flight), "the flight runs the loader now");
 }
 
 #[test]
-fn a_stale_copy_is_renewed_for_a_peer_without_asking_one() {
+fn stale_copy_requested_by_a_peer_is_refreshed_by_the_loader() {
     let mut node = node(|options| (options.ttl_ms, options.stale_while_revalidate_ms) = (Some(50), 30));
     node.load(b"old");
     node.peers.0.set(&["owner"]);
     node.now += 60;
-    let Step::Stale(_, Some((_, task))) = node.begin_as(Origin::Peer, K) else { panic!("no renewal") };
+    let Step::Stale(_, Some((_, task))) = node.begin_as(Origin::Peer, K) else { panic!("no refresh") };
     assert_eq!(task, load(1, DEADLINE_MS));
 }
 
 #[test]
-fn what_is_told_after_the_flight_was_lost_changes_nothing() {
-    for (told, next) in [
-        (given(b"late"), Next::Done),
+fn result_of_a_lost_flight_changes_nothing() {
+    for (result, next) in [
+        (loaded(b"late"), Next::Done),
         (TaskResult::NotFound, Next::Done),
         (TaskResult::LoadFailed, Next::Done),
         (TaskResult::PeerFailed, Next::Retry),
@@ -246,38 +248,38 @@ fn what_is_told_after_the_flight_was_lost_changes_nothing() {
         node.group.abandon(lost);
         assert!(!node.group.is_in_flight(lost));
         let (flight, _) = node.lead();
-        assert_eq!(node.complete_task(lost, told), next);
-        assert!(node.group.is_in_flight(flight), "the new flight goes on");
-        node.complete_task(flight, given(b"new"));
-        assert_eq!(node.complete_task(lost, told), next);
-        assert_eq!(node.here(), Some(&b"new"[..]));
+        assert_eq!(node.complete_task(lost, result), next);
+        assert!(node.group.is_in_flight(flight), "the new flight is not affected");
+        node.complete_task(flight, loaded(b"new"));
+        assert_eq!(node.complete_task(lost, result), next);
+        assert_eq!(node.fresh_copy(), Some(&b"new"[..]));
         assert_eq!((node.stats().lost_flights, node.stats().flights), (1, 0));
     }
 }
 
 #[test]
-fn a_silent_leader_is_given_up_after_four_ticks() {
+fn leader_without_heartbeat_is_lost_after_four_checks() {
     let mut node = alone();
     let (flight, _) = node.lead();
     assert!(node.group.heartbeat(flight, &node.peers));
     for _ in 0..MAX_MISSED_HEARTBEATS {
         node.now += u64::from(HEARTBEAT_MS);
-        assert!(node.group.watch(flight, node.now), "one beat and fewer than four silent ticks");
+        assert!(node.group.watch(flight, node.now), "a heartbeat and fewer than four missed ones");
     }
     node.now += u64::from(HEARTBEAT_MS);
     assert!(!node.group.watch(flight, node.now));
     let again = node.group.begin_again(K, node.now, Origin::Local, &mut node.peers);
     assert!(matches!(again, Step::Lead(next, _) if next != flight), "{again:?}");
-    assert_eq!((node.stats().requests, node.stats().lost_flights), (1, 1), "it is one look-up still");
+    assert_eq!((node.stats().requests, node.stats().lost_flights), (1, 1), "still one lookup");
 }
 
 #[test]
-fn flights_twice_as_old_as_the_deadline_are_swept_when_another_takes_off() {
+fn flights_older_than_two_deadlines_are_swept_by_the_next_lookup() {
     let mut node = alone();
     let (old, _) = node.lead();
     node.now += 2 * DEADLINE_MS;
     node.begin_as(Origin::Local, b"another");
-    assert!(node.group.is_in_flight(old), "at twice its age it is not yet older");
+    assert!(node.group.is_in_flight(old), "at exactly two deadlines it stays");
     node.now += 1;
     node.begin_as(Origin::Local, b"a third");
     assert!(!node.group.is_in_flight(old));

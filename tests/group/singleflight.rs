@@ -1,4 +1,4 @@
-//! Flights: who leads, who joins, what ends them, and that a remove beats what began before it.
+//! Singleflight: leading, joining, ending, heartbeats and invalidation of flights.
 
 use crate::support::for_seeds;
 use geecache_edge::group::singleflight::{FlightId, Flights, HEARTBEAT_MS, MAX_MISSED_HEARTBEATS};
@@ -14,13 +14,13 @@ fn joinable(flights: &Flights<&'static str>, key: &[u8]) -> Option<FlightId> {
     flights.joinable(key).map(|flight| flight.id())
 }
 
-/// Whether the flight's value may be kept; `None` where it was in the air no more.
+/// Ends a flight. Returns whether its value may be stored; `None` if it had ended.
 fn end(flights: &mut Flights<&'static str>, id: FlightId) -> Option<bool> {
     flights.end(id).map(|flight| !flight.is_invalidated())
 }
 
 #[test]
-fn a_flight_can_be_joined_from_take_off_to_its_end() {
+fn flight_is_joinable_from_its_start_to_its_end() {
     let mut flights = flights();
     assert_eq!(joinable(&flights, K), None);
     let id = flights.lead(K, 7, "ask");
@@ -34,22 +34,22 @@ fn a_flight_can_be_joined_from_take_off_to_its_end() {
 }
 
 #[test]
-fn of_two_flights_of_a_key_the_later_is_joined() {
+fn two_flights_of_a_key_the_later_is_joined() {
     let mut flights = flights();
     let (first, second) = (flights.lead(K, 0, ""), flights.lead(K, 1, ""));
     assert_ne!(first, second);
     assert_eq!(joinable(&flights, K), Some(second));
     assert_eq!(end(&mut flights, first), Some(true));
-    assert_eq!(joinable(&flights, K), Some(second), "the first's end leaves the second alone");
+    assert_eq!(joinable(&flights, K), Some(second), "the end of the first does not affect the second");
     let third = flights.lead(K, 2, "");
     assert_eq!(end(&mut flights, third), Some(true));
-    assert_eq!(joinable(&flights, K), Some(second), "and so does the third's");
+    assert_eq!(joinable(&flights, K), Some(second), "nor does the end of the third");
     assert_eq!(end(&mut flights, second), Some(true));
     assert!(flights.is_empty());
 }
 
 #[test]
-fn a_remove_beats_every_load_that_began_before_it() {
+fn invalidate_reaches_every_flight_begun_before_it() {
     let mut flights = flights();
     let (first, second) = (flights.lead(K, 0, ""), flights.lead(K, 0, ""));
     let other = flights.lead(b"other", 0, "");
@@ -57,13 +57,13 @@ fn a_remove_beats_every_load_that_began_before_it() {
     assert_eq!(joinable(&flights, K), None);
     let third = flights.lead(K, 0, "");
     assert_eq!(end(&mut flights, second), Some(false));
-    assert_eq!(end(&mut flights, first), Some(false), "not the one that could be joined alone");
-    assert_eq!(end(&mut flights, third), Some(true), "what begins after it is kept");
+    assert_eq!(end(&mut flights, first), Some(false), "not only the one that could be joined");
+    assert_eq!(end(&mut flights, third), Some(true), "a later flight is not invalidated");
     assert_eq!(end(&mut flights, other), Some(true));
 }
 
 #[test]
-fn a_clear_beats_them_all() {
+fn invalidate_all_reaches_the_flights_of_every_key() {
     let mut flights = flights();
     let before = [flights.lead(K, 0, ""), flights.lead(K, 0, ""), flights.lead(b"other", 0, "")];
     flights.invalidate_all();
@@ -74,62 +74,62 @@ fn a_clear_beats_them_all() {
 }
 
 #[test]
-fn a_leader_that_misses_four_beats_is_gone() {
+fn flight_with_four_missed_heartbeats_is_lost() {
     let mut flights = flights();
     let id = flights.lead(K, 0, "");
     assert_eq!(MAX_MISSED_HEARTBEATS, 4);
-    for tick in 1..MAX_MISSED_HEARTBEATS {
-        assert!(flights.watch(id, tick_ms(tick)), "still waiting at tick {tick}");
+    for check in 1..MAX_MISSED_HEARTBEATS {
+        assert!(flights.watch(id, check_ms(check)), "still alive at check {check}");
     }
-    assert!(!flights.watch(id, tick_ms(MAX_MISSED_HEARTBEATS)));
+    assert!(!flights.watch(id, check_ms(MAX_MISSED_HEARTBEATS)));
     assert_eq!((joinable(&flights, K), flights.len(), flights.lost()), (None, 0, 1));
-    assert!(!flights.watch(id, tick_ms(MAX_MISSED_HEARTBEATS)), "every other follower is told so too");
-    assert_eq!(flights.lost(), 1, "and counts it no more");
+    assert!(!flights.watch(id, check_ms(MAX_MISSED_HEARTBEATS)), "the other followers see it as well");
+    assert_eq!(flights.lost(), 1, "it is counted once");
 }
 
-/// When the nth look of a follower falls.
-fn tick_ms(nth: u32) -> u64 {
+/// The time of a follower's nth check.
+fn check_ms(nth: u32) -> u64 {
     u64::from(nth * HEARTBEAT_MS)
 }
 
 #[test]
-fn a_beat_begins_the_count_anew() {
+fn heartbeat_resets_the_missed_ones() {
     let mut flights = flights();
     let id = flights.lead(K, 0, "");
-    let mut ticks = 1..;
+    let mut checks = 1..;
     for _ in 0..10 {
-        for tick in ticks.by_ref().take(MAX_MISSED_HEARTBEATS as usize - 1) {
-            assert!(flights.watch(id, tick_ms(tick)), "fewer than four silent ticks");
+        for check in checks.by_ref().take(MAX_MISSED_HEARTBEATS as usize - 1) {
+            assert!(flights.watch(id, check_ms(check)), "fewer than four missed heartbeats");
         }
         flights.heartbeat(id);
-        assert!(flights.watch(id, tick_ms(ticks.next().unwrap())), "it beats");
+        assert!(flights.watch(id, check_ms(checks.next().unwrap())), "a heartbeat arrived");
     }
 }
 
 #[test]
-fn followers_count_together_and_once_a_beat() {
+fn checks_of_many_followers_at_once_count_once() {
     let mut flights = flights();
     let id = flights.lead(K, 0, "");
-    // A hundred followers look at once, as after another request that kept the CPU for a second.
+    // A hundred followers check at once, as after a request that blocked the isolate for a second.
     for _ in 0..100 {
         assert!(flights.watch(id, 1_000));
     }
-    // Each of these waits for less than four beats; together they see that nobody leads.
+    // No follower waits for four heartbeats; their checks together find that the leader has vanished.
     assert!(flights.watch(id, 1_100));
     assert!(flights.watch(id, 1_200));
     assert!(!flights.watch(id, 1_300));
 }
 
 #[test]
-fn a_clock_that_is_set_back_still_counts() {
+fn checks_after_the_clock_is_set_back_count() {
     let mut flights = flights();
     let id = flights.lead(K, 1_000_000, "");
-    let looks = [100, 200, 300, 400].map(|now| flights.watch(id, now));
-    assert_eq!(looks, [true, true, true, false]);
+    let checks = [100, 200, 300, 400].map(|now| flights.watch(id, now));
+    assert_eq!(checks, [true, true, true, false]);
 }
 
 #[test]
-fn nonsense_from_a_follower_traps_nothing() {
+fn unknown_flight_ids_change_nothing() {
     let mut flights = flights();
     let id = flights.lead(K, 0, "");
     assert!(!flights.watch(FlightId(u64::MAX), 0));
@@ -140,7 +140,7 @@ fn nonsense_from_a_follower_traps_nothing() {
 }
 
 #[test]
-fn a_lost_flight_is_over_and_the_next_one_leads() {
+fn lost_flight_is_followed_by_a_new_one() {
     let mut flights = flights();
     let id = flights.lead(K, 0, "");
     flights.abandon(id);
@@ -149,15 +149,19 @@ fn a_lost_flight_is_over_and_the_next_one_leads() {
     let next = flights.lead(K, 0, "");
     assert_eq!(joinable(&flights, K), Some(next));
     flights.abandon(id);
-    assert_eq!(joinable(&flights, K), Some(next), "losing the old one again leaves the new one alone");
+    assert_eq!(
+        joinable(&flights, K),
+        Some(next),
+        "abandoning the old flight again does not affect the new one"
+    );
 }
 
 #[test]
-fn a_sweep_drops_what_took_off_before_and_nothing_else() {
+fn sweep_drops_flights_begun_before_a_time() {
     let mut flights = flights();
     let ids = [10, 20, 30].map(|at| flights.lead(&[at], u64::from(at), ""));
     flights.sweep(10);
-    assert_eq!((flights.len(), flights.lost()), (3, 0), "at the very moment is not before");
+    assert_eq!((flights.len(), flights.lost()), (3, 0), "a flight begun at that time stays");
     flights.sweep(21);
     assert_eq!((flights.len(), flights.lost()), (1, 2));
     assert_eq!([10, 20, 30].map(|key| joinable(&flights, &[key])), [None, None, Some(ids[2])]);
@@ -165,59 +169,61 @@ fn a_sweep_drops_what_took_off_before_and_nothing_else() {
     assert!(flights.is_empty());
 }
 
-/// One flight as the model has it.
-struct Plain {
+/// A flight in the model.
+struct ModelFlight {
     id: FlightId,
     key: u8,
     began: u64,
-    keep: bool,
+    may_store: bool,
 }
 
 #[test]
-fn random_walks_agree_with_a_plain_list() {
+fn random_operations_agree_with_a_model_list() {
     for_seeds(60, |rng| {
-        let (mut flights, mut plain, mut now, mut lost) = (flights(), Vec::<Plain>::new(), 0, 0);
+        let (mut flights, mut model, mut now, mut lost) = (flights(), Vec::<ModelFlight>::new(), 0, 0);
         for _ in 0..500 {
             let key = rng.below(4) as u8;
             now += rng.below(3);
             match rng.below(100) {
                 0..45 => {
                     let id = flights.lead(&[key], now, "");
-                    assert!(plain.iter().all(|flight| flight.id != id), "no two in the air share a name");
-                    plain.push(Plain { id, key, began: now, keep: true });
+                    assert!(model.iter().all(|flight| flight.id != id), "two flights share an id");
+                    model.push(ModelFlight { id, key, began: now, may_store: true });
                 }
-                45..75 if !plain.is_empty() => {
-                    let flight = plain.remove(rng.below(plain.len() as u64) as usize);
-                    assert_eq!(end(&mut flights, flight.id), Some(flight.keep));
+                45..75 if !model.is_empty() => {
+                    let flight = model.remove(rng.below(model.len() as u64) as usize);
+                    assert_eq!(end(&mut flights, flight.id), Some(flight.may_store));
                 }
-                75..85 if !plain.is_empty() => {
-                    flights.abandon(plain.remove(rng.below(plain.len() as u64) as usize).id);
+                75..85 if !model.is_empty() => {
+                    flights.abandon(model.remove(rng.below(model.len() as u64) as usize).id);
                     lost += 1;
                 }
                 85..93 => {
                     flights.invalidate(&[key]);
-                    plain
+                    model
                         .iter_mut()
                         .filter(|flight| flight.key == key)
-                        .for_each(|flight| flight.keep = false);
+                        .for_each(|flight| flight.may_store = false);
                 }
                 93..95 => {
                     flights.invalidate_all();
-                    plain.iter_mut().for_each(|flight| flight.keep = false);
+                    model.iter_mut().for_each(|flight| flight.may_store = false);
                 }
                 95..97 => {
                     let since = now.saturating_sub(rng.below(40));
                     flights.sweep(since);
-                    let before = plain.len();
-                    plain.retain(|flight| flight.began >= since);
-                    lost += (before - plain.len()) as u64;
+                    let before = model.len();
+                    model.retain(|flight| flight.began >= since);
+                    lost += (before - model.len()) as u64;
                 }
                 _ => {}
             }
-            assert_eq!((flights.len(), flights.lost()), (plain.len(), lost));
+            assert_eq!((flights.len(), flights.lost()), (model.len(), lost));
             for key in 0..4 {
-                let newest =
-                    plain.iter().rfind(|flight| flight.key == key && flight.keep).map(|flight| flight.id);
+                let newest = model
+                    .iter()
+                    .rfind(|flight| flight.key == key && flight.may_store)
+                    .map(|flight| flight.id);
                 assert_eq!(joinable(&flights, &[key]), newest);
             }
         }

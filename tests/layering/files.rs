@@ -100,5 +100,5 @@ fn tests_and_www_share_the_harness_and_import_nothing_of_each_other() {
             }
         }
     }
-    assert!(wrong.is_empty(), "move what both need to harness/: {}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "move shared code to harness/: {}", wrong.join("\n"));
 }

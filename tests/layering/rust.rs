@@ -1,4 +1,4 @@
-//! The rooms of the crate: what each may import, and that imports form no circle.
+//! The rooms of the crate: the imports that each may have, and that they form no circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -187,10 +187,7 @@ fn rooms_import_only_rooms_below_them() {
         let module = module_of(&source.path);
         let room = room_of(module);
         let Some(allowed) = allowed.get(room) else {
-            wrong.push(format!(
-                "src/{}: the table of rooms has no {room:?}: add what it may import",
-                source.path
-            ));
+            wrong.push(format!("src/{}: the table of rooms has no {room:?}: add its row", source.path));
             continue;
         };
         seen.insert(room.to_owned());

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::graph::Graph;
 use crate::source::{Source, root, sources, string_len};
 
-/// What wasm-bindgen generates beside the sources.
+/// The module that wasm-bindgen generates beside the sources.
 const GLUE: [&str; 2] = ["glue.js", "core.js"];
 
 /// The package's sources without declarations.

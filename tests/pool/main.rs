@@ -1,4 +1,4 @@
-//! Pools and options: what is refused, by which name, and that two pools know nothing of each other.
+//! Pools and options: errors that name the argument, peers and their ring, and the independence of pools.
 #![cfg(not(target_arch = "wasm32"))]
 
 use geecache_edge::base::check::MAX_KEY_BYTES;
@@ -22,23 +22,23 @@ fn owned(peers: &[&str]) -> Vec<String> {
     peers.iter().map(|&peer| peer.to_owned()).collect()
 }
 
-fn refused(error: Error, code: Code, names: &str) {
+fn assert_error(error: Error, code: Code, names: &str) {
     assert_eq!(error.code(), code, "{error}");
-    assert!(error.message().contains(names), "{error} does not say {names:?}");
+    assert!(error.message().contains(names), "{error} does not contain {names:?}");
 }
 
 #[test]
-fn a_group_is_made_once() {
+fn group_name_in_use_is_an_error() {
     let mut pool = pool(None, &[]);
     let scores = pool.add_group("scores", GroupOptions::new(1 << 16)).unwrap();
     let error = pool.add_group("scores", GroupOptions::new(1 << 16)).unwrap_err();
-    refused(error, Code::GroupExists, "\"scores\"");
+    assert_error(error, Code::GroupExists, "\"scores\"");
     let error = pool.add_group("scores", GroupOptions::new(0)).unwrap_err();
-    refused(error, Code::GroupExists, "\"scores\"");
+    assert_error(error, Code::GroupExists, "\"scores\"");
     assert_ne!(
         pool.add_group("Scores", GroupOptions::new(1 << 16)).unwrap(),
         scores,
-        "names differ by their case"
+        "names are case-sensitive"
     );
     assert_eq!(pool.find_group("scores"), Some(scores));
     assert_eq!(pool.find_group("none"), None);
@@ -46,11 +46,11 @@ fn a_group_is_made_once() {
 }
 
 #[test]
-fn a_group_s_name_is_one_that_a_path_can_carry() {
+fn group_name_that_no_path_can_carry_is_an_error() {
     let long = "g".repeat(256);
     for name in ["", ".", "..", "...", "/", "a/b", "/a", "a/", &long] {
         let error = pool(None, &[]).add_group(name, GroupOptions::new(1 << 16)).unwrap_err();
-        refused(error, Code::Group, &format!("\"{}", &name[..name.len().min(64)]));
+        assert_error(error, Code::Group, &format!("\"{}", &name[..name.len().min(64)]));
     }
     for name in ["a", "a b", "группа", "a.b", ".a", "..a", "%2F", "a+b", "?", &long[1..]] {
         assert!(pool(None, &[]).add_group(name, GroupOptions::new(1 << 16)).is_ok(), "{name:?}");
@@ -58,14 +58,14 @@ fn a_group_s_name_is_one_that_a_path_can_carry() {
 }
 
 #[test]
-fn a_refused_group_leaves_its_name_free() {
+fn group_with_an_invalid_option_leaves_its_name_free() {
     let mut pool = pool(None, &[]);
-    refused(pool.add_group("scores", GroupOptions::new(0)).unwrap_err(), Code::Option, "maxBytes");
+    assert_error(pool.add_group("scores", GroupOptions::new(0)).unwrap_err(), Code::Option, "maxBytes");
     assert!(pool.add_group("scores", GroupOptions::new(1 << 16)).is_ok());
 }
 
 #[test]
-fn messages_show_names_without_control_characters_and_cut_short() {
+fn message_quotes_names_truncated_and_without_control_characters() {
     let error = pool(None, &[])
         .add_group(&format!("a\n\u{1b}[31m/{}", "x".repeat(10_000)), GroupOptions::new(1 << 16));
     let message = error.unwrap_err().message().to_owned();
@@ -74,7 +74,7 @@ fn messages_show_names_without_control_characters_and_cut_short() {
 }
 
 #[test]
-fn two_pools_know_nothing_of_each_other() {
+fn two_pools_are_independent() {
     let (mut one, mut other) = (pool(Some(PEERS[0]), &PEERS), pool(None, &[]));
     let in_one = one.add_group("scores", GroupOptions::new(1 << 16)).unwrap();
     let in_other = other.add_group("scores", GroupOptions::new(1 << 16)).unwrap();
@@ -88,7 +88,7 @@ fn two_pools_know_nothing_of_each_other() {
 }
 
 #[test]
-fn groups_of_one_pool_share_nothing_but_its_peers() {
+fn two_groups_of_a_pool_share_only_its_peers() {
     let mut pool = pool(None, &[]);
     let [one, other] = ["one", "other"].map(|name| pool.add_group(name, GroupOptions::new(1 << 16)).unwrap());
     pool.group_mut(one).unwrap().0.set(b"k", b"1", 0).unwrap();
@@ -96,7 +96,7 @@ fn groups_of_one_pool_share_nothing_but_its_peers() {
 }
 
 #[test]
-fn the_owner_is_asked_unless_it_is_this_node() {
+fn pick_peer_is_the_owner_unless_it_is_this_node() {
     for (self_name, owner) in
         [(Some(PEERS[0]), None), (Some(PEERS[1]), Some(PEERS[0])), (None, Some(PEERS[0]))]
     {
@@ -104,7 +104,7 @@ fn the_owner_is_asked_unless_it_is_this_node() {
         assert_eq!(
             pool.peers().owner(b"Tom").map(|peer| &**peer),
             Some(PEERS[0]),
-            "the owner by name is anybody"
+            "owner() returns this node as well"
         );
         assert_eq!(pool.peers().pick_peer(b"Tom", 0).as_deref(), owner, "{self_name:?}");
     }
@@ -113,7 +113,7 @@ fn the_owner_is_asked_unless_it_is_this_node() {
 }
 
 #[test]
-fn ranks_go_round_the_ring_and_skip_nobody() {
+fn pick_peer_by_rank_follows_the_ring() {
     let pool = pool(Some(PEERS[2]), &PEERS);
     let around: Vec<_> = pool.peers().ring().owners(b"Tom").map(|peer| peer.to_string()).collect();
     for rank in 0..4 {
@@ -128,7 +128,7 @@ fn ranks_go_round_the_ring_and_skip_nobody() {
 }
 
 #[test]
-fn another_list_of_peers_holds_from_the_next_look_up_on() {
+fn new_list_of_peers_applies_to_the_next_lookup() {
     let mut pool = pool(Some("self"), &["self", "a"]);
     let group = pool.add_group("scores", GroupOptions::new(1 << 16)).unwrap();
     let asks = |pool: &mut Pool, key: &[u8]| {
@@ -136,7 +136,7 @@ fn another_list_of_peers_holds_from_the_next_look_up_on() {
         match group.begin(key, 0, Origin::Local, peers).unwrap() {
             Step::Lead(_, Task::Ask { peer, .. }) => Some(peer.to_string()),
             Step::Lead(_, Task::Load { .. }) => None,
-            step => panic!("led nothing: {step:?}"),
+            step => panic!("not led: {step:?}"),
         }
     };
     let before: Vec<_> = (0..20u8).map(|key| asks(&mut pool, &[0, key])).collect();
@@ -148,24 +148,24 @@ fn another_list_of_peers_holds_from_the_next_look_up_on() {
 }
 
 #[test]
-fn a_refused_list_of_peers_leaves_the_old_one() {
+fn invalid_list_of_peers_leaves_the_old_one() {
     let mut pool = pool(None, &PEERS);
     let print = pool.peers().ring().fingerprint();
-    refused(pool.peers_mut().set_peers(&owned(&["a", ""])).unwrap_err(), Code::Option, "peers");
+    assert_error(pool.peers_mut().set_peers(&owned(&["a", ""])).unwrap_err(), Code::Option, "peers");
     let many: Vec<String> = (0..10_001).map(|at| at.to_string()).collect();
-    refused(pool.peers_mut().set_peers(&many).unwrap_err(), Code::Option, "peers");
+    assert_error(pool.peers_mut().set_peers(&many).unwrap_err(), Code::Option, "peers");
     assert_eq!(pool.peers().ring().fingerprint(), print);
 }
 
 #[test]
-fn the_number_of_points_stays_when_the_peers_change() {
+fn new_list_of_peers_has_the_same_number_of_points() {
     let mut three = Pool::new(&PoolOptions { replicas: 3, ..options(None, &[]) }).unwrap();
     three.peers_mut().set_peers(&owned(&PEERS)).unwrap();
     assert_eq!(three.peers().ring().fingerprint(), geecache_edge::Ring::new(3, PEERS).fingerprint());
 }
 
 #[test]
-fn each_group_option_is_held_to_its_range_by_its_name() {
+fn group_option_out_of_range_is_an_error_that_names_it() {
     type Set = fn(&mut GroupOptions, u64);
     let ranges: [(&str, Set, &[u64], &[u64]); 9] = [
         (
@@ -194,14 +194,17 @@ fn each_group_option_is_held_to_its_range_by_its_name() {
         }
         for &number in bad {
             let error = made(number).unwrap_err();
-            refused(error.clone(), Code::Option, &format!("the option {name} "));
-            assert!(error.message().contains(&number.to_string()), "{error}: it says what was given");
+            assert_error(error.clone(), Code::Option, &format!("the option {name} "));
+            assert!(
+                error.message().contains(&number.to_string()),
+                "{error}: the message contains the number"
+            );
         }
     }
 }
 
 #[test]
-fn the_defaults_pass_their_own_check() {
+fn default_options_are_valid() {
     PoolOptions::default().check().unwrap();
     GroupOptions::new(8_192).check().unwrap();
     assert_eq!((PoolOptions::default().replicas, PoolOptions::default().base_path()), (50, "/_geecache/"));
@@ -209,7 +212,7 @@ fn the_defaults_pass_their_own_check() {
 }
 
 #[test]
-fn each_pool_option_is_held_to_its_range_by_its_name() {
+fn pool_option_out_of_range_is_an_error_that_names_it() {
     type Set = fn(&mut PoolOptions);
     let bad: [(&str, Set); 12] = [
         ("replicas", |o| o.replicas = 0),
@@ -228,7 +231,7 @@ fn each_pool_option_is_held_to_its_range_by_its_name() {
     for (name, set) in bad {
         let mut options = options(Some("self"), &["a"]);
         set(&mut options);
-        refused(Pool::new(&options).unwrap_err(), Code::Option, &format!("the option {name}"));
+        assert_error(Pool::new(&options).unwrap_err(), Code::Option, &format!("the option {name}"));
     }
     let pool =
         Pool::new(&PoolOptions { base_path: Some("/_a-b/9/".into()), ..PoolOptions::default() }).unwrap();
@@ -236,7 +239,7 @@ fn each_pool_option_is_held_to_its_range_by_its_name() {
 }
 
 #[test]
-fn the_wire_brings_its_base_path_and_its_ring() {
+fn wire_decides_base_path_and_placement_unless_an_option_does() {
     let owner = |wire, placement| {
         let peers = ["10.0.0.1:8080", "10.0.0.2:8080", "10.0.0.3:8080"].map(str::to_owned).to_vec();
         let pool = Pool::new(&PoolOptions { wire, placement, peers, ..PoolOptions::default() }).unwrap();
@@ -247,13 +250,17 @@ fn the_wire_brings_its_base_path_and_its_ring() {
     };
     let (base, geecache) = owner(&Geecache, None);
     assert_eq!(base, "/_geecache/");
-    assert_eq!(owner(&Groupcache, None), ("/_groupcache/".to_owned(), geecache.clone()), "one ring for both");
+    assert_eq!(
+        owner(&Groupcache, None),
+        ("/_groupcache/".to_owned(), geecache.clone()),
+        "the same ring for both"
+    );
     let v3 = owner(&GroupcacheV3, None);
     assert!(v3.0 == "/_groupcache/" && v3.1 != geecache);
     assert_eq!(
         owner(&GroupcacheV3, Some(Placement::Geecache)).1,
         geecache,
-        "the option goes before the wire"
+        "the option takes precedence over the wire"
     );
     let balanced = owner(&Geecache, Some(Placement::Balanced)).1;
     assert!(balanced != geecache && balanced != v3.1);

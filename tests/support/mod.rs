@@ -1,7 +1,7 @@
-//! What the tests share: random numbers from a seed, so that every failure can be replayed.
+//! Random numbers from a seed, so that every failure can be replayed.
 #![allow(dead_code)] // Each test file uses a part of it.
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and good enough to wander with.
+/// SplitMix64 (Steele, Lea, Flood 2014).
 pub struct Rng(u64);
 
 impl Rng {
@@ -17,7 +17,7 @@ impl Rng {
         mixed ^ (mixed >> 31)
     }
 
-    /// 0 to `limit` - 1.
+    /// A number from 0 to `limit` - 1.
     pub fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
@@ -41,7 +41,7 @@ impl Rng {
     }
 }
 
-/// Runs `test` with `runs` seeds, or with the one in the environment variable SEED alone.
+/// Runs `test` with `runs` seeds, or only with the one in the environment variable SEED.
 pub fn for_seeds(runs: u64, test: impl Fn(&mut Rng)) {
     let seeds = match std::env::var("SEED") {
         Ok(seed) => {
@@ -56,7 +56,7 @@ pub fn for_seeds(runs: u64, test: impl Fn(&mut Rng)) {
     }
 }
 
-/// Says how to see a failure again.
+/// Prints how to replay a failure.
 struct Replay(u64);
 
 impl Drop for Replay {

@@ -1,4 +1,4 @@
-//! A group with a clock and peers of its own, and the shell's part in short words.
+//! A group with a clock and peers of its own, driven step by step.
 #![allow(dead_code)] // Each test file uses a part of it.
 
 use std::cell::Cell;
@@ -13,11 +13,11 @@ pub const K: &[u8] = b"key";
 pub const DEADLINE_MS: u64 = 1_000;
 pub const PEER_TIMEOUT_MS: u64 = 250;
 
-/// Peers by rank; an empty name is this node itself.
+/// Peers by rank. An empty name is this node.
 #[derive(Default)]
-pub struct Ranks(pub Cell<&'static [&'static str]>);
+pub struct PeersByRank(pub Cell<&'static [&'static str]>);
 
-impl PeerPicker for Ranks {
+impl PeerPicker for PeersByRank {
     fn pick_peer(&self, _key: &[u8], rank: u32) -> Option<Arc<str>> {
         self.0.get().get(rank as usize).filter(|name| !name.is_empty()).map(|&name| name.into())
     }
@@ -25,9 +25,9 @@ impl PeerPicker for Ranks {
 
 pub struct Node {
     pub group: Group,
-    pub peers: Ranks,
+    pub peers: PeersByRank,
     pub now: u64,
-    /// The current attempt of each flight that was led here.
+    /// The current attempt of each flight led through this node.
     attempts: BTreeMap<FlightId, u32>,
 }
 
@@ -37,7 +37,7 @@ pub fn node(change: impl FnOnce(&mut GroupOptions)) -> Node {
     change(&mut options);
     Node {
         group: Group::new("scores", options).unwrap(),
-        peers: Ranks::default(),
+        peers: PeersByRank::default(),
         now: 1_000_000,
         attempts: BTreeMap::new(),
     }
@@ -54,8 +54,8 @@ pub fn with_peers(ranks: &'static [&'static str]) -> Node {
 }
 
 impl Node {
-    pub fn begin_as(&mut self, asker: Origin, key: &[u8]) -> Step {
-        let step = self.group.begin(key, self.now, asker, &mut self.peers).unwrap();
+    pub fn begin_as(&mut self, origin: Origin, key: &[u8]) -> Step {
+        let step = self.group.begin(key, self.now, origin, &mut self.peers).unwrap();
         if let Step::Lead(flight, task) | Step::Stale(_, Some((flight, task))) = &step {
             self.attempts.insert(*flight, task.attempt());
         }
@@ -66,11 +66,11 @@ impl Node {
         self.begin_as(Origin::Local, K)
     }
 
-    /// Begins, which must lead.
+    /// Begins a lookup, which must lead.
     pub fn lead(&mut self) -> (FlightId, Task) {
         match self.begin() {
             Step::Lead(flight, task) => (flight, task),
-            step => panic!("led nothing: {step:?}"),
+            step => panic!("not led: {step:?}"),
         }
     }
 
@@ -90,18 +90,18 @@ impl Node {
 
     pub fn load(&mut self, value: &[u8]) {
         let (flight, _) = self.lead();
-        assert_eq!(self.complete_task(flight, given(value)), Next::Done);
+        assert_eq!(self.complete_task(flight, loaded(value)), Next::Done);
     }
 
-    /// Begins, which must answer with a copy, and tells it.
-    pub fn answered(&mut self) -> Vec<u8> {
+    /// Begins a lookup, which must return a copy.
+    pub fn cached(&mut self) -> Vec<u8> {
         match self.begin() {
-            Step::Hit(spot) | Step::Stale(spot, _) => self.group.at(spot).value.to_vec(),
-            step => panic!("no copy here: {step:?}"),
+            Step::Hit(entry) | Step::Stale(entry, _) => self.group.at(entry).value.to_vec(),
+            step => panic!("no copy: {step:?}"),
         }
     }
 
-    pub fn here(&self) -> Option<&[u8]> {
+    pub fn fresh_copy(&self) -> Option<&[u8]> {
         self.group.peek(K, self.now).map(|found| found.value)
     }
 
@@ -110,7 +110,7 @@ impl Node {
     }
 }
 
-pub fn given(value: &[u8]) -> TaskResult<'_> {
+pub fn loaded(value: &[u8]) -> TaskResult<'_> {
     TaskResult::Value { value: Some(value), fresh_ms: None }
 }
 

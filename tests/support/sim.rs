@@ -1,4 +1,4 @@
-//! An executor with a clock that stands still until nobody can go on, and then jumps to the next timer.
+//! An executor on a virtual clock, which stands still while a task can run and then jumps to the next timer.
 #![allow(dead_code)] // Each test file uses a part of it.
 
 use std::cell::{Cell, RefCell};
@@ -16,7 +16,7 @@ use geecache_edge::driver::{GroupDriver, Outcome, Runtime};
 use geecache_edge::peer::PeerRequest;
 use geecache_edge::{ByteView, Code, Error, GroupOptions, Loader, PeerAnswer, PeerGetter, PeerPicker};
 
-/// Begins at a moment that is not 0, so that a time taken for a duration shows.
+/// The clock's start: not 0, so that a time mistaken for a duration shows.
 pub const START_MS: u64 = 1_000_000;
 
 /// The executor.
@@ -25,12 +25,12 @@ pub struct Sim {
     pub runtime: SimRuntime,
 }
 
-/// The world of one simulation; a clone is the same one.
+/// The runtime of one simulation. Clones share it.
 #[derive(Clone)]
 pub struct SimRuntime {
     time: Rc<Time>,
     spawner: LocalSpawner,
-    /// What is run behind a caller's back is dropped instead.
+    /// Drops background tasks instead of running them.
     pub drops_spawned: Rc<Cell<bool>>,
 }
 
@@ -57,11 +57,11 @@ impl Sim {
             if let Some(value) = (&mut running).now_or_never() {
                 return value;
             }
-            assert!(self.runtime.time.jump(), "everybody waits and no timer is set: a deadlock");
+            assert!(self.runtime.time.jump(), "deadlock: every task waits and no timer is set");
         }
     }
 
-    /// Runs whatever there is to its end; what waits for ever is left.
+    /// Runs every task to its end, except those that wait for ever.
     pub fn settle(&mut self) {
         self.pool.run_until_stalled();
         while self.runtime.time.jump() {
@@ -71,7 +71,7 @@ impl Sim {
 }
 
 impl Time {
-    /// On to the next timer; false where none is set.
+    /// Jumps to the next timer; false if none is set.
     fn jump(&self) -> bool {
         let next = self.timers.borrow_mut().pop_first();
         next.map(|((at, _), waker)| {
@@ -83,7 +83,7 @@ impl Time {
 }
 
 impl SimRuntime {
-    /// Runs a future beside the others; dropping the handle drops it.
+    /// Starts a task. Dropping the handle drops it.
     pub fn go<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> RemoteHandle<T> {
         self.spawner.spawn_local_with_handle(future).unwrap()
     }
@@ -113,9 +113,9 @@ impl Runtime for SimRuntime {
         })
     }
 
-    fn spawn(&self, behind: Pin<Box<dyn Future<Output = ()>>>) {
+    fn spawn(&self, refresh: Pin<Box<dyn Future<Output = ()>>>) {
         if !self.drops_spawned.get() {
-            self.spawner.spawn_local(behind).unwrap();
+            self.spawner.spawn_local(refresh).unwrap();
         }
     }
 }
@@ -151,7 +151,7 @@ impl Loader for TestLoader {
     }
 }
 
-/// What a question to a peer was, owned.
+/// A peer request, owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceivedRequest {
     pub peer: String,
@@ -169,8 +169,8 @@ impl Net {
         Net(Rc::new(move |asked| Box::pin(ask(asked))))
     }
 
-    pub fn nobody() -> Net {
-        Net::new(|asked| async move { panic!("nobody was to be asked: {asked:?}") })
+    pub fn none() -> Net {
+        Net::new(|asked| async move { panic!("unexpected peer request: {asked:?}") })
     }
 }
 
@@ -183,7 +183,7 @@ impl PeerGetter for Net {
 
 pub type Node = GroupDriver<TestLoader, Net, SimRuntime>;
 
-/// A group of a deadline of 1,000 ms and a peer timeout of 250.
+/// A group with a deadline of 1,000 ms and a peer timeout of 250 ms.
 pub fn node(sim: &Sim, origin: TestLoader, net: Net, change: impl FnOnce(&mut GroupOptions)) -> Node {
     let mut options = GroupOptions::new(1 << 20);
     (options.deadline_ms, options.peer_timeout_ms) = (1_000, 250);
@@ -191,7 +191,7 @@ pub fn node(sim: &Sim, origin: TestLoader, net: Net, change: impl FnOnce(&mut Gr
     GroupDriver::new("scores", options, origin, net, sim.runtime.clone()).unwrap()
 }
 
-/// Counts what happens; a clone counts on.
+/// A shared counter.
 #[derive(Clone, Default)]
 pub struct Count(pub Rc<Cell<u32>>);
 
@@ -207,14 +207,14 @@ pub fn value(text: &str) -> Loaded {
 }
 
 pub fn text(outcome: Outcome) -> String {
-    String::from_utf8(outcome.unwrap().expect("there is such a key").to_vec()).unwrap()
+    String::from_utf8(outcome.unwrap().expect("the key exists").to_vec()).unwrap()
 }
 
 pub fn code(outcome: Outcome) -> Code {
-    outcome.expect_err("it failed").code()
+    outcome.expect_err("an error was expected").code()
 }
 
-/// An origin that takes 100 ms and gives "<key> <number of the load>".
+/// A loader that takes 100 ms and returns "<key> <number of the load>".
 pub fn counting(runtime: &SimRuntime, loads: &Count) -> TestLoader {
     let (runtime, loads) = (runtime.clone(), loads.clone());
     TestLoader::new(move |key| {
@@ -235,20 +235,20 @@ pub fn gets(sim: &Sim, node: &Node, count: usize) -> Vec<RemoteHandle<Outcome>> 
     (0..count).map(|_| get(sim, node, "k")).collect()
 }
 
-/// Lets so much time pass.
+/// Lets time pass.
 pub fn pass(sim: &mut Sim, ms: u64) {
     let runtime = sim.runtime.clone();
     sim.run(async move { runtime.sleep_ms(ms).await });
 }
 
 pub fn alone(sim: &Sim, loads: &Count) -> Node {
-    node(sim, counting(&sim.runtime, loads), Net::nobody(), |_| ())
+    node(sim, counting(&sim.runtime, loads), Net::none(), |_| ())
 }
 
 /// Peers by rank.
-pub struct Ranks(pub &'static [&'static str]);
+pub struct PeersByRank(pub &'static [&'static str]);
 
-impl PeerPicker for Ranks {
+impl PeerPicker for PeersByRank {
     fn pick_peer(&self, _key: &[u8], rank: u32) -> Option<Arc<str>> {
         self.0.get(rank as usize).map(|&name| name.into())
     }

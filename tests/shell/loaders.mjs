@@ -1,0 +1,103 @@
+// Loaders of the user: they take their time, fail, hang, throw odd things, and go on writing into the arrays they gave.
+import { current, promised } from "./runtime.mjs";
+
+/** Things that only plain JavaScript throws. */
+const ODD_ERRORS = [
+  () => undefined,
+  () => null,
+  () => "a text",
+  () => Object.assign(new Error("with a code"), { code: "ECONNRESET" }),
+  () => ({
+    toString() {
+      throw new Error("it has no text");
+    },
+  }),
+];
+const ODD_VALUES = [null, "a text", 7, {}];
+
+export class Loaders {
+  #world;
+
+  constructor(world) {
+    this.#world = world;
+  }
+
+  /** What the group calls. */
+  load(node, key, { signal }) {
+    const world = this.#world;
+    const { rng, plan, clock, origin } = world;
+    const context = current();
+    const load = { node, key, context, signal, began: clock.stamp(), since: clock.now, isDone: false };
+    world.seen.loads += 1;
+    node.book.count("loads");
+    origin.loads.set(key, (origin.loads.get(key) ?? 0) + 1);
+    world.checks.loadBegins(load);
+    world.loads.add(load);
+    context.onDeath(() => this.#vanishes(load));
+    world.meddle(node);
+    const hangs = rng.chance(plan.hangs);
+    const takesMs = rng.between(plan.takesMs);
+    const end = this.#draw(load);
+    world.trace(() => `${node.name}: loads key ${key}: ${hangs ? "hangs" : `${end.what} in ${takesMs} ms`}`);
+    if (hangs) return promised(() => {});
+    if (rng.chance(plan.sync)) return end.give();
+    return promised((resolve, reject) => {
+      const finish = () => {
+        try {
+          resolve(end.give());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      clock.after(takesMs, finish, context);
+    });
+  }
+
+  #draw(load) {
+    const { rng, plan, clock, origin } = this.#world;
+    const { node, key, context } = load;
+    const isOdd = rng.chance(plan.odd);
+    const ends = () => {
+      load.isDone = true;
+      this.#world.loads.delete(load);
+    };
+    if (rng.chance(plan.fails)) {
+      const odd = rng.pick(ODD_ERRORS);
+      const value = rng.pick(ODD_VALUES);
+      const throws = rng.chance(70);
+      return {
+        what: "fails",
+        give: () => {
+          ends();
+          origin.failedAt.set(key, clock.now);
+          if (isOdd && !throws) return value;
+          throw isOdd ? odd() : new Error("it would not load");
+        },
+      };
+    }
+    if (rng.chance(plan.notFound)) {
+      return { what: "finds nothing", give: () => (ends(), origin.notFoundAt.set(key, clock.now), undefined) };
+    }
+    const length = rng.below(plan.valueBytes + 1);
+    return {
+      what: `gives ${length} bytes`,
+      give: () => {
+        ends();
+        const version = origin.make(key, length, clock.now);
+        const bytes = origin.bytesOf(version);
+        node.book.arrives(key, version, load.began);
+        // The array is the loader's, which may use it again.
+        if (isOdd) clock.after(0, () => bytes.fill(0xee), context);
+        return bytes;
+      },
+    };
+  }
+
+  #vanishes(load) {
+    const { seen, loads } = this.#world;
+    if (!loads.delete(load)) return;
+    seen.vanished += 1;
+    // With a waitUntil a load outlives its caller, though not its node.
+    if (!load.context.isHeld && load.node.isUp) seen.lostLoads.set(load.key, (seen.lostLoads.get(load.key) ?? 0) + 1);
+  }
+}

@@ -1,0 +1,145 @@
+// Mutants of the shell: small faults put into its TypeScript, each with the invariant that must catch it.
+import { copyFileSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { build } from "esbuild";
+
+const root = resolve(import.meta.dirname, "../..");
+const source = join(root, "pkg-template/src");
+const glue = join(root, ".cache/package/default/glue");
+const work = join(root, ".cache/shell-mutants");
+
+/**
+ * Each mutant replaces one text, which must stand exactly once in all of the sources; white space is not compared.
+ * Where the sources change, change the anchor with them.
+ */
+export const MUTANTS = [
+  {
+    name: "a leader never sends a heartbeat",
+    from: 'this.#core.note(this.#group, flight, false) || leave({ kind: "peer failed" })',
+    to: "true",
+    caughtBy: "one-load",
+  },
+  {
+    name: "a list of peers that changes is ignored by flights",
+    from: '|| leave({ kind: "peer failed" })',
+    to: "",
+    caughtBy: "in-time",
+  },
+  {
+    name: "a follower never watches its leader",
+    from: "const look = () => this.#core.watch(this.#group, flight);",
+    to: "const look = () => true;",
+    caughtBy: "answered",
+  },
+  { name: "waitUntil is not called", from: "context?.waitUntil(outcome);", to: "", caughtBy: "one-load" },
+  { name: "a follower has no deadline", from: "settle(late());", to: "", caughtBy: "at-rest" },
+  {
+    name: "a wait has no deadline",
+    from: "const timer = setTimeout(() => resolve(late()), Math.max(0, ms));",
+    to: "const timer = 0;",
+    caughtBy: "in-time",
+  },
+  {
+    name: "a peer is waited for beyond its timeout",
+    from: "await within( withinMs, asked,",
+    to: "await within(1e9, asked,",
+    caughtBy: "in-time",
+  },
+  { name: "callers share one array", from: "outcome.bytes.slice() as", to: "outcome.bytes as", caughtBy: "whole" },
+  { name: "the loader's array is not copied", from: "return new Uint8Array(bytes);", to: "return bytes;", caughtBy: "whole" },
+  { name: "a follower's timer is never cleared", from: "clearInterval(ticks);", to: "", caughtBy: "at-rest" },
+  { name: "a leader's timer is never cleared", from: "clearInterval(beat);", to: "", caughtBy: "at-rest" },
+  {
+    name: "the timer of a wait is never cleared",
+    from: ".finally(() => clearTimeout(timer))",
+    to: "",
+    caughtBy: "counted",
+  },
+  { name: "a request to a peer is never aborted", from: "signal: AbortSignal.timeout(withinMs),", to: "", caughtBy: "in-time" },
+  { name: "a load is never aborted", from: "abort.abort(error);", to: "", caughtBy: "in-time" },
+  { name: "a redirect is followed", from: 'redirect: "manual",', to: "", caughtBy: "right-value" },
+  { name: "a set that is rejected leaves the old value", from: "this.remove(key);", to: "", caughtBy: "right-value" },
+  {
+    name: "a listener's error reaches the caller",
+    from: "// It is the listener's own affair, and nobody's answer.",
+    to: "throw new Error('a listener failed');",
+    caughtBy: "sound",
+  },
+  { name: "a look-up that looks again counts twice", from: "again = true;", to: "", caughtBy: "counted" },
+  { name: "a peer's freshness is ignored", from: "freshMs: more,", to: "freshMs: -1,", caughtBy: "right-value" },
+  { name: "a peer's answer has no bound", from: "if (!(bytes <= mostBytes))", to: "if (false)", caughtBy: "at-rest" },
+  {
+    name: "a peer request is taken for a caller's",
+    from: "return this.#lookUp(key, scope, true);",
+    to: "return this.#lookUp(key, scope, false);",
+    caughtBy: "no-forward",
+  },
+  {
+    name: "an error does not reach a leader's followers",
+    from: 'kind: "failed", error: asError(thrown) }; } }',
+    to: 'kind: "absent", source: "loader" }; } }',
+    caughtBy: "right-value",
+  },
+  {
+    name: "a failing waitUntil ends the flight",
+    from: "// A context whose request has ended can keep nothing alive; the followers' watch covers that.",
+    to: "throw new Error('waitUntil failed');",
+    caughtBy: "sound",
+  },
+];
+
+const filesUnder = (folder) =>
+  readdirSync(folder, { recursive: true })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => join(folder, name));
+
+/** The text as a pattern to which all white space is alike. */
+function patternOf(text) {
+  const words = text.split(/\s+/).map((word) => word.replace(/[$()*+.?[\\\]^{|}]/g, "\\$&"));
+  return new RegExp(words.join("\\s*"), "g");
+}
+
+/** The file that holds the mutant's anchor. Throws unless there is exactly one. */
+export function anchorOf({ name, from }) {
+  const hits = filesUnder(source).flatMap((path) => {
+    const found = readFileSync(path, "utf8").match(patternOf(from)) ?? [];
+    return found.map(() => path);
+  });
+  if (hits.length !== 1)
+    throw new Error(`the mutant "${name}" needs its anchor once and finds it ${hits.length} times: change it in tests/shell/mutants.mjs: ${from}`);
+  return hits[0];
+}
+
+/** Builds the package with one mutant in it; the folder. */
+export async function buildMutant(mutant, at) {
+  const path = anchorOf(mutant);
+  const out = join(work, String(at));
+  const mutated = {
+    name: "mutant",
+    setup({ onLoad, onResolve }) {
+      onResolve({ filter: /\/core\.js$/ }, (args) =>
+        args.importer.endsWith("/core/core.ts") || args.importer.endsWith("/wasm.ts")
+          ? { path: join(glue, "core.js") }
+          : undefined,
+      );
+      onLoad({ filter: /\.ts$/ }, (args) => {
+        if (args.path !== path) return undefined;
+        const text = readFileSync(path, "utf8").replace(patternOf(mutant.from), () => mutant.to);
+        return { contents: text, loader: "ts" };
+      });
+    },
+  };
+  mkdirSync(join(out, "entry"), { recursive: true });
+  copyFileSync(join(glue, "core.wasm"), join(out, "core.wasm"));
+  await build({
+    entryPoints: [join(source, "entry/slim.ts")],
+    outfile: join(out, "entry/slim.js"),
+    bundle: true,
+    format: "esm",
+    platform: "neutral",
+    target: "es2022",
+    logLevel: "error",
+    plugins: [mutated],
+  });
+  return out;
+}

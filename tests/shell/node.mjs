@@ -1,0 +1,181 @@
+// A node: a pool of the shipped package, a clock of its own, and a book of what the simulation saw it do.
+import { GROUPS, peerName } from "./plan.mjs";
+import { Context, current, runIn } from "./runtime.mjs";
+
+/** Failures in a row that open a breaker, and over how many requests half of them do: src/pool/breaker.rs. */
+const MOST_IN_A_ROW = 5;
+const HISTORY = 32;
+
+export class Node {
+  isUp = true;
+  /** Whether requests to it hang while it is down, instead of failing at once. */
+  swallows = false;
+  /** How much later its answers are, and how many of them are altered. */
+  slowMs = 0;
+  lies = 0;
+  book = new Book();
+  /** Every context of this node that may still run. */
+  contexts = new Set();
+
+  constructor(world, at, { secrets, skewMs }) {
+    const { plan, lib, rng } = world;
+    Object.assign(this, { world, at, name: peerName(at), secrets, skewMs });
+    this.context = new Context(this, "node");
+    this.peers = Array.from({ length: plan.nodes }, (_, other) => peerName(other));
+    /** Nodes without a listener compute nothing for events, so both ways run. */
+    this.listens = rng.chance(90);
+    const options = { self: this.name, peers: this.peers };
+    if (plan.secrets.length > 0) options.secret = (env) => env.node.secrets;
+    if (this.listens) options.onEvent = (event) => world.counts.hears(this, event);
+    if (plan.connects) options.connect = (peer) => world.network.connect(peer, this);
+    const groups = new Set(plan.keys.map(({ group }) => group));
+    runIn(this.context, () => {
+      this.pool = lib.createPool(options);
+      this.groups = GROUPS.filter((name) => groups.has(name)).map((name) =>
+        this.pool.group(name, {
+          ...plan.options,
+          load: (key, scope) => world.loaders.load(this, world.keyIndex(name, key), scope),
+        }),
+      );
+    });
+  }
+
+  /** The node's own time. */
+  clock() {
+    return this.world.clock.now + this.skewMs;
+  }
+
+  group(key) {
+    return this.groups.find(({ name }) => name === this.world.plan.keys[key].group);
+  }
+
+  /** A request's context on this node. */
+  request(kind, isHeld) {
+    const context = new Context(this, kind, isHeld);
+    context.began = this.world.clock.stamp();
+    this.contexts.add(context);
+    context.onDeath(() => this.contexts.delete(context));
+    return context;
+  }
+
+  /** What a call in `context` is given. */
+  scope(context) {
+    const scope = { env: { node: this } };
+    if (context.isHeld) scope.ctx = { waitUntil: (promise) => context.waitUntil(promise) };
+    else if (this.world.rng.chance(this.world.plan.odd))
+      scope.ctx = {
+        waitUntil: () => {
+          throw new TypeError("the request has ended");
+        },
+      };
+    return scope;
+  }
+
+  /** Runs `use` as code of the node. */
+  run(use) {
+    return current()?.node === this ? use() : runIn(this.context, use);
+  }
+
+  /** Counters of the pool, and those of its groups added up. */
+  stats() {
+    return this.run(() => {
+      const { groups, ...pool } = this.pool.stats();
+      const sum = {};
+      for (const counters of Object.values(groups))
+        for (const [name, count] of Object.entries(counters)) sum[name] = (sum[name] ?? 0) + count;
+      return { pool, group: sum };
+    });
+  }
+
+  hasPeer(peer) {
+    return this.peers.includes(peer);
+  }
+
+  crash() {
+    this.isUp = false;
+    for (const context of [...this.contexts]) context.die();
+    this.context.die();
+  }
+}
+
+/** What the simulation saw a node do since it started. */
+export class Book {
+  /** By name: how often something happened. */
+  counted = {};
+  /** By key: the versions that arrived, each with the stamp at which its load or request began. */
+  #arrivals = new Map();
+  /** By key: the stamps of removes and sets. */
+  #forgotten = new Map();
+  /** By key: loads under way. */
+  loading = new Map();
+  /** Requests to peers that have not been reported by an event, and those given up because the peer left. */
+  asks = new Set();
+  /** By peer: when it left the list. */
+  leftAt = new Map();
+  /** Changes of the list whose effect on requests under way is not sure yet, and requests that ended meanwhile. */
+  leaving = 0;
+  unsure = 0;
+  /** By peer: what its breaker must be. */
+  troubles = new Map();
+  /** Requests not sent because of an open breaker, and whether one was open, when that was last looked at. */
+  shortCircuits = 0;
+  wasTroubled = false;
+
+  count(name, by = 1) {
+    this.counted[name] = (this.counted[name] ?? 0) + by;
+  }
+
+  of(name) {
+    return this.counted[name] ?? 0;
+  }
+
+  arrives(key, version, began, hotSince) {
+    if (!this.#arrivals.has(key)) this.#arrivals.set(key, []);
+    this.#arrivals.get(key).push({ version, began, hotSince });
+  }
+
+  forgets(key, stamp) {
+    if (!this.#forgotten.has(key)) this.#forgotten.set(key, []);
+    this.#forgotten.get(key).push(stamp);
+  }
+
+  /** Whether a remove or a set of the key happened since. */
+  isForgottenSince(key, stamp) {
+    return (this.#forgotten.get(key)?.at(-1) ?? 0) > stamp;
+  }
+
+  #of(key, version) {
+    return (this.#arrivals.get(key) ?? []).filter((arrival) => arrival.version === version);
+  }
+
+  /** For how long a version has been here at least, if every copy of it is a hot copy. */
+  hotForMs(key, version, now) {
+    const newest = Math.max(...this.#of(key, version).map(({ hotSince }) => hotSince ?? now));
+    return Number.isFinite(newest) ? now - newest : undefined;
+  }
+
+  /** Whether a look-up that began at `stamp` may be given the version: its load began after the last remove before. */
+  mayGive(key, version, stamp) {
+    const removed = (this.#forgotten.get(key) ?? []).findLast((remove) => remove < stamp) ?? 0;
+    return this.#of(key, version).some(({ began }) => began >= removed);
+  }
+
+  /** How a request to a peer ended. */
+  records(peer, now, failed) {
+    if (!this.troubles.has(peer)) this.troubles.set(peer, { history: [], isOpen: false, probes: 0 });
+    const trouble = this.troubles.get(peer);
+    if (trouble.isOpen) {
+      if (!failed) this.troubles.delete(peer);
+      return;
+    }
+    trouble.history.unshift(failed);
+    trouble.history.length = Math.min(trouble.history.length, HISTORY);
+    const failures = trouble.history.filter(Boolean).length;
+    const answered = trouble.history.indexOf(false);
+    const inARow = answered < 0 ? trouble.history.length : answered;
+    const tooOften = trouble.history.length === HISTORY && failures >= HISTORY / 2;
+    if (failed && (inARow >= MOST_IN_A_ROW || tooOften))
+      Object.assign(trouble, { isOpen: (this.wasTroubled = true), openedAt: now, closedSince: now });
+    else if (failures === 0) this.troubles.delete(peer);
+  }
+}

@@ -43,7 +43,8 @@ export class Counts {
     if (LOOKUPS.has(event.type)) {
       book.count(`${event.type} events`);
       book.count(event.fromPeer ? "peer lookups" : "lookups");
-      if (event.fromPeer !== (current()?.kind === "handler")) wrong("not who looks up");
+      if (event.fromPeer !== (current()?.kind === "handler"))
+        this.#world.broke("no-forward", `${node.name} takes a peer request for a caller's, or the reverse`);
     } else if (event.type === "peer") this.#peerEvent(node, event, wrong);
     else if (event.type === "load") {
       if (event.outcome === OUTCOMES.notFound) book.count("notFound");
@@ -144,6 +145,7 @@ export class Counts {
     same("hits", book.of("from memory"));
     if (of("staleHits") < book.of("from stale")) wrong("more stale answers than staleHits");
     if (of("coalesced") + of("staleHits") < book.of("from flight")) wrong("more answers of flights than coalesced");
+    if (of("timeouts") > book.of("late") && !plan.setsClocks) wrong("more timeouts than late ends");
     if (stats.pool[POOL_COUNTERS.unauthorized] !== book.of("unauthorized")) wrong("unauthorized");
     if (stats.pool[POOL_COUNTERS.traps] !== 0) this.#world.broke("sound", `${node.name}: a trap`);
     if (of("usedBytes") > of("maxBytes")) this.#world.broke("budget", `${node.name} uses ${of("usedBytes")} bytes`);

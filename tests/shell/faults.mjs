@@ -44,8 +44,8 @@ export async function alterAnswer(world, { ask, path, auth }, said) {
   } else if (kind === 3) said.body = Buffer.from(rng.bytes(40));
   else if (kind === 4) said.fate = "is endless";
   else if (kind === 5) {
-    said.status = rng.pick([204, 301, 302, 418, 500, 502, 503]);
-    const isFollowed = (said.status === 301 || said.status === 302) && ask.redirect !== "manual";
+    said.status = rng.pick([204, 301, 302, 307, 308, 418, 500, 503]);
+    const isFollowed = said.status > 300 && said.status < 400 && ask.redirect !== "manual";
     const other = network.answers.find((other) => other.path !== ask.path && other.said.status === 200);
     // A redirect to another key, on a peer that adds no headers.
     if (isFollowed && other) replace(said, { ...other.said, headers: new Headers() });

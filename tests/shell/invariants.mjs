@@ -153,6 +153,7 @@ export class Checks {
   handled({ node, question, secrets, now, began }, response) {
     const { counts, clock, plan, seen } = this.#world;
     this.#endsInTime({ node, endsAt: began + plan.options.deadlineMs }, "a peer request");
+    if (clock.now >= began + plan.options.deadlineMs) node.book.count("late");
     const { truth } = question;
     const status = response?.status;
     const source = new Headers(response?.pairs).get("cache-status") ?? "";

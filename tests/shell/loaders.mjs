@@ -1,5 +1,5 @@
 // Loaders of the user: they take their time, fail, hang, throw odd things, and go on writing into the arrays they gave.
-import { current, promised } from "./runtime.mjs";
+import { current, observe, promised } from "./runtime.mjs";
 
 /** Things that only plain JavaScript throws. */
 const ODD_ERRORS = [
@@ -55,7 +55,7 @@ export class Loaders {
 
   #draw(load) {
     const { rng, plan, clock, origin } = this.#world;
-    const { node, key, context } = load;
+    const { node, key } = load;
     const isOdd = rng.chance(plan.odd);
     const ends = () => {
       load.isDone = true;
@@ -86,8 +86,8 @@ export class Loaders {
         const version = origin.make(key, length, clock.now);
         const bytes = origin.bytesOf(version);
         node.book.arrives(key, version, load.began);
-        // The array is the loader's, which may use it again.
-        if (isOdd) clock.after(0, () => bytes.fill(0xee), context);
+        // The array is the loader's, which uses it again as soon as it has been read.
+        if (isOdd) afterTurns(2 + rng.below(4), () => bytes.fill(0xee));
         return bytes;
       },
     };
@@ -97,7 +97,15 @@ export class Loaders {
     const { seen, loads } = this.#world;
     if (!loads.delete(load)) return;
     seen.vanished += 1;
+    if (load.context.isHeld && load.node.isUp && !load.signal.aborted)
+      this.#world.broke("one-load", `${load.node.name}: waitUntil does not hold the load of key ${load.key}`);
     // With a waitUntil a load outlives its caller, though not its node.
     if (!load.context.isHeld && load.node.isUp) seen.lostLoads.set(load.key, (seen.lostLoads.get(load.key) ?? 0) + 1);
   }
+}
+
+/** Runs `run` after so many microtasks. */
+function afterTurns(turns, run) {
+  if (turns === 0) run();
+  else observe(undefined, () => afterTurns(turns - 1, run));
 }

@@ -135,6 +135,7 @@ this.trace(() => `${node.name}: call for key ${key} within ${withinMs} ms`);
     const group = node.group(key);
     const ended = (how) => {
       if (context.isDead) return;
+      if (clock.now >= endsAt) node.book.count("late");
       if (how.entry?.value !== undefined) this.counts.answers(node, how.entry.source);
       if (!this.calls.delete(call)) return;
       this.trace(() => `${node.name}: key ${key}: ${how.error?.code ?? how.entry?.source ?? "a value"}`);

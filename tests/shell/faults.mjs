@@ -1,7 +1,7 @@
 // Faults on the wire: requests and answers that are altered on their way, forged answers, and strangers at the door.
 import { AUTH_HEADER, FRESH_HEADER, OUTCOME_HEADER, OUTCOME_NOT_FOUND } from "./names.mjs";
 import { SECRETS } from "./plan.mjs";
-import { Context, observe, promised, runIn } from "./runtime.mjs";
+import { Context, PlainHeaders, observe, promised, runIn } from "./runtime.mjs";
 
 const MAX_BYTES = 64 << 10;
 
@@ -48,7 +48,7 @@ export async function alterAnswer(world, { ask, path, auth }, said) {
     const isFollowed = said.status > 300 && said.status < 400 && ask.redirect !== "manual";
     const other = network.answers.find((other) => other.path !== ask.path && other.said.status === 200);
     // A redirect to another key, on a peer that adds no headers.
-    if (isFollowed && other) replace(said, { ...other.said, headers: new Headers() });
+    if (isFollowed && other) replace(said, { ...other.said, headers: new PlainHeaders() });
   } else if (kind === 6) said.headers.delete(AUTH_HEADER);
   else if (kind === 7) said.headers.set(FRESH_HEADER, "99999999");
   else if (kind === 8) {
@@ -58,7 +58,7 @@ export async function alterAnswer(world, { ask, path, auth }, said) {
 }
 
 function replace(said, { status, headers, body }) {
-  Object.assign(said, { status, headers: new Headers(headers), body: body && Uint8Array.from(body) });
+  Object.assign(said, { status, headers: new PlainHeaders(headers), body: body && Uint8Array.from(body) });
 }
 
 /** A well-made answer of somebody who does not know the secret. */
@@ -71,7 +71,7 @@ async function forged(world, plan, { path, auth, ask }) {
     const liar = lib.createPool({ self: peers[0], peers });
     for (const name of new Set(plan.keys.map(({ group }) => group)))
       liar.group(name, { maxBytes: MAX_BYTES, load: () => rng.bytes(30) });
-    const headers = new Headers(auth === undefined ? {} : { [AUTH_HEADER]: auth });
+    const headers = new PlainHeaders(auth === undefined ? [] : [[AUTH_HEADER, auth]]);
     return liar.handle({ url: `http://node-0${path}`, method: "GET", headers });
   });
   const { status = 200, pairs = [], bytes = new Uint8Array() } = response ?? {};
@@ -90,7 +90,7 @@ export function stranger(world, to) {
   // Its request is caught on its way, changed, and delivered by hand.
   const post = (url, init) => {
     const question = { to, from: undefined, ask: undefined, path: url.slice(url.indexOf("/", 8)) };
-    question.auth = new Headers(init.headers).get(AUTH_HEADER) ?? undefined;
+    question.auth = new PlainHeaders(Object.entries(init.headers)).get(AUTH_HEADER) ?? undefined;
     question.truth = { secret, signedAt: node.clock(), isAltered: false, isForwarded: false };
     if (kind === 0) {
       question.truth.isForwarded = isOpen;

@@ -1,5 +1,6 @@
 // What must hold, each with a name. The names are those of tests/simulation/invariants.rs.
 import { isCalm, peerName } from "./plan.mjs";
+import { PlainHeaders } from "./runtime.mjs";
 
 /** What each one promises. */
 export const INVARIANTS = {
@@ -156,7 +157,7 @@ export class Checks {
     if (clock.now >= began + plan.options.deadlineMs) node.book.count("late");
     const { truth } = question;
     const status = response?.status;
-    const source = new Headers(response?.pairs).get("cache-status") ?? "";
+    const source = new PlainHeaders(response?.pairs).get("cache-status") ?? "";
     if (/; hit(;|$)/.test(source)) counts.answers(node, source.includes("detail=stale") ? "stale" : "memory");
     if (source.includes("collapsed")) counts.answers(node, "flight");
     if (status === 401) {

@@ -1,7 +1,7 @@
 // The network: requests of peers and their responses travel late, twice, altered, in pieces or never.
 import { alterAnswer, alterQuestion } from "./faults.mjs";
 import { AUTH_HEADER } from "./names.mjs";
-import { current, observe, promised, runIn } from "./runtime.mjs";
+import { PlainHeaders, current, observe, promised, runIn } from "./runtime.mjs";
 
 /** How many messages are remembered, to be repeated or mixed up. */
 const REMEMBERED = 16;
@@ -41,7 +41,7 @@ export class Network {
     Object.assign(ask, { since: world.clock.now, redirect: init.redirect, isOpen: true, heeds: true });
     ask.heeds = !world.rng.chance(world.plan.heedless);
     world.checks.askBegins(ask);
-    const headers = new Headers(init.headers);
+    const headers = new PlainHeaders(Object.entries(init.headers));
     const question = { ask, from: node.at, to: ask.to, path: (ask.path = url.slice(url.indexOf("/", 8))), truth };
     question.auth = headers.get(AUTH_HEADER) ?? undefined;
     return promised((resolve, reject) => {
@@ -117,7 +117,7 @@ export class Network {
       if (!node.isUp) this.#isUndeliverable(question.ask, node.swallows);
       else if (world.rng.chance(50)) this.#isUndeliverable(question.ask, false);
     });
-    const headers = new Headers(question.auth === undefined ? {} : { [AUTH_HEADER]: question.auth });
+    const headers = new PlainHeaders(question.auth === undefined ? [] : [[AUTH_HEADER, question.auth]]);
     const request = { url: `http://${node.name.slice(7)}${question.path}`, method: "GET", headers };
     const { env, ctx } = node.scope(context);
     const answered = runIn(context, () => node.pool.handle(request, env, ctx));
@@ -141,7 +141,7 @@ export class Network {
     trace(() => `${node.name}: answers ${question.path} with ${status}, ${bytes?.length ?? 0} bytes`);
     if (ask === undefined || !ask.isOpen) return;
     const body = bytes === null ? null : typeof bytes === "string" ? Buffer.from(bytes) : (bytes?.slice() ?? null);
-    const said = { status, headers: new Headers(pairs), body, saidAt: clock.now, fate: "whole" };
+    const said = { status, headers: new PlainHeaders(pairs), body, saidAt: clock.now, fate: "whole" };
     if (!this.#reaches(node.at, ask.node.at)) return this.#isUndeliverable(ask, this.partition.swallows);
     if (rng.chance(plan.lost)) {
       seen.lost += 1;

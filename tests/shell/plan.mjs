@@ -67,7 +67,7 @@ function chaos(rng) {
     tells: rng.chance(30),
     killed: rng.pick([0, 50, 100]),
     lastsMs: rng.pick([500, 3_000, 20_000, 60_000]),
-    calls: 20 + rng.below(250),
+    calls: 20 + rng.below(160),
     events: rng.below(60),
   };
 }
@@ -132,7 +132,7 @@ function outage(rng, lib) {
   const peers = Array.from({ length: plan.nodes }, (_, at) => peerName(at));
   const pool = lib.createPool({ self: peers[0], peers });
   const names = [];
-  for (let at = 0; names.length < 300; at++) if (pool.owner(`key-${at}`) === peers[0]) names.push(`key-${at}`);
+  for (let at = 0; names.length < 150; at++) if (pool.owner(`key-${at}`) === peers[0]) names.push(`key-${at}`);
   plan.keys = keysOf(names, GROUPS.slice(0, 1));
   return plan;
 }

@@ -17,6 +17,8 @@ const real = {
 };
 const { setImmediate } = globalThis;
 const OWNER = Symbol("the context that made the promise");
+/** One for all: to make one with its stack costs more than a whole look-up. */
+const TIMED_OUT = new DOMException("The operation was aborted due to timeout", "TimeoutError");
 /** The run that owns the globals. */
 let world;
 
@@ -125,6 +127,27 @@ OwnedPromise.prototype = real.Promise.prototype;
 for (const name of ["resolve", "reject", "all", "race", "any", "allSettled", "withResolvers"])
   OwnedPromise[name] = real.Promise[name]?.bind(real.Promise);
 
+/** Headers with the little that the package calls. */
+export class PlainHeaders {
+  #byName;
+
+  constructor(pairs = []) {
+    this.#byName = new Map(pairs instanceof PlainHeaders ? pairs.#byName : pairs);
+  }
+
+  get(name) {
+    return this.#byName.get(name.toLowerCase()) ?? null;
+  }
+
+  set(name, value) {
+    this.#byName.set(name, value);
+  }
+
+  delete(name) {
+    this.#byName.delete(name);
+  }
+}
+
 /** A response as a handler makes it: the network reads its parts. */
 class PlainResponse {
   constructor(body, { status = 200, headers = [] } = {}) {
@@ -157,7 +180,7 @@ const stopTimer = (clear) => (timer) => {
 function timeoutSignal(ms) {
   if (storage.getStore() === undefined) return real.timeout.call(AbortSignal, ms);
   const abort = new AbortController();
-  const late = () => abort.abort(new DOMException("The operation was aborted due to timeout", "TimeoutError"));
+  const late = () => abort.abort(TIMED_OUT);
   world.clock.after(ms + world.rng.below(world.plan.lateMs + 1), late, storage.getStore(), "signal");
   return abort.signal;
 }
@@ -165,6 +188,7 @@ function timeoutSignal(ms) {
 /** Puts virtual globals in place of the real ones, for one run. */
 export function install(run) {
   world = run;
+  Error.stackTraceLimit = 3;
   const inContext = () => storage.getStore() !== undefined;
   globalThis.setTimeout = (callback, ms, ...args) =>
     inContext() ? startTimer(callback, ms, args, false) : real.setTimeout(callback, ms, ...args);
@@ -184,6 +208,7 @@ export function install(run) {
 /** Puts the real ones back. */
 export function uninstall() {
   world = undefined;
+  Error.stackTraceLimit = 10;
   const { setTimeout, clearTimeout, setInterval, clearInterval, fetch, Response } = real;
   Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval, fetch, Response });
   globalThis.Promise = real.Promise;

@@ -71,14 +71,14 @@ node_tests() {
   count "$1" $?
 }
 
-[ $# -gt 0 ] || set -- lint native wasm build package workerd packaging interop examples
+[ $# -gt 0 ] || set -- lint native wasm build package shell workerd packaging interop examples
 for stage; do
   case $stage in
     build) check build in_wasm node scripts/package.mjs ;;
     lint | native | wasm) "$stage" ;;
     # injected-traps.test.mjs needs a second build, which can trap on request.
     package) check build-faults in_wasm node scripts/package.mjs --features injected-traps --out .cache/pkg-faults; node_tests package ;;
-    workerd | examples | packaging | interop | browser) node_tests "$stage" ;;
+    shell | workerd | examples | packaging | interop | browser) node_tests "$stage" ;;
     *) die "no such test stage: $stage" ;;
   esac
 done

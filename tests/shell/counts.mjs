@@ -186,10 +186,13 @@ export class Counts {
     if (of("fallbacks") > book.of("fallback events") + of("shortCircuits") + book.of("peerFailures") + book.unsure)
       wrong("more fallbacks than failures of peers");
     const mismatches = stats.pool[POOL_COUNTERS.ringMismatches];
-    if (book.of("mismatch events") > mismatches || (mismatches > 0) !== book.of("mismatch events") > 0)
+    if (book.of("mismatch events") > mismatches || mismatches > 0 !== book.of("mismatch events") > 0)
       wrong("events of other rings");
     const open = stats.pool[POOL_COUNTERS.openBreakers];
-    if ((!KNOWN.breakerEventsMerge && open > book.of("opened")) || (open === 0 && book.of("opened") > 0 && book.of("closed") === 0))
+    if (
+      (!KNOWN.breakerEventsMerge && open > book.of("opened")) ||
+      (open === 0 && book.of("opened") > 0 && book.of("closed") === 0)
+    )
       wrong("events of breakers");
   }
 

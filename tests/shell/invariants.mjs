@@ -70,8 +70,7 @@ export class Checks {
     if (version === undefined)
       return this.#broke("whole", `${node.name} gave ${bytes.length} bytes for key ${key} that nobody made`);
     const made = origin.versions[version];
-    if (made.key !== key)
-      return this.#broke("right-value", `${node.name} gave key ${made.key}'s value for key ${key}`);
+    if (made.key !== key) return this.#broke("right-value", `${node.name} gave key ${made.key}'s value for key ${key}`);
     const { ttlMs, hotTtlMs, staleWhileRevalidateMs, staleIfErrorMs } = plan.options;
     const staleMs = Math.max(staleWhileRevalidateMs, staleIfErrorMs);
     const ageMs = clock.now - made.madeAt;
@@ -105,7 +104,8 @@ export class Checks {
     clock.after(
       limitMs,
       () => {
-        if (!load.isDone && !signal.aborted) this.#broke("in-time", `${node.name}: a load of key ${key} has no deadline`);
+        if (!load.isDone && !signal.aborted)
+          this.#broke("in-time", `${node.name}: a load of key ${key} has no deadline`);
       },
       context,
     );
@@ -168,7 +168,8 @@ export class Checks {
       if (truth.isForwarded && status !== 508) this.#broke("no-forward", `${node.name} takes a forwarded request`);
       return;
     }
-    const isPeer = secrets.includes(truth.secret) && !truth.isAltered && Math.abs(truth.signedAt - now) <= CLOCK_SKEW_MS;
+    const isPeer =
+      secrets.includes(truth.secret) && !truth.isAltered && Math.abs(truth.signedAt - now) <= CLOCK_SKEW_MS;
     const shown = `${question.path} at ${clock.now}: ${status}`;
     if (status === 401 && isPeer) this.#broke("only-peers", `${node.name} turns a peer away: ${shown}`);
     if (status !== 401 && status !== undefined && !isPeer) this.#broke("only-peers", `${node.name} lets in ${shown}`);

@@ -52,7 +52,10 @@ export async function many(lib, start, seeds, { isEnough = () => false, ...optio
     [...broken].map(([invariant, failed]) => {
       const shown = failed
         .slice(0, 3)
-        .map(({ seed, what }) => `  ${what}\n    SEED=${seed} node --test tests/shell/shell.test.mjs (TRACE=1 for its steps)`);
+        .map(
+          ({ seed, what }) =>
+            `  ${what}\n    SEED=${seed} node --test tests/shell/shell.test.mjs (TRACE=1 for its steps)`,
+        );
       return `${invariant}: ${failed.length} seeds\n${shown.join("\n")}`;
     });
   return { runs, counts, broken, report, seconds: (performance.now() - began) / 1_000 };

@@ -46,7 +46,12 @@ export const MUTANTS = [
     caughtBy: "in-time",
   },
   { name: "callers share one array", from: "outcome.bytes.slice() as", to: "outcome.bytes as", caughtBy: "whole" },
-  { name: "the loader's array is not copied", from: "return new Uint8Array(bytes);", to: "return bytes;", caughtBy: "whole" },
+  {
+    name: "the loader's array is not copied",
+    from: "return new Uint8Array(bytes);",
+    to: "return bytes;",
+    caughtBy: "whole",
+  },
   { name: "a follower's timer is never cleared", from: "clearInterval(ticks);", to: "", caughtBy: "at-rest" },
   { name: "a leader's timer is never cleared", from: "clearInterval(beat);", to: "", caughtBy: "at-rest" },
   {
@@ -55,7 +60,12 @@ export const MUTANTS = [
     to: "",
     caughtBy: "counted",
   },
-  { name: "a request to a peer is never aborted", from: "signal: AbortSignal.timeout(withinMs),", to: "", caughtBy: "in-time" },
+  {
+    name: "a request to a peer is never aborted",
+    from: "signal: AbortSignal.timeout(withinMs),",
+    to: "",
+    caughtBy: "in-time",
+  },
   { name: "a load is never aborted", from: "abort.abort(error);", to: "", caughtBy: "in-time" },
   { name: "a redirect is followed", from: 'redirect: "manual",', to: "", caughtBy: "right-value" },
   {
@@ -105,7 +115,9 @@ export function anchorOf({ name, from }) {
     return found.map(() => path);
   });
   if (hits.length !== 1)
-    throw new Error(`the mutant "${name}" needs its anchor once and finds it ${hits.length} times: change it in tests/shell/mutants.mjs: ${from}`);
+    throw new Error(
+      `the mutant "${name}" needs its anchor once and finds it ${hits.length} times: change it in tests/shell/mutants.mjs: ${from}`,
+    );
   return hits[0];
 }
 

@@ -1,8 +1,5 @@
 // Every public name of the package that this simulation depends on, in one table.
 
-/** The default eviction policy. */
-export const DEFAULT_POLICY = "default";
-
 /** Headers of the wire between peers, and the outcome that says that there is no such key. */
 export const AUTH_HEADER = "geecache-seal";
 export const OUTCOME_HEADER = "geecache-outcome";

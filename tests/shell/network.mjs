@@ -87,8 +87,7 @@ export class Network {
     seen.asks += 1;
     this.questions = [question, ...this.questions.slice(0, REMEMBERED - 1)];
     trace(() => `node ${question.from}: asks node ${question.to} for ${question.path}`);
-    if (!this.#reaches(question.from, question.to))
-      return this.#isUndeliverable(question.ask, this.partition.swallows);
+    if (!this.#reaches(question.from, question.to)) return this.#isUndeliverable(question.ask, this.partition.swallows);
     if (rng.chance(plan.lost)) return void (seen.lost += 1);
     const sent = rng.chance(plan.lies) ? alterQuestion(this.#world, question) : question;
     if (rng.chance(plan.doubled)) {

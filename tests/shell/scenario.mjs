@@ -58,7 +58,7 @@ function scriptChaos(world) {
   const { plan, rng } = world;
   for (let call = 0; call < plan.calls; call++) {
     const [node, key] = [rng.below(plan.nodes), anyKey(world)];
-    const withinMs = rng.chance(20) ? rng.below(1_000) : Infinity;
+    const withinMs = rng.chance(20) ? 1 + rng.below(1_000) : Infinity;
     world.clock.after(rng.below(plan.lastsMs), () => world.call(world.nodes[node], key, withinMs));
   }
   if (plan.rotates && plan.secrets.length > 0) scriptRotation(world);
@@ -111,7 +111,8 @@ function scriptEvent(world, at) {
   else if (kind === 8) does(at, `set key ${key} on`, (node) => node.isUp && world.set(node, key));
   else if (kind === 9 && rng.chance(20)) does(at, "clear", (node) => node.isUp && world.clear(node));
   else if (kind === 10) does(at, "a stranger asks", (node) => stranger(world, node.at));
-  else if (kind === 11) does(at, "repeat", () => network.questions.length > 0 && network.arrives(network.questions.at(-1)));
+  else if (kind === 11)
+    does(at, "repeat", () => network.questions.length > 0 && network.arrives(network.questions.at(-1)));
   else if (kind === 12 && plan.secrets.length > 0) {
     does(at, "another secret", (node) => (node.secrets = [SECRETS[1]]));
     does(later, "the secret", (node) => (node.secrets = [SECRETS[0]]));
@@ -133,7 +134,9 @@ function scriptPeers(world, at) {
   const list = rng.shuffle(allPeers(plan).filter(() => rng.chance(50)));
   for (let node = 0; node < plan.nodes; node++) {
     if (!rng.chance(80)) continue;
-    planDeed(world, at + rng.below(2_000), `node ${node} has peers ${list}`, () => world.setPeers(world.nodes[node], list));
+    planDeed(world, at + rng.below(2_000), `node ${node} has peers ${list}`, () =>
+      world.setPeers(world.nodes[node], list),
+    );
   }
 }
 
@@ -185,7 +188,8 @@ async function settleDown(world) {
   const isStill = await world.runUntil(last + 2 * plan.options.deadlineMs + 20_000 + world.steppedMs);
   if (world.broken !== undefined) return;
   const handlers = world.network.handlers.size;
-  if (world.calls.size + handlers > 0) world.broke("at-rest", `${world.calls.size} calls and ${handlers} handlers never end`);
+  if (world.calls.size + handlers > 0)
+    world.broke("at-rest", `${world.calls.size} calls and ${handlers} handlers never end`);
   const timers = clock.timers().length;
   if (timers > 0) world.broke("at-rest", `${timers} timers are left`);
   if (!isStill) world.broke("at-rest", "something goes on for ever");

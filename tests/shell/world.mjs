@@ -126,9 +126,9 @@ export class World {
     const endsAt = clock.now + Math.min(withinMs, plan.options.deadlineMs);
     const call = { context, node, key, began: clock.now, stamp: clock.stamp(), endsAt };
     const scope = node.scope(context);
-    if (withinMs < Infinity) scope.deadlineMs = Math.max(1, withinMs);
+    if (withinMs < Infinity) scope.deadlineMs = withinMs;
     const { name } = plan.keys[key];
-this.trace(() => `${node.name}: call for key ${key} within ${withinMs} ms`);
+    this.trace(() => `${node.name}: call for key ${key} within ${withinMs} ms`);
     this.calls.add(call);
     node.book.count("calls");
     context.onDeath(() => this.calls.delete(call));

@@ -1,4 +1,4 @@
-// The virtual clock: a queue of what is due. Time passes only from one entry to the next.
+// The virtual clock: a queue of due entries. Time passes only from one entry to the next.
 
 /** The moment at which every run begins: far from 0, so that a moment taken for a duration shows. */
 export const START_MS = 1_000_000_000;

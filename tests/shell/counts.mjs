@@ -1,4 +1,4 @@
-// Book-keeping: the package's events and counters, held against each other and against what the simulation saw.
+// Book-keeping: the package's events and counters, compared with each other and with the simulation's own counts.
 import { KNOWN } from "./known.mjs";
 import { COUNTERS, OUTCOMES, POOL_COUNTERS, RING_MISMATCH } from "./names.mjs";
 import { current } from "./runtime.mjs";
@@ -128,7 +128,7 @@ export class Counts {
     return listens && !this.#world.plan.setsClocks && book.leaving === 0;
   }
 
-  /** Holds the counters of a node against what was seen of it. */
+  /** Compares the counters of a node with the simulation's own. */
   check(node) {
     if (!node.isUp) return undefined;
     const { book, listens } = node;
@@ -196,7 +196,7 @@ export class Counts {
       wrong("events of breakers");
   }
 
-  /** Takes a node's counters over before it is gone. */
+  /** Adds a node's counters to those of the run. */
   takeOver(node) {
     const { group } = node.stats();
     for (const name of FROM_STATS) this.#world.seen[name] += group[COUNTERS[name]];

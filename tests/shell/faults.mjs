@@ -27,7 +27,7 @@ export function alterQuestion({ rng, network, seen }, question) {
 }
 
 /**
- * Alters an answer on its way. Where there is no secret only faults that befall bytes by chance: whoever may speak can
+ * Alters an answer on its way. Without a secret only by faults that befall bytes by chance: anyone on an open network can
  * deceive.
  */
 export async function alterAnswer(world, { ask, path, auth }, said) {

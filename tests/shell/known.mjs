@@ -4,4 +4,6 @@ export const KNOWN = {
   latePeerEvent: true,
   /** Several breakers that open between two looks are one event. */
   breakerEventsMerge: true,
+  /** A caller whose flight is lost after the clock was set back waits for longer than its deadline, by as much. */
+  clockSetBack: true,
 };

@@ -76,7 +76,12 @@ export class Loaders {
       };
     }
     if (rng.chance(plan.notFound)) {
-      return { what: "finds nothing", give: () => (ends(), origin.notFoundAt.set(key, clock.now), undefined) };
+      const give = () => {
+        ends();
+        origin.notFoundAt.set(key, clock.now);
+        return undefined;
+      };
+      return { what: "finds nothing", give };
     }
     const length = rng.below(plan.valueBytes + 1);
     return {

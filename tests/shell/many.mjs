@@ -1,4 +1,4 @@
-// Many runs: how often what happened, and which seeds broke which invariant.
+// Many runs: counts of their events, and which seeds broke which invariant.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { setFlagsFromString } from "node:v8";

@@ -42,7 +42,8 @@ export class Network {
     ask.heeds = !world.rng.chance(world.plan.heedless);
     world.checks.askBegins(ask);
     const headers = new PlainHeaders(Object.entries(init.headers));
-    const question = { ask, from: node.at, to: ask.to, path: (ask.path = url.slice(url.indexOf("/", 8))), truth };
+    const question = { ask, from: node.at, to: ask.to, path: url.slice(url.indexOf("/", 8)), truth };
+    ask.path = question.path;
     question.auth = headers.get(AUTH_HEADER) ?? undefined;
     return promised((resolve, reject) => {
       ask.resolve = resolve;
@@ -88,7 +89,10 @@ export class Network {
     this.questions = [question, ...this.questions.slice(0, REMEMBERED - 1)];
     trace(() => `node ${question.from}: asks node ${question.to} for ${question.path}`);
     if (!this.#reaches(question.from, question.to)) return this.#isUndeliverable(question.ask, this.partition.swallows);
-    if (rng.chance(plan.lost)) return void (seen.lost += 1);
+    if (rng.chance(plan.lost)) {
+      seen.lost += 1;
+      return;
+    }
     const sent = rng.chance(plan.lies) ? alterQuestion(this.#world, question) : question;
     if (rng.chance(plan.doubled)) {
       seen.doubled += 1;

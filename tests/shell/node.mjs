@@ -1,4 +1,4 @@
-// A node: a pool of the shipped package, a clock of its own, and a book of what the simulation saw it do.
+// A node: a pool of the shipped package, a clock of its own, and the simulation's own record of its work.
 import { GROUPS, peerName } from "./plan.mjs";
 import { Context, current, runIn } from "./runtime.mjs";
 
@@ -98,7 +98,7 @@ export class Node {
   }
 }
 
-/** What the simulation saw a node do since it started. */
+/** The simulation's record of a node since its start. */
 export class Book {
   /** By name: how often something happened. */
   counted = {};
@@ -115,7 +115,7 @@ export class Book {
   /** Changes of the list whose effect on requests under way is not sure yet, and requests that ended meanwhile. */
   leaving = 0;
   unsure = 0;
-  /** By peer: what its breaker must be. */
+  /** By peer: the state that its breaker must have. */
   troubles = new Map();
   /** Requests not sent because of an open breaker, and whether one was open, when that was last looked at. */
   shortCircuits = 0;
@@ -174,8 +174,9 @@ export class Book {
     const answered = trouble.history.indexOf(false);
     const inARow = answered < 0 ? trouble.history.length : answered;
     const tooOften = trouble.history.length === HISTORY && failures >= HISTORY / 2;
-    if (failed && (inARow >= MOST_IN_A_ROW || tooOften))
-      Object.assign(trouble, { isOpen: (this.wasTroubled = true), openedAt: now, closedSince: now });
-    else if (failures === 0) this.troubles.delete(peer);
+    if (failed && (inARow >= MOST_IN_A_ROW || tooOften)) {
+      Object.assign(trouble, { isOpen: true, openedAt: now, closedSince: now });
+      this.wasTroubled = true;
+    } else if (failures === 0) this.troubles.delete(peer);
   }
 }

@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 const storage = new AsyncLocalStorage();
 const real = {
   Promise,
-  then: Promise.prototype.then,
+  promiseThen: Promise.prototype.then,
   setTimeout,
   clearTimeout,
   setInterval,
@@ -28,7 +28,7 @@ export const runIn = (context, run) => storage.run(context, run);
 
 /** Watches a promise from outside of every context. */
 export const observe = (promise, onValue, onError) =>
-  storage.run(undefined, () => real.then.call(real.Promise.resolve(promise), onValue, onError));
+  storage.run(undefined, () => real.promiseThen.call(real.Promise.resolve(promise), onValue, onError));
 
 /** A promise that belongs to no context. */
 export const promised = (executor) => new real.Promise(executor);
@@ -97,25 +97,25 @@ export class Context {
   }
 }
 
-/** A new one each time: what waits for it must not live for ever. */
+/** A new one each time: a shared one would keep all of its waiters alive. */
 const never = () => new real.Promise(() => {});
 const ended = () => new Error("This promise was created by a request that has since ended, so it can never settle.");
 
-/** `then` as workerd has it: a callback runs in the context that registered it, and never once that is gone. */
+/** `then` as workerd has it: a callback runs in the context that registered it, and never after that context has died. */
 function then(onValue, onError) {
   const here = storage.getStore();
-  if (here === undefined) return real.then.call(this, onValue, onError);
+  if (here === undefined) return real.promiseThen.call(this, onValue, onError);
   const alive = (run) => (typeof run === "function" ? (value) => (here.isDead ? never() : run(value)) : run);
   const owner = this[OWNER];
   let source = this;
   if (owner !== undefined && owner !== here && world.plan.tells) {
     source = new real.Promise((resolve, reject) => {
-      real.then.call(this, resolve, reject);
+      real.promiseThen.call(this, resolve, reject);
       // One turn later, so that a promise which settled before its request ended keeps its value.
-      owner.whenGone(() => real.then.call(real.Promise.resolve(), () => reject(ended())));
+      owner.whenGone(() => real.promiseThen.call(real.Promise.resolve(), () => reject(ended())));
     });
   }
-  return real.then.call(source, alive(onValue), alive(onError));
+  return real.promiseThen.call(source, alive(onValue), alive(onError));
 }
 
 function OwnedPromise(executor) {
@@ -199,6 +199,7 @@ export function install(run) {
   globalThis.fetch = (url, init) => world.network.fetch(new URL(url).host, url, init);
   globalThis.Response = PlainResponse;
   globalThis.Promise = OwnedPromise;
+  // biome-ignore lint/suspicious/noThenProperty: promises behave as in the runtime that is simulated
   real.Promise.prototype.then = then;
   Date.now = () => storage.getStore()?.node.clock() ?? real.now();
   Math.random = () => world.seeds.next() / 2 ** 32;
@@ -212,7 +213,8 @@ export function uninstall() {
   const { setTimeout, clearTimeout, setInterval, clearInterval, fetch, Response } = real;
   Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval, fetch, Response });
   globalThis.Promise = real.Promise;
-  real.Promise.prototype.then = real.then;
+  // biome-ignore lint/suspicious/noThenProperty: the runtime's own one
+  real.Promise.prototype.then = real.promiseThen;
   Date.now = real.now;
   Math.random = real.random;
   AbortSignal.timeout = real.timeout;

@@ -1,4 +1,4 @@
-// Runs: a script for each kind of plan, the calm after it, and what must be true by then. As tests/simulation/scenarios.rs.
+// Runs: a script for each kind of plan, and the checks at rest after it. As tests/simulation/scenarios.rs.
 import { START_MS } from "./clock.mjs";
 import { stranger } from "./faults.mjs";
 import { SECRETS, peerName } from "./plan.mjs";
@@ -12,7 +12,7 @@ const AFTER_MS = 40_000;
 /** At most so many keys are looked up on every node at rest. */
 const MOST_KEYS_AT_REST = 32;
 
-/** What nobody caught while a run went on. */
+/** The run that uncaught errors belong to. */
 let inCharge;
 process.on("unhandledRejection", (error) => inCharge?.fails(error));
 process.on("uncaughtException", (error) => {
@@ -20,7 +20,7 @@ process.on("uncaughtException", (error) => {
   inCharge.fails(error);
 });
 
-/** One run, from its seed to the calm at its end: what was seen, or what was broken. */
+/** One run, from its seed to the rest at its end. */
 export async function run(lib, seed, options) {
   const world = new World(lib, seed, options);
   inCharge = world;
@@ -169,9 +169,8 @@ function scriptLosses(world) {
 /** Node 0 owns every key and is down for a while; the others are asked for one key after the other. */
 function scriptOutage(world) {
   const { rng, plan, clock } = world;
-  plan.keys.forEach((_, key) =>
-    clock.after(gapMs(plan) * key, () => world.call(world.nodes[1 + (key % (plan.nodes - 1))], key)),
-  );
+  for (let key = 0; key < plan.keys.length; key++)
+    clock.after(gapMs(plan) * key, () => world.call(world.nodes[1 + (key % (plan.nodes - 1))], key));
   const swallows = rng.chance(50);
   planDeed(world, BEFORE_MS, "crash 0", () => world.crash(world.nodes[0], swallows));
   planDeed(world, BEFORE_MS + plan.lastsMs, "start 0", () => world.restart(world.nodes[0]));
@@ -180,7 +179,7 @@ function scriptOutage(world) {
 const gapMs = (plan) => Math.floor((BEFORE_MS + plan.lastsMs + AFTER_MS) / plan.keys.length);
 const lastsMs = (plan) => (plan.kind === "outage" ? BEFORE_MS + plan.lastsMs + AFTER_MS : plan.lastsMs * 2 + 5_000);
 
-/** Lets all that is under way end. What still goes on long after every deadline never ends. */
+/** Runs until nothing is due. Work that is still under way long after every deadline never ends. */
 async function settleDown(world) {
   const { plan, clock } = world;
   if (world.broken !== undefined) return;

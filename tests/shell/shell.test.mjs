@@ -24,22 +24,34 @@ test("shell: every kind of fault, all invariants hold", async () => {
   if (seeds >= 1_000) assert.deepEqual(rare, [], "hardly ever happens");
 });
 
-const todo = {
-  todo: "a listener that looks into the cache gets between a step and its value: results of a step are read too late",
-};
-test("shell: user code that looks into the cache while it is called, all invariants hold", todo, async () => {
-  const meddling = (plan) => ({ ...plan, meddles: 30 });
-  const total = await many(lib, 0, 40, { change: meddling });
-  assert.deepEqual(total.report(), []);
-});
-
-for (const [name, reason] of [
-  ["latePeerEvent", "an event of a request that was given up names the peer that was asked next"],
-  ["breakerEventsMerge", "breakers that open between two looks are one event, of one peer"],
-]) {
-  test(`shell: ${name}, all invariants hold`, { todo: reason }, async (t) => {
-    t.after(() => (KNOWN[name] = true));
-    KNOWN[name] = false;
-    assert.deepEqual((await many(lib, 0, 200, { isEnough: ({ broken }) => broken !== undefined })).report(), []);
-  });
+/** Faults of the shell that are known: each run shows one, and passes once it is fixed. */
+async function shows(name, options) {
+  const was = KNOWN[name];
+  if (name in KNOWN) KNOWN[name] = false;
+  try {
+    const isEnough = ({ broken }) => broken !== undefined;
+    assert.deepEqual((await many(lib, 0, 200, { ...options, isEnough })).report(), []);
+  } finally {
+    if (name in KNOWN) KNOWN[name] = was;
+  }
 }
+
+const readsLate = { todo: "a listener that looks into the cache gets between a step and the reading of its value" };
+test("shell: user code that looks into the cache while it is called, all invariants hold", readsLate, () =>
+  shows("user code", { change: (plan) => ({ ...plan, meddles: 30 }) }),
+);
+
+const wrongName = { todo: "the event of a request that was given up names the peer that was asked next" };
+test("shell: a peer that leaves while it is asked, its event names it", wrongName, () => shows("latePeerEvent"));
+
+const oneEvent = { todo: "breakers that open between two looks are one event, of one peer" };
+test("shell: several breakers that open, an event each", oneEvent, () => shows("breakerEventsMerge"));
+
+const waitsLonger = { todo: "a caller whose flight is lost computes its time left by a clock that was set back" };
+test("shell: clocks set back, every call ends within its deadline", waitsLonger, () => {
+  const vanishing = { setsClocks: true, skewMs: 0, held: 0, hangs: 60, killed: 100, tells: false };
+  const stepping = { ...vanishing, events: 400, lastsMs: 20_000 };
+  const change = (plan) =>
+    plan.kind === "chaos" ? { ...plan, ...stepping, options: { ...plan.options, deadlineMs: 5_000 } } : plan;
+  return shows("clockSetBack", { change });
+});

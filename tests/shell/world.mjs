@@ -68,7 +68,7 @@ export class World {
     return this.plan.keys.push({ group, name }) - 1;
   }
 
-  /** Lets happen what is due until then. Resolves to whether that was everything. */
+  /** Runs everything due until `end`. Resolves to whether nothing is left. */
   async runUntil(end) {
     let isAll = true;
     await drive(() => {
@@ -197,7 +197,9 @@ export class World {
 
   clear(node) {
     for (let key = 0; key < this.plan.keys.length; key++) node.book.forgets(key, this.clock.stamp());
-    node.run(() => node.groups.forEach((group) => group.clear()));
+    node.run(() => {
+      for (const group of node.groups) group.clear();
+    });
   }
 
   setPeers(node, list) {

@@ -1,20 +1,26 @@
-//! Taking an entry in, choosing who goes for it, and letting go.
+//! Inserting and removing entries.
 
-use super::eviction::{ghosts, priority, timing_wheel};
-use super::index::resize;
-use super::{MAX_KEY_BYTES, Meta, Policy, Rejected, Store};
-use crate::store::arena::Addr;
-use crate::store::arena::record::{self, Header, Shape};
-use crate::store::index::page::page_len;
+use super::{MAX_KEY_BYTES, Meta, Rejected, Store};
+use crate::store::arena::header::{Header, record_len, rewrite};
+use crate::store::arena::record::Shape;
+use crate::store::arena::{Addr, usage};
 
 impl Store {
-    /// Keeps a value, in place of the one that was there, and answers how many entries had to go for it.
-    /// Whether it succeeds or not, the old value is gone.
+    /// Inserts or replaces the value of a key, and returns how many other entries were evicted for it. An insert counts as a use.
+    ///
+    /// Cost: a value of the same length is overwritten in place. Otherwise the record is appended, after evictions and compaction if the
+    /// store is full.
+    ///
+    /// # Errors
+    ///
+    /// A [`Rejected`] value is not stored, and the old value of the key is removed, so that no stale value remains. Other entries may
+    /// have been evicted before the rejection, except for [`Rejected::TooLarge`].
     pub fn insert(&mut self, key: &[u8], value: &[u8], meta: Meta) -> Result<usize, Rejected> {
-        self.insert_counted(key, value, meta, None)
+        self.insert_weighted(key, value, meta, None)
     }
 
-    pub(super) fn insert_counted(
+    /// Inserts an entry that counts for `weight`; for its bytes without one.
+    pub(super) fn insert_weighted(
         &mut self,
         key: &[u8],
         value: &[u8],
@@ -37,22 +43,20 @@ impl Store {
         weight: Option<u32>,
         evicted: &mut usize,
     ) -> Result<(), Rejected> {
-        let hash = self.hash_of_key(key);
-        let len = record::record_len(key.len(), value.len(), meta.expires_at_ms);
-        let mut uses = None;
-        if let Some((addr, _)) = self.locate(hash, key) {
+        let hash = self.index.hash_of_key(key);
+        let len = record_len(key.len(), value.len(), meta.expires_at_ms);
+        let mut old_uses = None;
+        if let Some((addr, _)) = self.index.find(&self.arena, hash, key) {
             let bytes = self.arena.bytes_mut(addr);
-            uses = Some(record::uses(bytes));
-            if weight.is_none() && record::rewrite(bytes, value, meta) {
-                self.touch(addr);
+            old_uses = Some(usage::uses(bytes));
+            if weight.is_none() && rewrite(bytes, value, meta) {
+                self.eviction.on_hit(&mut self.arena, addr);
                 return Ok(());
             }
-            self.drop_record(addr);
+            self.remove_record(addr, hash);
         }
-        // The one page that the index never gives up is in a segment, too.
-        let longest = self.arena.room_of_segment()
-            - page_len(self.page_base * 2, self.page_base * resize::SETS)
-            - 2 * self.arena.prefix();
+        // The last page, which the index never gives up, must fit beside the entry.
+        let longest = self.arena.segment_capacity() - self.index.longest_page() - 2 * self.arena.prefix();
         if key.is_empty() || key.len() > MAX_KEY_BYTES || value.len() > self.max_entry_bytes || len > longest
         {
             return Err(Rejected::TooLarge);
@@ -61,110 +65,82 @@ impl Store {
         if self.max_weight.is_some_and(|max| u64::from(weight) > max) {
             return Err(Rejected::TooLarge);
         }
-        let (uses, class) = match self.policy {
-            Policy::Lru => (1, 0),
-            Policy::Gdsf => {
-                let uses = uses.unwrap_or_else(|| self.recall(hash)).saturating_add(1).min(record::MAX_USES);
-                (uses, self.class(uses, weight))
+        let uses = old_uses.unwrap_or_else(|| self.recall(hash));
+        let candidate = self.eviction.candidate(uses, weight);
+        if let Err(rejected) = self.make_room(len, weight, Some(&candidate), evicted) {
+            if rejected == Rejected::NotAdmitted {
+                self.remember(hash, candidate.uses);
             }
-        };
-        let ranked = self.policy == Policy::Gdsf;
-        let candidate_priority = (ranked && self.parts().refusal).then(|| priority::priority(class));
-        let roomy = self.make_room(len, weight, candidate_priority, evicted);
-        if let Err(refused) = roomy {
-            if refused == Rejected::NotAdmitted {
-                self.note(hash, uses);
-            }
-            return Err(refused);
+            return Err(rejected);
         }
         self.make_index_room(hash, evicted)?;
-        // The index may have taken the room.
+        // A new page may have taken the room.
         self.make_room(len, weight, None, evicted)?;
-        let rank = timing_wheel::rank(class, self.clock);
-        let header = Header::new(key.len(), value.len(), rank, uses, meta);
+        let header =
+            Header::new(key.len(), value.len(), self.eviction.slot(&candidate), candidate.uses, meta);
         let addr = self.arena.append(len, [header.bytes(), key, value]);
         self.index.insert(&mut self.arena, hash, addr);
-        if ranked {
-            self.ranks.add(rank);
-        } else {
-            self.recency.push(&mut self.arena, addr);
-        }
+        self.eviction.on_insert(&mut self.arena, addr);
         self.len += 1;
         self.payload += key.len() + value.len();
         self.weight += u64::from(weight);
         Ok(())
     }
 
-    pub(super) fn hash_of(&self, addr: Addr) -> u64 {
-        let bytes = self.arena.bytes(addr);
-        self.hash_of_key(Shape::read(bytes).key(bytes))
+    /// Removes the entry of a key. Returns false if there was none. The policy does not remember a removed key.
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        let hash = self.index.hash_of_key(key);
+        let found = self.index.find(&self.arena, hash, key);
+        if let Some((addr, _)) = found {
+            self.remove_record(addr, hash);
+        }
+        found.is_some()
     }
 
-    pub(super) fn drop_record(&mut self, addr: Addr) {
+    /// Removes an entry whose key has this hash, and shrinks its page of the index.
+    pub(super) fn remove_record(&mut self, addr: Addr, hash: u64) {
         let bytes = self.arena.bytes(addr);
-        let shape = Shape::read(bytes);
-        let hash = self.hash_of_key(shape.key(bytes));
-        self.weight -= u64::from(self.weight_of(addr)).min(self.weight);
+        let (shape, weight) = (Shape::read(bytes), u64::from(self.weight_of(bytes)));
+        debug_assert!(self.weight >= weight, "the weight of an entry was not counted");
+        self.weight -= weight.min(self.weight);
         self.len -= 1;
         self.payload -= shape.payload();
-        match self.policy {
-            Policy::Gdsf => self.ranks.take(record::rank(bytes)),
-            Policy::Lru => self.recency.unlink(&mut self.arena, addr),
-        }
+        self.eviction.on_remove(&mut self.arena, addr);
         self.index.remove(&mut self.arena, hash, addr);
         self.arena.free(addr, shape.len());
-        self.trim_index(hash);
+        self.index.trim(&mut self.arena, hash);
     }
 
-    /// What an entry counts for.
-    pub(super) fn weight_of(&self, addr: Addr) -> u32 {
-        let bytes = self.arena.bytes(addr);
-        let shape = Shape::read(bytes);
-        match (self.max_weight, shape.value(bytes)) {
-            (Some(_), &[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
-            _ => shape.len() as u32,
-        }
+    /// The weight of a record.
+    pub(super) fn weight_of(&self, bytes: &[u8]) -> u32 {
+        weigh(bytes, self.max_weight.is_some())
     }
 
-    /// TimingWheel an entry by what it is worth now.
-    pub(super) fn rank_anew(&mut self, addr: Addr) {
-        let class = self.class(record::uses(self.arena.bytes(addr)), self.weight_of(addr));
-        let rank = timing_wheel::rank(class, self.clock);
-        let bytes = self.arena.bytes_mut(addr);
-        self.ranks.take(record::rank(bytes));
-        self.ranks.add(rank);
-        record::put_rank(bytes, rank);
-    }
-
-    /// Remembers how often a key was used that went.
-    pub(super) fn note(&mut self, hash: u64, uses: u8) {
-        if self.policy == Policy::Gdsf && self.parts().ghosts {
-            self.remembers = true;
-            self.lesson.went(uses);
-            // Without this, every return would add to a count for ever: 51.3 % of hits instead of 51.6.
-            let uses = uses - uses / 7;
-            if let Some(ghosts) = self.index.ghosts(&self.arena, hash) {
-                self.index.put_ghosts(&mut self.arena, hash, ghosts::note(ghosts, hash, uses));
+    /// Records in the index that a key was evicted, or rejected, after `uses` uses.
+    pub(super) fn remember(&mut self, hash: u64, uses: u8) {
+        if self.eviction.keeps_ghosts() {
+            let set = self.index.ghost_set(&self.arena, hash);
+            if let Some(set) = self.eviction.remember(set, hash, uses) {
+                self.index.write_ghost_set(&mut self.arena, hash, set);
             }
         }
     }
 
-    /// How often a key was used before it went; 0 if nobody remembers.
+    /// The use count of a key before its eviction; 0 without a ghost.
     fn recall(&mut self, hash: u64) -> u8 {
-        let Some(ghosts) = self.index.ghosts(&self.arena, hash) else { return 0 };
-        let uses = ghosts::recall(ghosts, hash);
-        if uses > 0 && ghosts::is_newest(ghosts, hash) && self.parts().lesson {
-            self.lesson.came_back(uses, self.len);
+        if !self.eviction.has_ghosts() {
+            return 0;
         }
-        uses
+        let set = self.index.ghost_set(&self.arena, hash);
+        set.map_or(0, |set| self.eviction.recall(set, hash, self.len))
     }
+}
 
-    fn class(&self, uses: u8, weight: u32) -> usize {
-        let parts = self.parts();
-        priority::class(
-            if parts.uses { uses } else { 1 },
-            self.lesson.power(),
-            if parts.size { weight } else { 64 },
-        )
+/// The weight of a record: its bytes, or in a trace replay the weight that is its value.
+pub(super) fn weigh(bytes: &[u8], is_replay: bool) -> u32 {
+    let shape = Shape::read(bytes);
+    match shape.value(bytes) {
+        &[a, b, c, d] if is_replay => u32::from_le_bytes([a, b, c, d]),
+        _ => shape.len() as u32,
     }
 }

@@ -1,125 +1,74 @@
-//! Finding an entry, and noting that it was used: all that a hit does.
+//! Lookup: finding an entry and recording its use. The whole of a hit.
 
-use super::{EntryRef, Found, Meta, Policy, Store};
+use super::{Found, Meta, Store};
 use crate::store::arena::Addr;
-use crate::store::arena::record::{self, Shape};
+use crate::store::arena::record::Shape;
+use crate::store::index::AtHome;
+
+/// Reference to an entry, from [`Store::find`]. Valid until the next insert, removal or clear of the same store; after that
+/// [`Store::at`] returns unspecified bytes, but does not panic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryRef(Addr, Shape);
 
 impl Store {
-    #[inline(always)]
-    pub(super) fn hash(&self, key: &[u8]) -> u64 {
-        self.hasher.hash(key)
-    }
-
-    #[inline(never)]
-    pub(super) fn hash_of_key(&self, key: &[u8]) -> u64 {
-        self.hash(key)
-    }
-
-    /// The first record with the hash's tag, in the bucket where the key would like to be, if it is the key's: what eleven of twelve
-    /// hits need, and without a loop. Else, whether all the rest must be [searched](Self::search).
-    #[inline(always)]
-    fn likely(&self, hash: u64, key: &[u8]) -> Result<(Addr, Shape), bool> {
-        let home = self.index.home(&self.arena, hash).ok_or(false)?;
-        let addr = home.candidate.ok_or(home.overflows)?;
-        let bytes = self.arena.at(addr).ok_or(true)?;
-        let shape = Shape::read_short(bytes).ok_or(true)?;
-        if shape.has_key(bytes, key) { Ok((addr, shape)) } else { Err(true) }
-    }
-
-    /// All buckets and candidates, in turn.
-    #[cold]
-    #[inline(never)]
-    fn search(&self, hash: u64, key: &[u8]) -> Option<(Addr, Shape)> {
-        self.index.find(&self.arena, hash, |addr| {
-            let bytes = self.arena.at(addr)?;
-            let shape = Shape::read(bytes);
-            shape.has_key(bytes, key).then_some((addr, shape))
-        })
-    }
-
-    /// Everything but a hit makes do with one copy of this.
-    #[inline(never)]
-    pub(super) fn locate(&self, hash: u64, key: &[u8]) -> Option<(Addr, Shape)> {
-        match self.likely(hash, key) {
-            Ok(found) => Some(found),
-            Err(true) => self.search(hash, key),
-            Err(false) => None,
-        }
-    }
-
-    /// The value under a key. Counts as a use of it.
+    /// Returns the value of a key, and records a use: `lru` moves the entry to the front of its list, `gdsf` sets the entry's touched bit,
+    /// as in CLOCK (Corbató 1969).
+    ///
+    /// Cost: a hash of the key, one cache line of the index, and the record up to the end of its key; no allocation. The key is compared
+    /// in full, so a collision of hashes never returns another key's value. Returns an expired entry like any other.
     #[inline]
     pub fn get(&mut self, key: &[u8]) -> Option<Found<'_>> {
-        let hash = self.hash(key);
-        match self.likely(hash, key) {
-            Ok((addr, shape)) => self.used(addr, shape),
-            Err(true) => self.get_searched(hash, key),
-            Err(false) => None,
+        let hash = self.index.hash(key);
+        match self.index.find_at_home(&self.arena, hash, key) {
+            AtHome::Found(addr, shape) => self.hit(addr, shape),
+            AtHome::Unknown => self.get_searched(hash, key),
+            AtHome::Absent => None,
         }
     }
 
     #[cold]
     #[inline(never)]
     fn get_searched(&mut self, hash: u64, key: &[u8]) -> Option<Found<'_>> {
-        let (addr, shape) = self.search(hash, key)?;
-        self.used(addr, shape)
+        let (addr, shape) = self.index.search(&self.arena, hash, key)?;
+        self.hit(addr, shape)
     }
 
     #[inline(always)]
-    fn used(&mut self, addr: Addr, shape: Shape) -> Option<Found<'_>> {
-        if self.policy == Policy::Lru {
-            return self.used_exactly(addr);
+    fn hit(&mut self, addr: Addr, shape: Shape) -> Option<Found<'_>> {
+        if self.eviction.reorders_on_hit() {
+            return self.hit_and_reorder(addr);
         }
-        let counts = cfg!(feature = "ablation") && !self.parts().bursts;
         let bytes = self.arena.at_mut(addr)?;
-        record::touch(bytes);
-        if counts {
-            record::count(bytes);
-        }
+        self.eviction.touch(bytes);
         Some(Found { value: shape.value(bytes), meta: shape.meta(bytes) })
     }
 
-    /// Apart and with nothing but an address, so that a hit of the default policy keeps in registers what it knows of the record.
+    /// Takes the address alone and reads the shape anew: no call in the hit path of `gdsf` then spills it from the registers.
     #[inline(never)]
-    fn used_exactly(&mut self, addr: Addr) -> Option<Found<'_>> {
-        self.renew(addr);
+    fn hit_and_reorder(&mut self, addr: Addr) -> Option<Found<'_>> {
+        self.eviction.on_hit(&mut self.arena, addr);
         let shape = Shape::read(self.arena.bytes(addr));
         Some(self.at(EntryRef(addr, shape)))
     }
 
-    /// Where the value under a key lies, and what is kept beside it. Counts as a use of it. For whoever decides before
-    /// they read: [`at`](Self::at) is as cheap as a borrow.
+    /// Returns a reference to the entry of a key, with its meta, and records a use as [`get`](Self::get) does. For a caller that
+    /// decides by the meta before it reads the value with [`at`](Self::at). Costs as much as `get`, in one copy of the code.
     pub fn find(&mut self, key: &[u8]) -> Option<(EntryRef, Meta)> {
-        let (addr, shape) = self.locate(self.hash_of_key(key), key)?;
-        self.used(addr, shape).map(|found| (EntryRef(addr, shape), found.meta))
+        let (addr, shape) = self.index.find(&self.arena, self.index.hash_of_key(key), key)?;
+        self.hit(addr, shape).map(|found| (EntryRef(addr, shape), found.meta))
     }
 
-    /// The value at a spot that [`find`](Self::find) told. Valid until the store is next changed.
-    pub fn at(&self, spot: EntryRef) -> Found<'_> {
-        let EntryRef(addr, shape) = spot;
-        let bytes = self.arena.bytes(addr);
+    /// Returns the value of an entry that [`find`](Self::find) returned. Records no use and hashes nothing: its cost is that of a
+    /// borrow. The reference must be from this store, and the store unchanged since.
+    pub fn at(&self, entry: EntryRef) -> Found<'_> {
+        let EntryRef(addr, shape) = entry;
+        let bytes = self.arena.at(addr).unwrap_or_default();
         Found { value: shape.value(bytes), meta: shape.meta(bytes) }
     }
 
-    /// The value under a key, without counting as a use.
+    /// Returns the value of a key like [`get`](Self::get), but records no use, so that it does not influence eviction.
     pub fn peek(&self, key: &[u8]) -> Option<Found<'_>> {
-        let (addr, shape) = self.locate(self.hash_of_key(key), key)?;
+        let (addr, shape) = self.index.find(&self.arena, self.index.hash_of_key(key), key)?;
         Some(self.at(EntryRef(addr, shape)))
-    }
-
-    #[inline]
-    pub(super) fn touch(&mut self, addr: Addr) {
-        match self.policy {
-            // Only noted: it is ranked anew when eviction meets it.
-            Policy::Gdsf => record::touch(self.arena.bytes_mut(addr)),
-            Policy::Lru => self.renew(addr),
-        }
-    }
-
-    fn renew(&mut self, addr: Addr) {
-        if !self.recency.is_newest(addr) {
-            self.recency.unlink(&mut self.arena, addr);
-            self.recency.push(&mut self.arena, addr);
-        }
     }
 }

@@ -6,14 +6,14 @@ use super::*;
 use std::collections::HashMap;
 
 /// xorshift64*: small, seeded, the same everywhere.
-pub(super) struct Dice(u64);
+pub(super) struct Rng(u64);
 
-impl Dice {
-    pub(super) fn new(seed: u64) -> Dice {
-        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+impl Rng {
+    pub(super) fn new(seed: u64) -> Rng {
+        Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub(super) fn roll(&mut self, sides: u64) -> u64 {
+    pub(super) fn below(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -22,8 +22,8 @@ impl Dice {
 
     /// Small mostly, sometimes up to `most`.
     fn size(&mut self, most: u64) -> usize {
-        let most = most.max(1) >> self.roll(64 - u64::from(most.max(1).leading_zeros()));
-        self.roll(most + 1) as usize
+        let most = most.max(1) >> self.below(64 - u64::from(most.max(1).leading_zeros()));
+        self.below(most + 1) as usize
     }
 }
 
@@ -39,8 +39,8 @@ fn effort() -> u64 {
 }
 
 fn value(key: &[u8], version: u64, len: usize) -> Vec<u8> {
-    let mut dice = Dice::new(version ^ key.len() as u64);
-    (0..len).map(|_| dice.roll(256) as u8).collect()
+    let mut rng = Rng::new(version ^ key.len() as u64);
+    (0..len).map(|_| rng.below(256) as u8).collect()
 }
 
 fn meta(version: u64) -> Meta {
@@ -64,24 +64,24 @@ impl Model {
 }
 
 fn random_life(seed: u64, policy: Policy) {
-    let mut dice = Dice::new(seed);
+    let mut rng = Rng::new(seed);
     // Miri takes a second for what is a millisecond here: a small store that is soon full, and short values.
-    let max_bytes = MIN_MAX_BYTES << dice.roll(if cfg!(miri) { 1 } else { 7 });
-    let max_entry_bytes = [0, max_bytes / 64, max_bytes / 3, max_bytes][dice.roll(4) as usize];
+    let max_bytes = MIN_MAX_BYTES << rng.below(if cfg!(miri) { 1 } else { 7 });
+    let max_entry_bytes = [0, max_bytes / 64, max_bytes / 3, max_bytes][rng.below(4) as usize];
     let mut store = Store::new(StoreOptions { max_bytes, max_entry_bytes, policy, hash_seed: seed }).unwrap();
     let mut model = Model::default();
-    let keys = 1 + dice.roll(4000);
+    let keys = 1 + rng.below(4000);
     let mut most = 64;
     let steps = if cfg!(miri) { 250 } else { 6000 };
     for step in 0..steps {
         if step % 500 == 0 {
-            most = 1 << dice.roll(if cfg!(miri) { 9 } else { 16 });
+            most = 1 << rng.below(if cfg!(miri) { 9 } else { 16 });
         }
-        let mut key = dice.roll(keys).to_le_bytes()[..2 + dice.roll(2) as usize].to_vec();
+        let mut key = rng.below(keys).to_le_bytes()[..2 + rng.below(2) as usize].to_vec();
         if key[0].is_multiple_of(16) {
             key.resize(200, 7);
         }
-        match dice.roll(16) {
+        match rng.below(16) {
             0..=6 => model.check(&key, store.get(&key)),
             7 => model.check(&key, store.peek(&key)),
             8 => {
@@ -89,13 +89,13 @@ fn random_life(seed: u64, policy: Policy) {
                 assert_eq!(store.remove(&key), there);
                 model.0.remove(&key);
             }
-            9 if dice.roll(400) == 0 => {
+            9 if rng.below(400) == 0 => {
                 store.clear();
                 model.0.clear();
                 assert_eq!((store.len(), store.payload_bytes()), (0, 0));
             }
             _ => {
-                let bytes = value(&key, step, dice.size(most));
+                let bytes = value(&key, step, rng.size(most));
                 let before = store.len() + usize::from(store.peek(&key).is_none());
                 match store.insert(&key, &bytes, meta(step)) {
                     Ok(evicted) => {
@@ -112,7 +112,7 @@ fn random_life(seed: u64, policy: Policy) {
                 }
             }
         }
-        if dice.roll(if cfg!(miri) { 100 } else { 40 }) == 0 {
+        if rng.below(if cfg!(miri) { 100 } else { 40 }) == 0 {
             store.validate();
         }
     }
@@ -154,14 +154,14 @@ fn lru_hits(requests: &[(u64, u32)], capacity: u32) -> Vec<bool> {
 #[test]
 fn lru_is_exact() {
     for seed in seeds(50) {
-        let mut dice = Dice::new(seed);
-        let (keys, most) = (1 + dice.roll(300), 1 + dice.roll(50));
+        let mut rng = Rng::new(seed);
+        let (keys, most) = (1 + rng.below(300), 1 + rng.below(50));
         let count = if cfg!(miri) { 150 } else { 4000 };
         let requests: Vec<_> = (0..count)
-            .map(|_| dice.roll(keys) & dice.roll(keys))
+            .map(|_| rng.below(keys) & rng.below(keys))
             .map(|key| (key, 1 + (key * 37 % most) as u32))
             .collect();
-        let capacity = 50 + dice.roll(1000) as u32;
+        let capacity = 50 + rng.below(1000) as u32;
         let options = StoreOptions { max_bytes: 1 << 20, policy: Policy::Lru, ..StoreOptions::default() };
         let mut store = Store::weighing(options, capacity.into()).unwrap();
         let ask = |&(key, size): &(u64, u32)| {
@@ -180,7 +180,7 @@ fn lru_is_exact() {
 fn the_budget_holds_while_sizes_shift() {
     for policy in [Policy::Lru, Policy::Gdsf] {
         let mut store = store(2 << 20, policy);
-        let mut dice = Dice::new(3);
+        let mut rng = Rng::new(3);
         let bytes = vec![1; 1 << 16];
         for (shift, octaves) in [(4, 12), (4, 4), (12, 4), (14, 2), (5, 3), (8, 4)]
             .into_iter()
@@ -189,9 +189,9 @@ fn the_budget_holds_while_sizes_shift() {
             .enumerate()
         {
             for step in 0..if cfg!(miri) { 50 } else { 8_000 * effort() } {
-                let len = (1u64 << (octaves.0 + dice.roll(octaves.1))) + dice.roll(16);
+                let len = (1u64 << (octaves.0 + rng.below(octaves.1))) + rng.below(16);
                 let _ = store.insert(
-                    format!("{shift} {}", dice.roll(50_000)).as_bytes(),
+                    format!("{shift} {}", rng.below(50_000)).as_bytes(),
                     &bytes[..len.min(65_536) as usize],
                     NEVER,
                 );
@@ -247,10 +247,10 @@ fn the_largest_entry_fits_and_a_larger_one_costs_nothing() {
 fn a_scan_passes_by_what_is_in_use() {
     let hits = |policy| {
         let mut store = store(1 << 18, policy);
-        let mut dice = Dice::new(5);
+        let mut rng = Rng::new(5);
         let mut hits = 0;
         for step in 0..if cfg!(miri) { 100 } else { 100_000u64 } {
-            let key = if step % 2 == 0 { dice.roll(500) } else { step + 1000 };
+            let key = if step % 2 == 0 { rng.below(500) } else { step + 1000 };
             match store.get(&key.to_le_bytes()) {
                 Some(_) => hits += 1,
                 None => drop(store.insert(&key.to_le_bytes(), &[0; 300], NEVER)),

@@ -1,44 +1,35 @@
-//! A store that weighs instead of keeping, and without some of its parts: for sizing and for study.
+//! Trace replay: a store that counts weights instead of bytes, for sizing a cache with the code that will run.
 
-use super::index::resize;
 use super::{Meta, Rejected, Store, StoreError, StoreOptions};
-use crate::store::eviction::ablation::Parts;
 
 impl Store {
-    /// A store that weighs instead of keeping: `max_weight` bounds the sum of the weights given to [`Store::insert_weighing`], and
-    /// `max_bytes` has only to be enough for the keys. For sizing a cache from a trace with the very code that will run.
+    /// A store whose entries have weights instead of values: `max_weight` limits their sum, in the unit of the weights. `max_bytes` in
+    /// the options must be enough for the keys, and has no other influence.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::new`].
     pub fn weighing(options: StoreOptions, max_weight: u64) -> Result<Store, StoreError> {
-        let store = Store::new(options)?;
-        // It remembers no more keys than a store of that many bytes would.
-        let page_base = store.page_base.min(resize::page_base(max_weight.try_into().unwrap_or(usize::MAX)));
-        Ok(Store { max_weight: Some(max_weight), page_base, ..store })
+        let mut store = Store::new(options)?;
+        // As many ghosts as in a store of that many bytes.
+        store.index.limit_pages(max_weight.try_into().unwrap_or(usize::MAX));
+        Ok(Store { max_weight: Some(max_weight), ..store })
     }
 
-    /// An entry without a value that counts for `weight`, in a [weighing](Store::weighing) store.
+    /// Inserts a key with a weight into a [weighing](Store::weighing) store, and returns how many other entries were evicted for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::insert`]; [`Rejected::TooLarge`] for a weight above the limit.
     pub fn insert_weighing(&mut self, key: &[u8], weight: u32) -> Result<usize, Rejected> {
-        self.insert_counted(
-            key,
-            &weight.to_le_bytes(),
-            Meta { expires_at_ms: u64::MAX, flags: 0 },
-            Some(weight),
-        )
+        let meta = Meta { expires_at_ms: u64::MAX, flags: 0 };
+        self.insert_weighted(key, &weight.to_le_bytes(), meta, Some(weight))
     }
 
-    #[cfg(not(feature = "ablation"))]
-    #[inline(always)]
-    pub(super) fn parts(&self) -> Parts {
-        Parts::ALL
-    }
-
+    /// An empty store without one part of the policy `gdsf`: `size`, `uses`, `age`, `ghosts`, `tuning`, `admission` or `bursts`. `None`
+    /// for another name.
     #[cfg(feature = "ablation")]
-    #[inline(always)]
-    pub(super) fn parts(&self) -> Parts {
-        self.parts
-    }
-
-    /// The same store, empty as yet, without the part of the default policy that bears this name.
-    #[cfg(feature = "ablation")]
-    pub fn without(self, part: &str) -> Option<Store> {
-        Some(Store { parts: Parts::without(part)?, ..self })
+    pub fn without(mut self, part: &str) -> Option<Store> {
+        self.eviction.ablate(part).then_some(self)
     }
 }

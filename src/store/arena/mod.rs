@@ -1,29 +1,36 @@
-//! Memory in equal segments: records are appended, freed in place, and slid together when a segment is emptier than most.
+//! Records in equal segments of memory: appended, freed in place, and compacted when a segment is emptier than the others.
 //!
-//! Everything that grows lives in here, the index too, so nothing is ever asked of the allocator but whole segments (all at once where
-//! that costs nothing, see [`Memory`]) and none is given back: linear memory has no holes that the budget does not see. A record may
-//! begin at any byte but a segment's first, so that no address is 0, and may have a prefix before its address.
+//! All growing parts of the store, the index included, are records of the arena, so the allocator serves whole segments only
+//! (see [`segments`]) and linear memory has no holes outside the budget. No segment is returned before the arena is cleared.
+//!
+//! A record starts at any byte of a segment but the first, so address 0 is free to mean "none". It may have a prefix, which lies
+//! before its address and belongs to it. The arena knows the format of a record (`record`, `header`, `usage`) and neither the index
+//! nor the eviction policy; compaction reports each moved record to a callback.
 
+mod compact;
+pub(in crate::store) mod header;
 pub(in crate::store) mod record;
 mod segments;
+pub(in crate::store) mod usage;
+mod walk;
+mod words;
 
+pub(in crate::store) use compact::{Moved, NoRoom};
+use record::Kind;
 use segments::Memory;
+pub(in crate::store) use segments::{Addr, MAX_PREFIX};
+pub(in crate::store) use words::{read_word, write_word};
 
-use crate::base::mutants::{self, Mutant};
-
-/// A byte of the arena.
-pub(in crate::store) type Addr = u32;
-
-/// Where in a segment the first record begins.
+/// Offset of a segment's first record.
 const FIRST: usize = 1;
 
 struct Segment {
-    /// How far records reach.
+    /// Offset after the last record.
     end: usize,
-    /// Bytes of records that are in use.
+    /// Bytes of the records in use, prefixes included.
     live: usize,
-    /// Where the sweep under way goes on, and where it ends: what was appended since it began is for the next.
-    swept: (Addr, Addr),
+    /// The part of the segment that the current [walk](walk) has not passed. Records appended since the walk started lie behind it.
+    unwalked: (Addr, Addr),
 }
 
 pub(in crate::store) struct Arena {
@@ -32,26 +39,19 @@ pub(in crate::store) struct Arena {
     segment_len: usize,
     /// Bytes before the address of every record that belong to it.
     prefix: usize,
-    /// The segment that is appended to.
+    /// The segment that takes the next record.
     open: usize,
-    /// The segment that is being swept.
-    hand: usize,
-    /// Growing failed once: from then on what is there is the whole of it.
-    starved: bool,
+    /// The segment that the walk is in.
+    walked_segment: usize,
+    /// The allocator refused a segment once: the arena no longer grows.
+    is_capped: bool,
     #[cfg(test)]
-    exhausted: bool,
-}
-
-/// Why there is no room for a record.
-pub(in crate::store) enum NoRoom {
-    /// Something must be evicted first.
-    Full,
-    /// The allocator refused a segment just now.
-    NoMemory,
+    refuses_growth: bool,
 }
 
 impl Arena {
-    /// Each segment takes `segment_len` bytes, what is kept of it included; each record has a prefix of so many bytes.
+    /// An arena without segments. A segment takes `segment_len` bytes, its bookkeeping included; a record has `prefix` bytes before
+    /// its address.
     pub(in crate::store) fn new(segment_len: usize, max_segments: usize, prefix: usize) -> Arena {
         let segment_len = segment_len - size_of::<Segment>() - size_of::<Vec<u8>>();
         Arena {
@@ -60,20 +60,20 @@ impl Arena {
             segment_len,
             prefix,
             open: 0,
-            hand: 0,
-            starved: false,
+            walked_segment: 0,
+            is_capped: false,
             #[cfg(test)]
-            exhausted: false,
+            refuses_growth: false,
         }
     }
 
-    /// Bits that an address takes.
+    /// Bits of the largest address.
     pub(in crate::store) fn addr_bits(&self) -> u32 {
         self.memory.addr_bits()
     }
 
-    /// What records have of a segment, their prefixes included.
-    pub(in crate::store) fn room_of_segment(&self) -> usize {
+    /// Bytes of a segment that records and their prefixes can use.
+    pub(in crate::store) fn segment_capacity(&self) -> usize {
         self.segment_len - FIRST
     }
 
@@ -89,14 +89,15 @@ impl Arena {
         self.segments.iter().map(|segment| segment.live).sum()
     }
 
+    /// Drops all records and returns all segments to the allocator.
     pub(in crate::store) fn clear(&mut self) {
         self.memory = Memory::new(self.segment_len, self.memory.max_segments());
         self.segments = Vec::new();
-        (self.open, self.hand) = (0, 0);
-        self.starved = false;
+        (self.open, self.walked_segment) = (0, 0);
+        self.is_capped = false;
     }
 
-    /// The bytes from `addr` on, at least to the end of its segment, if there are such.
+    /// The bytes from `addr` at least to the end of its segment. `None` for an address outside the arena.
     #[inline(always)]
     pub(in crate::store) fn at(&self, addr: Addr) -> Option<&[u8]> {
         self.memory.at(addr)
@@ -107,247 +108,127 @@ impl Arena {
         self.memory.at_mut(addr)
     }
 
-    // A hit inlines the two above. Those below are calls in wasm, which is smaller by a fortieth for it.
+    // The hit path inlines the two above. The ones below are calls in wasm, which makes the file smaller.
 
-    /// The same; no bytes for an address that is none.
+    /// Like `at`, but returns an empty slice for an invalid address.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub(in crate::store) fn bytes(&self, addr: Addr) -> &[u8] {
-        self.at(addr).unwrap_or_default()
+        let bytes = self.at(addr);
+        debug_assert!(bytes.is_some(), "{addr} is no address");
+        bytes.unwrap_or_default()
     }
 
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub(in crate::store) fn bytes_mut(&mut self, addr: Addr) -> &mut [u8] {
-        self.at_mut(addr).unwrap_or_default()
+        let bytes = self.at_mut(addr);
+        debug_assert!(bytes.is_some(), "{addr} is no address");
+        bytes.unwrap_or_default()
     }
 
     #[cfg_attr(target_arch = "wasm32", inline(never))]
-    pub(in crate::store) fn u32_at(&self, addr: Addr, byte: usize) -> u32 {
-        match self.bytes(addr).get(byte..byte + 4) {
-            Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
-            _ => 0,
-        }
+    pub(in crate::store) fn read_word(&self, addr: Addr, at: usize) -> u32 {
+        read_word(self.bytes(addr), at)
     }
 
     #[cfg_attr(target_arch = "wasm32", inline(never))]
-    pub(in crate::store) fn put_u32(&mut self, addr: Addr, byte: usize, value: u32) {
-        if let Some(place) = self.bytes_mut(addr).get_mut(byte..byte + 4) {
-            place.copy_from_slice(&value.to_le_bytes());
-        }
+    pub(in crate::store) fn write_word(&mut self, addr: Addr, at: usize, value: u32) {
+        write_word(self.bytes_mut(addr), at, value);
     }
 
-    /// The allocator has no more from now on.
+    /// Kind and length of the record at an address.
+    pub(in crate::store) fn extent(&self, addr: Addr) -> (Kind, usize) {
+        record::extent(self.bytes(addr))
+    }
+
+    /// From now on the allocator refuses every segment.
     #[cfg(test)]
     pub(in crate::store) fn refuse_growth(&mut self) {
-        self.exhausted = true;
+        self.refuses_growth = true;
     }
 
-    /// Takes a segment from the allocator.
+    /// Takes a segment from the allocator and opens it.
     fn grow(&mut self) -> Result<(), NoRoom> {
         #[cfg(test)]
-        if self.exhausted {
-            self.starved = true;
+        if self.refuses_growth {
+            self.is_capped = true;
             return Err(NoRoom::NoMemory);
         }
-        let places = self.memory.max_segments().saturating_sub(self.segments.len());
-        if self.segments.try_reserve_exact(places).is_err() || !self.memory.grow() {
-            // With nothing at all there is nothing to evict either, so it is tried again.
-            self.starved = !self.segments.is_empty();
+        let missing = self.memory.max_segments().saturating_sub(self.segments.len());
+        if self.segments.try_reserve_exact(missing).is_err() || !self.memory.grow() {
+            // An arena without any segment cannot evict either, so the next insert tries again.
+            self.is_capped = !self.segments.is_empty();
             return Err(NoRoom::NoMemory);
         }
-        self.segments.push(Segment { end: FIRST, live: 0, swept: (0, 0) });
+        self.segments.push(Segment { end: FIRST, live: 0, unwalked: (0, 0) });
         self.open = self.segments.len() - 1;
         Ok(())
     }
 
-    pub(in crate::store) fn free_in(&self, segment: usize) -> usize {
-        self.segments.get(segment).map_or(0, |segment| self.segment_len - FIRST - segment.live)
-    }
-
-    pub(in crate::store) fn free_bytes(&self) -> usize {
-        (0..self.segments.len()).map(|segment| self.free_in(segment)).sum()
-    }
-
-    fn room_in(&self, segment: usize) -> usize {
-        self.segments.get(segment).map_or(0, |segment| self.segment_len - segment.end)
-    }
-
-    /// What must happen before `len` bytes can be appended, cheapest first.
-    pub(in crate::store) fn plan(&mut self, len: usize, except: Option<usize>) -> Result<Step, NoRoom> {
-        let len = len + self.prefix;
-        if Some(self.open) != except && self.room_in(self.open) >= len {
-            return Ok(Step::Append);
-        }
-        let mut emptiest = None;
-        let mut most = 0;
-        for segment in 0..self.segments.len() {
-            if Some(segment) == except {
-                continue;
-            }
-            if self.room_in(segment) >= len {
-                self.open = segment;
-                return Ok(Step::Append);
-            }
-            let free = self.free_in(segment);
-            if free > most {
-                (emptiest, most) = (Some(segment), free);
-            }
-        }
-        let max_segments = self.memory.max_segments() + usize::from(mutants::active(Mutant::OverBudget));
-        let may_grow = except.is_none() && !self.starved && self.segments.len() < max_segments;
-        // Sliding a segment is worth it for a fortieth of it, or while there is budget left for a sixty-fourth, once more than a
-        // fraction of what is there lies fallow.
-        let worth = self.segment_len / if may_grow { 64 } else { 40 };
-        let fallow = self.segment_len / 8 + self.reserved_bytes() / 128;
-        match emptiest {
-            Some(segment) if most >= len.max(worth) && (!may_grow || self.free_bytes() >= fallow) => {
-                Ok(Step::Compact(segment))
-            }
-            _ if may_grow => self.grow().map(|()| Step::Append),
-            Some(segment)
-                if except.is_none()
-                    && len > worth
-                    && self.free_bytes() >= len + self.reserved_bytes() / 48 =>
-            {
-                Ok(Step::Evacuate(segment))
-            }
-            _ => Err(NoRoom::Full),
-        }
-    }
-
-    /// Appends `parts`, and zeros up to `len` bytes, to the open segment, which has room.
+    /// Appends `parts`, then zeros up to `len` bytes, to the open segment. [`make_room`](Self::make_room) must have succeeded for
+    /// `len`.
     pub(in crate::store) fn append(&mut self, len: usize, parts: [&[u8]; 3]) -> Addr {
         let addr = self.extend(len);
-        let mut place = self.bytes_mut(addr).get_mut(..len).unwrap_or_default();
+        let mut rest = self.bytes_mut(addr).get_mut(..len).unwrap_or_default();
         for part in parts {
-            let Some((to, rest)) = place.split_at_mut_checked(part.len()) else { return addr };
-            to.copy_from_slice(part);
-            place = rest;
+            let Some((target, after)) = rest.split_at_mut_checked(part.len()) else {
+                debug_assert!(false, "the parts of a record are longer than its {len} bytes");
+                return addr;
+            };
+            target.copy_from_slice(part);
+            rest = after;
         }
-        place.fill(0);
+        rest.fill(0);
         addr
     }
 
-    /// Copies a record of `len` bytes to the end of the open segment, which is another one.
-    pub(in crate::store) fn append_copy(&mut self, addr: Addr, len: usize) -> Addr {
-        let to = self.extend(len);
-        self.slide(addr, to, len);
-        to
-    }
-
-    /// Where the next `len` bytes of the open segment are.
+    /// Reserves `len` bytes and a prefix in the open segment.
     fn extend(&mut self, len: usize) -> Addr {
         let (open, segment_len) = (self.open, self.segment_len);
         let len = len + self.prefix;
-        let Some(segment) = self.segments.get_mut(open) else { return 0 };
+        let Some(segment) = self.segments.get_mut(open) else {
+            debug_assert!(false, "no segment is open");
+            return 0;
+        };
         let offset = segment.end;
-        debug_assert!(offset + len <= segment_len);
+        debug_assert!(offset + len <= segment_len, "the open segment has no room");
         segment.end = (offset + len).min(segment_len);
         segment.live += len;
         self.memory.join(open, offset + self.prefix)
     }
 
-    /// Marks a record of `len` bytes as free.
+    /// Marks a record of `len` bytes as free. Compaction recovers its bytes; at the end of a segment they are free at once.
     pub(in crate::store) fn free(&mut self, addr: Addr, len: usize) {
-        self.put_u32(addr, 0, record::FREE);
-        self.put_u32(addr, record::LEN_AT, len as u32);
-        let (place, offset) = self.memory.split(addr);
-        let Some(segment) = self.segments.get_mut(place) else { return };
+        self.write_word(addr, 0, record::FREE);
+        self.write_word(addr, record::LEN_AT, len as u32);
+        let (at, offset) = self.memory.split(addr);
+        let Some(segment) = self.segments.get_mut(at) else {
+            debug_assert!(false, "{addr} lies in no segment");
+            return;
+        };
+        debug_assert!(segment.live >= len + self.prefix, "more bytes are freed than were in use");
         segment.live = segment.live.saturating_sub(len + self.prefix);
         if segment.live == 0 {
             segment.end = FIRST;
         } else if offset + len == segment.end {
             segment.end = offset - self.prefix;
         }
-        let (_, end) = self.span(place);
-        if let Some(segment) = self.segments.get_mut(place) {
-            let (from, to) = segment.swept;
-            segment.swept = (from.min(end), to.min(end));
-        }
+        self.clip_walk(at);
     }
 
-    /// The address of a segment's first record, and the one that the next to be appended will have.
+    /// The address of a segment's first record, and the address that the next appended record gets.
     pub(in crate::store) fn span(&self, segment: usize) -> (Addr, Addr) {
+        debug_assert!(segment < self.segments.len(), "there is no segment {segment}");
         let end = self.segments.get(segment).map_or(FIRST, |segment| segment.end);
         (self.memory.join(segment, FIRST + self.prefix), self.memory.join(segment, end + self.prefix))
     }
 
-    /// The address of what follows a record of `len` bytes.
+    /// The address after a record of `len` bytes.
     pub(in crate::store) fn after(&self, addr: Addr, len: usize) -> Addr {
         addr + (len + self.prefix) as Addr
-    }
-
-    /// What is yet to be swept of the segment that is being swept; none if nothing is left in any.
-    pub(in crate::store) fn unswept(&mut self) -> Option<(Addr, Addr)> {
-        while let Some(segment) = self.segments.get(self.hand) {
-            if segment.swept.0 < segment.swept.1 {
-                return Some(segment.swept);
-            }
-            self.hand += 1;
-        }
-        None
-    }
-
-    /// The segment is swept up to this record.
-    pub(in crate::store) fn swept(&mut self, upto: Addr) {
-        if let Some(segment) = self.segments.get_mut(self.hand) {
-            segment.swept.0 = upto;
-        }
-    }
-
-    /// Everything that is there now is to be swept.
-    pub(in crate::store) fn sweep_anew(&mut self) {
-        self.hand = 0;
-        for place in 0..self.segments.len() {
-            let span = self.span(place);
-            if let Some(segment) = self.segments.get_mut(place) {
-                segment.swept = span;
-            }
-        }
-    }
-
-    /// In a segment whose records are slid together, what is swept and what was appended since go along: `from` is at `to` now.
-    pub(in crate::store) fn carry_sweep(&mut self, segment: usize, from: Addr, to: Addr) {
-        if let Some(segment) = self.segments.get_mut(segment) {
-            for bound in [&mut segment.swept.0, &mut segment.swept.1] {
-                if *bound == from {
-                    *bound = to;
-                }
-            }
-        }
-    }
-
-    #[cfg(any(test, fuzzing, feature = "validate"))]
-    pub(in crate::store) fn swept_of(&self, segment: usize) -> (Addr, Addr) {
-        self.segments.get(segment).map_or((0, 0), |segment| segment.swept)
     }
 
     #[cfg(any(test, fuzzing, feature = "validate"))]
     pub(in crate::store) fn segments(&self) -> usize {
         self.segments.len()
     }
-
-    /// Copies a record of `len` bytes to where there is room for it.
-    pub(in crate::store) fn slide(&mut self, from: Addr, to: Addr, len: usize) {
-        let prefix = self.prefix as Addr;
-        self.memory.copy(from - prefix, to - prefix, len + self.prefix);
-    }
-
-    /// Ends a segment at `end`, after its records were slid together, and appends there from now on.
-    pub(in crate::store) fn truncate(&mut self, end: Addr, segment: usize) {
-        let offset = end.wrapping_sub(self.memory.join(segment, self.prefix)) as usize;
-        if let Some(part) = self.segments.get_mut(segment) {
-            part.end = offset.clamp(FIRST, self.segment_len);
-            self.open = segment;
-        }
-    }
-}
-
-/// One step towards room for a record.
-pub(in crate::store) enum Step {
-    /// The open segment has room.
-    Append,
-    /// Slide this segment's records together.
-    Compact(usize),
-    /// Move enough of this segment's records elsewhere, then slide the rest together.
-    Evacuate(usize),
 }

@@ -1,14 +1,16 @@
-//! The bytes of a store's segments: a piece each in wasm, where memory grows at one end for everybody; elsewhere one piece.
+//! The bytes of the arena: equal segments behind 32-bit addresses.
 //!
-//! Where address space costs nothing until it is touched, all segments that the budget allows are reserved at once and used one after
-//! the other. A hit then reads its two places without asking first which segment they are in: 23 instructions of 212. Should
-//! the reservation be refused, there is one for each segment, which moves those before it.
+//! In wasm a segment is an allocation of its own, because all allocations share one end of linear memory. Natively one allocation
+//! reserves all segments of the budget, because address space costs nothing until it is touched. A hit then reads a record without a
+//! look at its segment. If the allocator refuses the reservation, segments are added one at a time, each of which moves the earlier ones.
 
-use crate::store::arena::Addr;
-#[cfg(any(target_arch = "wasm32", feature = "segmented"))]
-use crate::store::eviction::lru::LINKS;
+/// Address of a byte of the arena. 0 is never the address of a record, and [`Addr::MAX`] never one of any byte.
+pub(in crate::store) type Addr = u32;
 
-/// Equal segments, all of their bytes there from the start.
+/// Most bytes that a record may have before its address. Addresses reach this far beyond the end of a full segment.
+pub(in crate::store) const MAX_PREFIX: usize = 7;
+
+/// Equal segments. All bytes of a segment exist once it is added.
 pub(in crate::store) struct Memory {
     #[cfg(not(any(target_arch = "wasm32", feature = "segmented")))]
     bytes: Vec<u8>,
@@ -32,17 +34,17 @@ impl Memory {
         Memory { bytes: Vec::new(), segment_len, max_segments }
     }
 
-    /// Bits that an address takes.
+    /// Bits of the largest address.
     pub(in crate::store) fn addr_bits(&self) -> u32 {
         usize::BITS - (self.max_segments * self.segment_len).leading_zeros()
     }
 
-    /// Adds a segment. Answers whether there was memory for it.
+    /// Adds a segment. Returns false if the allocator refuses.
     pub(in crate::store) fn grow(&mut self) -> bool {
         let end = self.bytes.len() + self.segment_len;
         let all = end.max(self.segment_len * self.max_segments);
         let mut reserve =
-            |upto: usize| self.bytes.try_reserve_exact(upto.saturating_sub(self.bytes.len())).is_ok();
+            |len: usize| self.bytes.try_reserve_exact(len.saturating_sub(self.bytes.len())).is_ok();
         let grows = reserve(all) || reserve(end);
         if grows {
             self.bytes.resize(end, 0);
@@ -54,7 +56,7 @@ impl Memory {
         self.bytes.len()
     }
 
-    /// The bytes from `addr` on, at least to the end of its segment, if there are such.
+    /// The bytes from `addr` at least to the end of its segment. `None` for an address outside the segments.
     #[inline(always)]
     pub(in crate::store) fn at(&self, addr: Addr) -> Option<&[u8]> {
         self.bytes.get(addr as usize..)
@@ -65,19 +67,23 @@ impl Memory {
         self.bytes.get_mut(addr as usize..)
     }
 
+    /// The segment of an address, and the offset in it.
     pub(in crate::store) fn split(&self, addr: Addr) -> (usize, usize) {
         let at = addr as usize;
         (at / self.segment_len, at % self.segment_len)
     }
 
+    /// The address of an offset in a segment.
     pub(in crate::store) fn join(&self, segment: usize, offset: usize) -> Addr {
         (segment * self.segment_len + offset) as Addr
     }
 
-    /// Copies `len` bytes from one record to another.
+    /// Copies `len` bytes, which may overlap with their target.
     pub(in crate::store) fn copy(&mut self, from: Addr, to: Addr, len: usize) {
         let (from, to) = (from as usize, to as usize);
-        if from.max(to) + len <= self.bytes.len() {
+        let is_inside = from.max(to) + len <= self.bytes.len();
+        debug_assert!(is_inside, "{len} bytes from {from} to {to} are outside the arena");
+        if is_inside {
             self.bytes.copy_within(from..from + len, to);
         }
     }
@@ -87,9 +93,9 @@ impl Memory {
 impl Memory {
     pub(in crate::store) fn new(segment_len: usize, max_segments: usize) -> Memory {
         let shift = usize::BITS - segment_len.leading_zeros();
-        // Between segments lie addresses that nothing has. If entries of many megabytes make them many, not all of a budget of
-        // gigabytes is reached.
-        let max_segments = max_segments.min(1 + ((Addr::MAX as usize - segment_len - LINKS) >> shift));
+        // A segment takes a power of two of addresses, part of them unused. Where the largest entry takes many megabytes, the unused
+        // ones may keep a budget of gigabytes from being reached in full.
+        let max_segments = max_segments.min(1 + ((Addr::MAX as usize - segment_len - MAX_PREFIX) >> shift));
         Memory { segments: Vec::new(), shift, segment_len, max_segments }
     }
 
@@ -99,8 +105,8 @@ impl Memory {
 
     pub(in crate::store) fn grow(&mut self) -> bool {
         let mut bytes = Vec::new();
-        let places = self.max_segments.saturating_sub(self.segments.len());
-        let grows = self.segments.try_reserve_exact(places).is_ok()
+        let missing = self.max_segments.saturating_sub(self.segments.len());
+        let grows = self.segments.try_reserve_exact(missing).is_ok()
             && bytes.try_reserve_exact(self.segment_len).is_ok();
         if grows {
             bytes.resize(self.segment_len, 0);
@@ -136,19 +142,27 @@ impl Memory {
 
     pub(in crate::store) fn copy(&mut self, from: Addr, to: Addr, len: usize) {
         let ((source, at), (target, to)) = (self.split(from), self.split(to));
-        // Taken out meanwhile, so that the two can be told to be two.
-        let Some(mut taken) = self.segments.get_mut(source).map(std::mem::take) else { return };
+        // Taken out of the list, so that source and target can be borrowed side by side.
+        let Some(mut taken) = self.segments.get_mut(source).map(std::mem::take) else {
+            debug_assert!(false, "{from} lies in no segment");
+            return;
+        };
         if source == target {
-            if at.max(to) + len <= taken.len() {
+            let is_inside = at.max(to) + len <= taken.len();
+            debug_assert!(is_inside, "{len} bytes from {at} to {to} are outside the segment");
+            if is_inside {
                 taken.copy_within(at..at + len, to);
             }
-        } else if let Some(bytes) = taken.get(at..at + len)
-            && let Some(place) = self.segments.get_mut(target).and_then(|other| other.get_mut(to..to + len))
-        {
-            place.copy_from_slice(bytes);
+        } else {
+            let target = self.segments.get_mut(target).and_then(|segment| segment.get_mut(to..to + len));
+            let source = taken.get(at..at + len);
+            debug_assert!(source.is_some() && target.is_some(), "{len} bytes are outside their segment");
+            if let (Some(source), Some(target)) = (source, target) {
+                target.copy_from_slice(source);
+            }
         }
-        if let Some(place) = self.segments.get_mut(source) {
-            *place = taken;
+        if let Some(segment) = self.segments.get_mut(source) {
+            *segment = taken;
         }
     }
 }
@@ -157,11 +171,9 @@ impl Memory {
 #[allow(clippy::indexing_slicing, clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::store::eviction::lru::{END, LINKS};
 
-    /// However long segments are, and however many: addresses are told apart, and from a list's ends.
     #[test]
-    fn every_place_has_an_address_and_back() {
+    fn join_any_segment_length_and_count_split_returns_the_same() {
         for (segment_len, segments) in
             [(1 << 10, 8), (1023, 300), (1028, 300), ((2 << 30) - 4096, 1), (21 << 20, 97), (4100, 400_000)]
         {
@@ -171,20 +183,20 @@ mod tests {
                 for offset in [0, 1, segment_len - 1] {
                     let addr = memory.join(segment, offset);
                     assert!(
-                        addr < END && u64::from(addr) >> memory.addr_bits() == 0,
+                        addr < Addr::MAX && u64::from(addr) >> memory.addr_bits() == 0,
                         "{segment_len} {segments}: {addr}"
                     );
                     assert_eq!(memory.split(addr), (segment, offset));
                 }
-                // What would follow a full segment comes after all of it.
-                let behind = memory.join(segment, segment_len + LINKS);
-                assert_eq!(behind - memory.join(segment, 0), (segment_len + LINKS) as Addr);
+                // The address after a full segment does not wrap.
+                let behind = memory.join(segment, segment_len + MAX_PREFIX);
+                assert_eq!(behind - memory.join(segment, 0), (segment_len + MAX_PREFIX) as Addr);
             }
         }
     }
 
     #[test]
-    fn what_is_copied_arrives_within_a_segment_and_in_another() {
+    fn copy_within_and_between_segments_bytes_arrive() {
         let mut memory = Memory::new(256, 3);
         assert!(memory.at(1).is_none() && memory.grow() && memory.grow() && memory.grow());
         for (from, to) in [((0, 64), (0, 8)), ((0, 64), (2, 192)), ((2, 192), (1, 0)), ((1, 0), (1, 4))] {

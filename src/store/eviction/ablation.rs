@@ -1,42 +1,49 @@
-//! The parts of the default policy, each of which the feature `ablation` lets one turn off to see what it earns.
+//! Parts of the policy `gdsf` that the feature `ablation` turns off one at a time, to measure the share of each in the hit ratio.
 
-/// What the default policy is made of.
-#[derive(Clone, Copy, Debug)]
-pub struct Parts {
-    /// Large entries are worth less.
-    pub size: bool,
-    /// Entries used often are worth more.
-    pub uses: bool,
-    /// The clock moves on with what goes or is refused.
-    pub age: bool,
-    /// Keys that went are remembered.
-    pub ghosts: bool,
-    /// How much uses count is learned.
-    pub lesson: bool,
-    /// What is worth less than what would have to go is refused.
-    pub refusal: bool,
-    /// Uses in quick succession count as one.
-    pub bursts: bool,
+/// The parts that are turned off.
+#[derive(Clone, Copy)]
+pub(in crate::store) struct Ablation {
+    /// All entries have the priority of one size.
+    pub(super) size: bool,
+    /// All entries have the priority of one use.
+    pub(super) uses: bool,
+    /// The clock stands still.
+    pub(super) age: bool,
+    /// Evicted keys leave no ghosts.
+    pub(super) ghosts: bool,
+    /// The exponent of uses stays at its first value.
+    pub(super) tuning: bool,
+    /// Every candidate is admitted.
+    pub(super) admission: bool,
+    /// A burst of hits does not count as one use: each hit counts.
+    pub(super) bursts: bool,
 }
 
-impl Parts {
-    pub const ALL: Parts =
-        Parts { size: true, uses: true, age: true, ghosts: true, lesson: true, refusal: true, bursts: true };
+impl Ablation {
+    pub(super) const NONE: Ablation = Ablation {
+        size: false,
+        uses: false,
+        age: false,
+        ghosts: false,
+        tuning: false,
+        admission: false,
+        bursts: false,
+    };
 
-    /// All but the one of this name, if there is one.
+    /// The ablation of one part, by its name. `None` if no part has the name.
     #[cfg(feature = "ablation")]
-    pub fn without(name: &str) -> Option<Parts> {
-        let mut parts = Parts::ALL;
-        *match name {
-            "size" => &mut parts.size,
-            "uses" => &mut parts.uses,
-            "age" => &mut parts.age,
-            "ghosts" => &mut parts.ghosts,
-            "lesson" => &mut parts.lesson,
-            "refusal" => &mut parts.refusal,
-            "bursts" => &mut parts.bursts,
+    pub(super) fn of(part: &str) -> Option<Ablation> {
+        let mut ablation = Ablation::NONE;
+        *match part {
+            "size" => &mut ablation.size,
+            "uses" => &mut ablation.uses,
+            "age" => &mut ablation.age,
+            "ghosts" => &mut ablation.ghosts,
+            "tuning" => &mut ablation.tuning,
+            "admission" => &mut ablation.admission,
+            "bursts" => &mut ablation.bursts,
             _ => return None,
-        } = false;
-        Some(parts)
+        } = true;
+        Some(ablation)
     }
 }

@@ -1,75 +1,83 @@
-//! How much uses should count, learned from the keys that come back soon after they went.
+//! Tuning of the exponent of uses: how much the use count of an entry raises its priority.
 //!
-//! An entry that went was kept for as long as its worth bought. If of those that were used often as large a part comes back soon as of
-//! those that were used once, the last moment of each was worth the same, and uses count for just enough. If a larger part comes back
-//! (by a quarter), uses should count for more; if a smaller, for less, down to nothing, where what was busy is dead. This compares at
-//! the margin, as hits would not: most of them come early in an entry's life, whatever it is worth. And it costs a hit nothing.
+//! The policy compares the rates at which two kinds of ghosts return soon: of keys used once, and of keys used more often. Equal rates
+//! mean that the last moment in the cache was worth the same for both, so the exponent is right. If the rate of the often used is higher
+//! by more than a quarter, the exponent rises; if it is lower, the exponent falls, down to 0, where a count from the past has no
+//! influence. The comparison is at the margin, where hits would mislead: most hits fall early in an entry's life, whatever its
+//! priority. A hit pays nothing for it.
 
-/// Quarters by which the power of uses may go, and where it begins: at 1.5, as that of the size.
+/// The exponent in quarters: its limit, and its first value, 1.5, as for the size.
 const MAX_POWER: u8 = 8;
 const FIRST_POWER: u8 = 6;
 
-/// Keys that came back before the power changes: fewer are chance.
-const BACK: u32 = 64;
+/// Ghost hits before the exponent changes: fewer are noise.
+const MIN_GHOST_HITS: u32 = 64;
 
-/// Entries that go before it changes again, in entries that there are: until then, most of what goes has its rank from before.
-const TURNS: usize = 2;
+/// Evictions before the exponent changes again, as a multiple of the entries: earlier victims mostly have slots from before the last
+/// change.
+const MIN_TURNS: usize = 2;
 
-/// Entries of one kind.
+/// Keys of one kind: used once, or more often.
 #[derive(Clone, Copy, Default)]
-struct Kind {
-    gone: u32,
-    back: u32,
+struct Cohort {
+    evicted: u32,
+    ghost_hits: u32,
 }
 
-pub(in crate::store) struct FrequencyTuning {
-    once: Kind,
-    often: Kind,
-    /// Entries that went since the power was last looked at.
-    since: usize,
+pub(super) struct FrequencyTuning {
+    once: Cohort,
+    often: Cohort,
+    /// Evictions since the exponent was last considered.
+    evictions: usize,
     power: u8,
 }
 
 impl FrequencyTuning {
-    pub(in crate::store) fn new() -> FrequencyTuning {
-        FrequencyTuning { once: Kind::default(), often: Kind::default(), since: 0, power: FIRST_POWER }
+    pub(super) fn new() -> FrequencyTuning {
+        FrequencyTuning {
+            once: Cohort::default(),
+            often: Cohort::default(),
+            evictions: 0,
+            power: FIRST_POWER,
+        }
     }
 
-    /// The power of uses in an entry's worth, in quarters.
-    pub(in crate::store) fn power(&self) -> u8 {
+    /// The exponent of uses, in quarters.
+    pub(super) fn power(&self) -> u8 {
         self.power
     }
 
-    fn kind(&mut self, uses: u8) -> &mut Kind {
+    fn cohort(&mut self, uses: u8) -> &mut Cohort {
         if uses > 1 { &mut self.often } else { &mut self.once }
     }
 
-    /// An entry went, or was refused, after so many uses.
-    pub(in crate::store) fn went(&mut self, uses: u8) {
-        self.since = self.since.saturating_add(1);
-        let kind = self.kind(uses);
-        kind.gone = kind.gone.saturating_add(1);
+    /// Records a key that was evicted, or rejected, after `uses` uses.
+    pub(super) fn record_eviction(&mut self, uses: u8) {
+        self.evictions = self.evictions.saturating_add(1);
+        let cohort = self.cohort(uses);
+        cohort.evicted = cohort.evicted.saturating_add(1);
     }
 
-    /// One that had gone after so many uses is wanted again, soon; there are `entries` now.
-    pub(in crate::store) fn came_back(&mut self, uses: u8, entries: usize) {
-        let kind = self.kind(uses);
-        kind.back = kind.back.saturating_add(1);
-        if self.once.back.saturating_add(self.often.back) < BACK || self.since < entries.saturating_mul(TURNS)
+    /// Records a ghost hit: a key evicted after `uses` uses was requested again. The store has `entries` entries.
+    pub(super) fn record_ghost_hit(&mut self, uses: u8, entries: usize) {
+        let cohort = self.cohort(uses);
+        cohort.ghost_hits = cohort.ghost_hits.saturating_add(1);
+        if self.once.ghost_hits.saturating_add(self.often.ghost_hits) < MIN_GHOST_HITS
+            || self.evictions < entries.saturating_mul(MIN_TURNS)
         {
             return;
         }
-        self.since = 0;
-        // back / gone of the one kind against that of the other, without dividing by a gone of 0.
-        let often = u64::from(self.often.back) * u64::from(self.once.gone);
-        let once = u64::from(self.once.back) * u64::from(self.often.gone);
+        self.evictions = 0;
+        // Compares ghost_hits / evicted of the cohorts by cross multiplication, because a divisor may be 0.
+        let often = u64::from(self.often.ghost_hits) * u64::from(self.once.evicted);
+        let once = u64::from(self.once.ghost_hits) * u64::from(self.often.evicted);
         if often < once {
             self.power = self.power.saturating_sub(1);
         } else if often / 5 > once / 4 {
             self.power = (self.power + 1).min(MAX_POWER);
         }
-        for kind in [&mut self.once, &mut self.often] {
-            (kind.gone, kind.back) = (kind.gone / 2, kind.back / 2);
+        for cohort in [&mut self.once, &mut self.often] {
+            (cohort.evicted, cohort.ghost_hits) = (cohort.evicted / 2, cohort.ghost_hits / 2);
         }
     }
 }
@@ -78,41 +86,41 @@ impl FrequencyTuning {
 mod tests {
     use super::*;
 
-    /// Of a hundred that went of each kind, so many come back.
+    /// The exponent after so many rounds. In each, a hundred keys of each cohort are evicted, and `once` and `often` of them return.
     fn power_after(rounds: usize, once: u32, often: u32) -> u8 {
-        let mut lesson = FrequencyTuning::new();
+        let mut tuning = FrequencyTuning::new();
         for _ in 0..rounds {
             for uses in [1, 2].into_iter().cycle().take(200) {
-                lesson.went(uses);
+                tuning.record_eviction(uses);
             }
             for at in 0..once.max(often) {
                 if at < often {
-                    lesson.came_back(7, 50);
+                    tuning.record_ghost_hit(7, 50);
                 }
                 if at < once {
-                    lesson.came_back(1, 50);
+                    tuning.record_ghost_hit(1, 50);
                 }
             }
         }
-        lesson.power()
+        tuning.power()
     }
 
     #[test]
-    fn uses_count_as_much_as_comebacks_say() {
-        assert_eq!(power_after(100, 50, 2), 0, "what was busy is dead");
-        assert_eq!(power_after(100, 2, 50), MAX_POWER, "who was used often is used again");
-        assert_eq!(power_after(100, 40, 40), FIRST_POWER, "just enough");
-        assert_eq!(power_after(100, 0, 0), FIRST_POWER, "nothing is known");
-        assert_eq!(power_after(1, 50, 2), FIRST_POWER, "too few to tell");
+    fn power_cohorts_return_at_different_rates_follows_the_often_used() {
+        assert_eq!(power_after(100, 50, 2), 0, "often used keys do not return");
+        assert_eq!(power_after(100, 2, 50), MAX_POWER, "often used keys return");
+        assert_eq!(power_after(100, 40, 40), FIRST_POWER, "equal rates");
+        assert_eq!(power_after(100, 0, 0), FIRST_POWER, "no ghost hits");
+        assert_eq!(power_after(1, 50, 2), FIRST_POWER, "too few ghost hits");
     }
 
     #[test]
-    fn it_changes_once_in_two_turns() {
-        let mut lesson = FrequencyTuning::new();
+    fn power_fewer_evictions_than_two_turns_is_unchanged() {
+        let mut tuning = FrequencyTuning::new();
         for _ in 0..1000 {
-            lesson.went(2);
-            lesson.came_back(1, 10_000);
+            tuning.record_eviction(2);
+            tuning.record_ghost_hit(1, 10_000);
         }
-        assert_eq!(lesson.power(), FIRST_POWER);
+        assert_eq!(tuning.power(), FIRST_POWER);
     }
 }

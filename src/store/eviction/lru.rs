@@ -1,80 +1,93 @@
-//! Who was used how recently: a list of all records of an `lru` store, linked through eight bytes, the last of which is the byte that
-//! elsewhere is the rank.
+//! The policy `lru`: a list of all records in the order of their last use.
+//!
+//! Two links of four bytes begin seven bytes before a record. The last byte of the second one is the record's slot, which this policy
+//! does not need otherwise.
 
-use crate::store::arena::{Addr, Arena};
+use crate::store::arena::{Addr, Arena, MAX_PREFIX};
+use Side::{Newer, Older};
 
-/// Bytes of the two links before a record.
-pub(in crate::store) const LINKS: usize = 7;
+/// Bytes of the links before a record.
+pub(super) const PREFIX: usize = 7;
+const _: () = assert!(PREFIX <= MAX_PREFIX);
 
-/// No record: the end of the list.
-pub(in crate::store) const END: Addr = Addr::MAX;
+/// The end of the list.
+const END: Addr = Addr::MAX;
 
-/// How far before a record its links begin.
+/// A direction, as the distance of its link from the record.
 #[derive(Clone, Copy)]
-pub(in crate::store) enum Side {
+enum Side {
     Newer = 7,
     Older = 3,
 }
-use Side::{Newer, Older};
 
 pub(in crate::store) struct LruList {
     newest: Addr,
     oldest: Addr,
 }
 
-pub(in crate::store) fn link(arena: &Arena, addr: Addr, side: Side) -> Addr {
-    arena.u32_at(addr - side as Addr, 0)
+fn link(arena: &Arena, addr: Addr, side: Side) -> Addr {
+    arena.read_word(addr - side as Addr, 0)
 }
 
 impl LruList {
-    pub(in crate::store) fn new() -> LruList {
+    pub(super) fn new() -> LruList {
         LruList { newest: END, oldest: END }
     }
 
-    /// What leads from `addr` to this side, or from the end there, leads to `to` now.
-    fn put(&mut self, arena: &mut Arena, addr: Addr, side: Side, to: Addr) {
+    /// Writes the link of a record on one side, or the head of the list at [`END`].
+    fn write_link(&mut self, arena: &mut Arena, addr: Addr, side: Side, to: Addr) {
         match (addr, side) {
             (END, Newer) => self.oldest = to,
             (END, Older) => self.newest = to,
-            _ => arena.put_u32(addr - side as Addr, 0, to),
+            _ => arena.write_word(addr - side as Addr, 0, to),
         }
     }
 
-    /// Makes a record the newest.
-    pub(in crate::store) fn push(&mut self, arena: &mut Arena, addr: Addr) {
+    /// Moves a record to the front.
+    pub(super) fn on_hit(&mut self, arena: &mut Arena, addr: Addr) {
+        if self.newest != addr {
+            self.unlink(arena, addr);
+            self.push(arena, addr);
+        }
+    }
+
+    /// Adds a record at the front.
+    pub(super) fn push(&mut self, arena: &mut Arena, addr: Addr) {
         let second = self.newest;
-        self.put(arena, addr, Newer, END);
-        self.put(arena, addr, Older, second);
-        self.moved(arena, addr);
+        self.write_link(arena, addr, Newer, END);
+        self.write_link(arena, addr, Older, second);
+        self.relink(arena, addr);
     }
 
-    /// Takes a record out.
-    pub(in crate::store) fn unlink(&mut self, arena: &mut Arena, addr: Addr) {
+    pub(super) fn unlink(&mut self, arena: &mut Arena, addr: Addr) {
         let (newer, older) = (link(arena, addr, Newer), link(arena, addr, Older));
-        self.put(arena, older, Newer, newer);
-        self.put(arena, newer, Older, older);
+        self.write_link(arena, older, Newer, newer);
+        self.write_link(arena, newer, Older, older);
     }
 
-    /// A record was moved; its links are at the new place already.
-    pub(in crate::store) fn moved(&mut self, arena: &mut Arena, to: Addr) {
-        let (newer, older) = (link(arena, to, Newer), link(arena, to, Older));
-        self.put(arena, older, Newer, to);
-        self.put(arena, newer, Older, to);
+    /// Points the neighbours of a record to it, after it moved with its own links.
+    pub(super) fn relink(&mut self, arena: &mut Arena, addr: Addr) {
+        let (newer, older) = (link(arena, addr, Newer), link(arena, addr, Older));
+        self.write_link(arena, older, Newer, addr);
+        self.write_link(arena, newer, Older, addr);
     }
 
-    #[inline(always)]
-    pub(in crate::store) fn is_newest(&self, addr: Addr) -> bool {
-        self.newest == addr
-    }
-
-    pub(in crate::store) fn oldest(&self) -> Option<Addr> {
+    pub(super) fn oldest(&self) -> Option<Addr> {
         (self.oldest != END).then_some(self.oldest)
     }
 
-    /// Records from newest to oldest.
     #[cfg(any(test, fuzzing, feature = "validate"))]
-    pub(in crate::store) fn walk<'a>(&self, arena: &'a Arena) -> impl Iterator<Item = Addr> + 'a {
-        let and_older = |&addr: &Addr| Some(link(arena, addr, Older)).filter(|&older| older != END);
-        std::iter::successors(Some(self.newest).filter(|&newest| newest != END), and_older)
+    #[allow(clippy::panic, clippy::indexing_slicing)]
+    pub(super) fn validate(&self, arena: &Arena, entries: &std::collections::HashSet<Addr>) {
+        let next = |&addr: &Addr| Some(link(arena, addr, Older)).filter(|&older| older != END);
+        let newest = Some(self.newest).filter(|&newest| newest != END);
+        let listed: Vec<_> = std::iter::successors(newest, next).collect();
+        assert_eq!(listed.last().copied(), self.oldest());
+        assert!(
+            listed.windows(2).all(|pair| link(arena, pair[1], Newer) == pair[0]),
+            "each record links back to the one before"
+        );
+        assert_eq!(listed.len(), entries.len(), "each entry is listed once");
+        assert!(listed.iter().all(|addr| entries.contains(addr)), "only entries are listed");
     }
 }

@@ -1,13 +1,19 @@
-//! A bucket of the index, one line of the processor's cache: a byte of the hash for each of its cells, a count, and their addresses.
+//! A bucket of the index: one cache line with a tag per cell, an overflow count, and an address per cell.
 //!
-//! A bucket has as many cells as fit: 15 where 25 bits address all (budgets below 32 MiB), 14 with 28 (below 256), 12
-//! with 32. First come the cells' tags, then the count: how many entries would have liked to be here but are in a later
-//! bucket. The addresses end the line, without a gap between them.
+//! | address bits | cells |
+//! |--:|--:|
+//! | up to 25 | 15 |
+//! | up to 28 | 14 |
+//! | up to 32 | 12 |
 //!
-//! All tags are compared at once, as in SwissTable (Abseil, 2018), and most of what a search is not after is never looked at.
+//! The tags come first, one byte of the hash each. The next byte counts the entries that hash to this bucket but overflowed to a later
+//! one. The addresses fill the end of the line, without gaps between them.
+//!
+//! All tags are compared at once, as in SwissTable (Abseil, 2018), so that a search reads few records with other keys.
 
 use crate::store::arena::Addr;
 
+/// Bytes of a bucket.
 pub(in crate::store) const BUCKET: usize = 64;
 
 pub(in crate::store) type Line = [u8; BUCKET];
@@ -15,21 +21,22 @@ pub(in crate::store) type Line = [u8; BUCKET];
 /// The tag of a cell without an entry.
 const EMPTY: u8 = 0;
 
-/// Its address, which is no record's.
+/// The address of a cell without an entry.
 pub(in crate::store) const NOWHERE: Addr = 0;
 
-/// How buckets are laid out where addresses take so many bits.
+/// Layout of all buckets of an index.
 #[derive(Clone, Copy)]
 pub(in crate::store) struct Layout {
     cells: usize,
     addr_bits: usize,
+    /// Offset of the first address.
     addrs_at: usize,
     addr_mask: u32,
-    /// The bit of each cell in [`Cells`].
+    /// A bit for each cell, as in [`Cells`].
     all: u32,
 }
 
-/// Cells of one bucket, a bit for each.
+/// A set of cells of one bucket: a bit for each.
 #[derive(Clone, Copy)]
 pub(in crate::store) struct Cells(u32);
 
@@ -44,13 +51,13 @@ impl Iterator for Cells {
     }
 }
 
-/// A tag is never [`EMPTY`].
+/// The tag of a hash. Never [`EMPTY`].
 #[inline(always)]
 pub(in crate::store) fn tag(hash: u64) -> u8 {
     (hash as u8).max(1)
 }
 
-/// A bit for each byte that is `tag`.
+/// A bit for each byte that equals `tag`.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn same(tags: &[u8; 16], tag: u8) -> u32 {
@@ -59,7 +66,7 @@ fn same(tags: &[u8; 16], tag: u8) -> u32 {
     move_mask_i8_m128i(cmp_eq_mask_i8_m128i(load_unaligned_m128i(tags), tag)) as u32
 }
 
-/// A bit for each byte that is `tag`: eight at a time within a word.
+/// A bit for each byte that equals `tag`, eight bytes at a time in a word.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
 fn same(tags: &[u8; 16], tag: u8) -> u32 {
@@ -68,9 +75,9 @@ fn same(tags: &[u8; 16], tag: u8) -> u32 {
     let tag = EACH_BYTE * u64::from(tag);
     let half = |word: &[u8; 8]| {
         let others = u64::from_le_bytes(*word) ^ tag;
-        // Carries never leave a byte, so unlike the shorter trick of subtracting ones this is exact for every byte.
+        // No carry leaves its byte, so the result is exact. The shorter trick, which subtracts ones, is not.
         let others = ((others & LOW_BITS).wrapping_add(LOW_BITS) | others) >> 7;
-        // The product gathers the lowest bits of all bytes in the highest byte.
+        // The product gathers the low bit of every byte in the highest byte.
         ((!others & EACH_BYTE).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32
     };
     let (halves, _) = tags.as_chunks();
@@ -87,24 +94,24 @@ impl Layout {
         Layout { cells, addr_bits, addrs_at, addr_mask: u32::MAX >> (32 - addr_bits), all: (1 << cells) - 1 }
     }
 
-    /// Of each bucket.
+    /// Cells of a bucket.
     pub(in crate::store) fn cells(&self) -> usize {
         self.cells
     }
 
-    /// The cells with this tag.
+    /// The cells with a tag.
     #[inline(always)]
     pub(in crate::store) fn tagged(&self, line: &Line, tag: u8) -> Cells {
         Cells(line.first_chunk().map_or(0, |tags| same(tags, tag)) & self.all)
     }
 
-    /// The same, a call in wasm: for whatever is not a hit.
+    /// Like `tagged`, but a call in wasm: for all paths but a hit.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub(in crate::store) fn with_tag(&self, line: &Line, tag: u8) -> Cells {
         self.tagged(line, tag)
     }
 
-    /// In which byte a cell's address begins, and with which bit of it.
+    /// Byte offset of a cell's address, and its first bit in that byte.
     #[inline(always)]
     fn addr_at(&self, cell: usize) -> (usize, usize) {
         let bit = cell * self.addr_bits;
@@ -118,36 +125,39 @@ impl Layout {
         Some(u32::from_le_bytes(*bytes) >> shift & self.addr_mask)
     }
 
-    /// Writes `to` into the first cell of this tag with `from`, either of which may be [`NOWHERE`]. Answers whether there was one.
+    /// Replaces the address `from` by `to` in the first cell with both tag and address. Either may be [`NOWHERE`], which stands for an
+    /// empty cell. Returns false if no cell matches.
     pub(in crate::store) fn change(&self, line: &mut Line, tag: u8, from: Addr, to: Addr) -> bool {
         let tag_of = |addr| if addr == NOWHERE { EMPTY } else { tag };
         let found = self.with_tag(line, tag_of(from)).find(|&cell| self.addr(line, cell) == Some(from));
         let Some(cell) = found else { return false };
-        if let Some(place) = line.get_mut(cell) {
-            *place = tag_of(to);
+        if let Some(tag) = line.get_mut(cell) {
+            *tag = tag_of(to);
         }
         let (at, shift) = self.addr_at(cell);
-        if let Some(bytes) = line.get_mut(at..).and_then(|bytes| bytes.first_chunk_mut()) {
+        let bytes = line.get_mut(at..).and_then(|bytes| bytes.first_chunk_mut());
+        debug_assert!(bytes.is_some(), "cell {cell} lies outside its bucket");
+        if let Some(bytes) = bytes {
             let others = u32::from_le_bytes(*bytes) & !(self.addr_mask << shift);
             *bytes = (others | to << shift).to_le_bytes();
         }
         true
     }
 
-    /// All entries.
+    /// The addresses of all entries.
     pub(in crate::store) fn addrs(self, line: &Line) -> impl Iterator<Item = Addr> + '_ {
         let Cells(free) = self.with_tag(line, EMPTY);
         Cells(self.all & !free).filter_map(move |cell| self.addr(line, cell))
     }
 
-    /// Whether entries that would have liked to be here are in a later bucket.
+    /// Returns whether entries of this bucket overflowed to a later one.
     #[inline(always)]
     pub(in crate::store) fn overflows(&self, line: &Line) -> bool {
         line.get(self.cells).is_some_and(|&count| count != 0)
     }
 
-    /// One entry more, or less, went on to a later bucket. A count that once was 255 stays there, until its page is written anew.
-    pub(in crate::store) fn passed(&self, line: &mut Line, delta: i8) {
+    /// Adds to the overflow count. A count that reaches 255 stays there until its page is rebuilt.
+    pub(in crate::store) fn count_overflow(&self, line: &mut Line, delta: i8) {
         if let Some(count) = line.get_mut(self.cells).filter(|count| **count < u8::MAX) {
             *count = count.saturating_add_signed(delta);
         }

@@ -1,11 +1,11 @@
 //! The hash of a key: a seeded folded multiply, sixteen bytes a product.
 //!
-//! The construction is foldhash's: state words built from the seed, and a product with a secret operand whose halves are folded, so
-//! that keys which collide for every seed cannot be written down. Where there is no 128-bit product, as in wasm, it multiplies 32-bit
-//! halves, as foldhash does there; the two kinds give other hashes. It is not a cryptographic hash: who can choose keys and observe
+//! The construction is foldhash's: state words derived from the seed, and a product with a secret operand whose halves are folded, so
+//! that no set of keys collides for every seed. Targets without a 128-bit product, such as wasm, multiply 32-bit halves, as foldhash
+//! does there; hashes differ between the two kinds of target. It is not a cryptographic hash: an attacker who chooses keys and measures
 //! times may still learn something, so a host open to hostile keys passes a random seed.
 
-/// Digits of pi, as good as any.
+/// Digits of pi: constants without a hidden choice.
 const PI: [u64; 4] =
     [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344, 0xa409_3822_299f_31d0, 0x082e_fa98_ec4e_6c89];
 
@@ -32,7 +32,7 @@ fn words(block: &[u8; 16]) -> (u64, u64) {
     (block as u64, (block >> 64) as u64)
 }
 
-/// All bytes of a key shorter than sixteen, in two words that overlap.
+/// All bytes of a key below 16 bytes, in two words that may overlap.
 fn ends(key: &[u8]) -> (u64, u64) {
     match (key.first_chunk(), key.last_chunk()) {
         (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
@@ -40,7 +40,7 @@ fn ends(key: &[u8]) -> (u64, u64) {
     }
 }
 
-/// Once more, so that every bit of the key reaches every part that the index takes: directory, bucket, tag.
+/// One more multiply, so that every bit of the key reaches every part of the hash that the index uses: directory, bucket, tag.
 #[inline(always)]
 fn spread(state: u64) -> u64 {
     if cfg!(target_pointer_width = "64") {
@@ -64,7 +64,7 @@ impl Hasher {
 
     #[inline(always)]
     pub(in crate::store) fn hash(&self, key: &[u8]) -> u64 {
-        // The first and the last sixteen bytes overlap rather than leave a rest: two products that wait for nothing but the key.
+        // The first and the last sixteen bytes overlap, so no rest remains, and neither product waits for the other.
         let (first, last) = match (key.first_chunk(), key.last_chunk()) {
             (Some(first), Some(last)) => (words(first), words(last)),
             _ => {
@@ -81,7 +81,7 @@ impl Hasher {
         spread(state)
     }
 
-    /// What lies between the first sixteen bytes and the last.
+    /// Hashes the bytes between the first sixteen and the last sixteen.
     #[inline(never)]
     fn between(&self, mut state: u64, key: &[u8]) -> u64 {
         for block in key.as_chunks().0.iter().skip(1) {
@@ -97,9 +97,9 @@ impl Hasher {
 mod tests {
     use super::*;
 
-    /// Spreads keys over 4,096 places by three parts of the hash and compares with chance: chi squared, five deviations off at most.
+    /// Counts keys in 4,096 cells by four parts of the hash. Chi squared is within five deviations of a uniform distribution.
     #[test]
-    fn spreads_like_chance() {
+    fn hash_kinds_of_keys_parts_are_uniform() {
         let kinds: [fn(u32) -> Vec<u8>; 5] = [
             |n| n.to_le_bytes().to_vec(),
             |n| n.to_string().into_bytes(),
@@ -113,12 +113,12 @@ mod tests {
                 let count = if cfg!(miri) { 64 } else { 32_768u32 };
                 let hashes: Vec<u64> = (0..count).map(|n| hasher.hash(&key(n))).collect();
                 for part in [0, 11, 32, 52] {
-                    let mut places = vec![0i64; 4096];
+                    let mut cells = vec![0i64; 4096];
                     for hash in &hashes {
-                        places[(hash >> part) as usize & 4095] += 1;
+                        cells[(hash >> part) as usize & 4095] += 1;
                     }
                     let mean = f64::from(count) / 4096.0;
-                    let chi: f64 = places.iter().map(|&n| (n as f64 - mean).powi(2) / mean).sum();
+                    let chi: f64 = cells.iter().map(|&n| (n as f64 - mean).powi(2) / mean).sum();
                     assert!(
                         (chi - 4095.0).abs() < 5.0 * (2.0 * 4095.0f64).sqrt() || cfg!(miri),
                         "kind {kind}, seed {seed}, part {part}: {chi}"

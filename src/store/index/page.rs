@@ -1,50 +1,67 @@
-//! A page of the index as it lies in the arena: a header of 32 bytes, slack, buckets, sets of ghosts.
+//! A page of the index, a record of the arena: header, padding, buckets, ghost sets.
 //!
-//! Its buckets begin where a line of the processor's cache does, wherever the page is: the slack before them makes up for it.
+//! | offset | bytes | field |
+//! |--:|--:|---|
+//! | 0 | 4 | kind: page |
+//! | 4 | 4 | length of the record |
+//! | 8 | 4 | buckets |
+//! | 12 | 4 | entries |
+//! | 16 | 4 | prefix: the top bits of the hash that all entries share |
+//! | 20 | 4 | depth: how many bits |
+//! | 24 | 4 | ghost sets |
+//! | 28 | 4 | padding |
+//! | 32 | 0–63 | padding, which aligns the first bucket with a cache line |
+//! | | 64 each | [buckets](super::bucket) |
+//! | | 8 each | [ghost sets](super::ghost_sets) |
+//!
+//! The length of a page reserves the whole of the padding, so that a page keeps its length when it moves.
 
+use super::bucket::{BUCKET, Line};
 use crate::store::arena::record::{LEN_AT, PAGE};
-use crate::store::arena::{Addr, Arena};
-use crate::store::index::bucket::{BUCKET, Line};
+use crate::store::arena::{Addr, Arena, read_word, write_word};
 
 pub(in crate::store) const HEADER: usize = 32;
-pub(in crate::store) const BUCKETS_AT: usize = 8;
+const BUCKETS_AT: usize = 8;
 pub(in crate::store) const USED_AT: usize = 12;
 const PREFIX_AT: usize = 16;
 const DEPTH_AT: usize = 20;
 const SETS_AT: usize = 24;
-pub(in crate::store) const SKEW_AT: usize = 28;
+pub(in crate::store) const PADDING_AT: usize = 28;
 
+/// Bytes of a ghost set.
 const SET: usize = 8;
-/// Bytes of a page that let its buckets begin where a line does, wherever the page is.
-const SLACK: usize = 64;
+/// Bytes of a cache line, to which buckets are aligned.
+const CACHE_LINE: usize = 64;
 
-/// Where a page's buckets are.
+/// An entry of the directory: all that a lookup needs to know about a page, so that it reads no header.
 #[derive(Clone, Copy)]
-pub(in crate::store) struct Place {
-    pub(in crate::store) cells: Addr,
+pub(in crate::store) struct PageRef {
+    /// Address of the first bucket.
+    pub(in crate::store) first_bucket: Addr,
     buckets: u16,
     /// Bytes between header and buckets.
-    skew: u16,
+    padding: u16,
 }
 
-impl Place {
+impl PageRef {
     #[inline(always)]
     pub(in crate::store) fn buckets(self) -> usize {
         self.buckets.into()
     }
 
-    /// One of them.
+    /// The bytes of a bucket.
     #[inline(always)]
     pub(in crate::store) fn line(self, arena: &Arena, bucket: usize) -> Option<&Line> {
-        arena.at(self.cells + (bucket * BUCKET) as Addr)?.first_chunk()
+        arena.at(self.first_bucket + (bucket * BUCKET) as Addr)?.first_chunk()
     }
 
+    /// Address of the page.
     pub(in crate::store) fn page(self) -> Addr {
-        self.cells - HEADER as Addr - Addr::from(self.skew)
+        self.first_bucket - HEADER as Addr - Addr::from(self.padding)
     }
 }
 
-/// What a page's header says.
+/// The header of a page.
 #[derive(Clone, Copy)]
 pub(in crate::store) struct Page {
     pub(in crate::store) addr: Addr,
@@ -52,10 +69,10 @@ pub(in crate::store) struct Page {
     pub(in crate::store) used: usize,
     pub(in crate::store) prefix: u32,
     pub(in crate::store) depth: u32,
-    /// Sets of ghosts behind the buckets.
+    /// Ghost sets after the buckets.
     pub(in crate::store) sets: usize,
-    /// Bytes before the first bucket.
-    pub(in crate::store) skew: usize,
+    /// Bytes between header and buckets.
+    pub(in crate::store) padding: usize,
 }
 
 impl Page {
@@ -63,66 +80,57 @@ impl Page {
         page_len(self.buckets, self.sets)
     }
 
-    pub(in crate::store) fn place(&self) -> Place {
-        Place {
-            cells: self.addr + (HEADER + self.skew) as Addr,
+    pub(in crate::store) fn page_ref(&self) -> PageRef {
+        PageRef {
+            first_bucket: self.addr + self.buckets_at() as Addr,
             buckets: self.buckets as u16,
-            skew: self.skew as u16,
+            padding: self.padding as u16,
         }
     }
 
-    /// Where in its record a set of ghosts begins.
+    /// Offset of the first bucket.
+    pub(in crate::store) fn buckets_at(&self) -> usize {
+        HEADER + self.padding
+    }
+
+    /// Offset of a ghost set.
     pub(in crate::store) fn set_at(&self, set: usize) -> usize {
-        HEADER + self.skew + self.buckets * BUCKET + set * SET
+        self.buckets_at() + self.buckets * BUCKET + set * SET
     }
 }
 
+/// Bytes of a page.
 pub(in crate::store) fn page_len(buckets: usize, sets: usize) -> usize {
-    HEADER + SLACK + buckets * BUCKET + sets * SET
+    HEADER + CACHE_LINE + buckets * BUCKET + sets * SET
 }
 
-/// Bytes to leave before the buckets of a page at `addr`, for the first to begin where a line does.
-pub(in crate::store) fn skew(arena: &Arena, addr: Addr) -> usize {
+/// The padding that aligns the first bucket of a page at `addr`.
+pub(in crate::store) fn padding(arena: &Arena, addr: Addr) -> usize {
     let header_end = arena.bytes(addr).as_ptr().addr() + HEADER;
-    header_end.wrapping_neg() % SLACK
-}
-
-#[cfg_attr(target_arch = "wasm32", inline(never))]
-pub(in crate::store) fn word(bytes: &[u8], at: usize) -> u32 {
-    match bytes.get(at..at + 4) {
-        Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
-        _ => 0,
-    }
-}
-
-#[cfg_attr(target_arch = "wasm32", inline(never))]
-pub(in crate::store) fn put_word(bytes: &mut [u8], at: usize, value: u32) {
-    if let Some(place) = bytes.get_mut(at..at + 4) {
-        place.copy_from_slice(&value.to_le_bytes());
-    }
+    header_end.wrapping_neg() % CACHE_LINE
 }
 
 pub(in crate::store) fn read_page(arena: &Arena, addr: Addr) -> Page {
     let bytes = arena.bytes(addr);
     Page {
         addr,
-        buckets: word(bytes, BUCKETS_AT) as usize,
-        used: word(bytes, USED_AT) as usize,
-        prefix: word(bytes, PREFIX_AT),
-        depth: word(bytes, DEPTH_AT),
-        sets: word(bytes, SETS_AT) as usize,
-        skew: word(bytes, SKEW_AT) as usize,
+        buckets: read_word(bytes, BUCKETS_AT) as usize,
+        used: read_word(bytes, USED_AT) as usize,
+        prefix: read_word(bytes, PREFIX_AT),
+        depth: read_word(bytes, DEPTH_AT),
+        sets: read_word(bytes, SETS_AT) as usize,
+        padding: read_word(bytes, PADDING_AT) as usize,
     }
 }
 
 pub(in crate::store) fn write_page(arena: &mut Arena, page: Page) {
     let bytes = arena.bytes_mut(page.addr);
-    put_word(bytes, 0, PAGE);
-    put_word(bytes, LEN_AT, page.len() as u32);
-    put_word(bytes, BUCKETS_AT, page.buckets as u32);
-    put_word(bytes, USED_AT, page.used as u32);
-    put_word(bytes, PREFIX_AT, page.prefix);
-    put_word(bytes, DEPTH_AT, page.depth);
-    put_word(bytes, SETS_AT, page.sets as u32);
-    put_word(bytes, SKEW_AT, page.skew as u32);
+    write_word(bytes, 0, PAGE);
+    write_word(bytes, LEN_AT, page.len() as u32);
+    write_word(bytes, BUCKETS_AT, page.buckets as u32);
+    write_word(bytes, USED_AT, page.used as u32);
+    write_word(bytes, PREFIX_AT, page.prefix);
+    write_word(bytes, DEPTH_AT, page.depth);
+    write_word(bytes, SETS_AT, page.sets as u32);
+    write_word(bytes, PADDING_AT, page.padding as u32);
 }

@@ -54,7 +54,12 @@ impl Store {
     /// Returns a reference to the entry of a key, with its meta, and records a use as [`get`](Self::get) does. For a caller that
     /// decides by the meta before it reads the value with [`at`](Self::at). Costs as much as `get`, in one copy of the code.
     pub fn find(&mut self, key: &[u8]) -> Option<(EntryRef, Meta)> {
-        let (addr, shape) = self.index.find(&self.arena, self.index.hash_of_key(key), key)?;
+        let hash = self.index.hash_of_key(key);
+        let (addr, shape) = match self.index.find_at_home(&self.arena, hash, key) {
+            AtHome::Found(addr, shape) => (addr, shape),
+            AtHome::Unknown => self.index.search(&self.arena, hash, key)?,
+            AtHome::Absent => return None,
+        };
         self.hit(addr, shape).map(|found| (EntryRef(addr, shape), found.meta))
     }
 

@@ -56,7 +56,8 @@ impl LruList {
         let second = self.newest;
         self.write_link(arena, addr, Newer, END);
         self.write_link(arena, addr, Older, second);
-        self.relink(arena, addr);
+        self.write_link(arena, second, Newer, addr);
+        self.newest = addr;
     }
 
     pub(super) fn unlink(&mut self, arena: &mut Arena, addr: Addr) {

@@ -1,8 +1,9 @@
-//! Hit ratios of both policies, and beside them what is published, where the traces come with it.
+//! Hit ratios of both policies, beside published ones where the traces have a reference.
 //!
 //! `TRACES=DIR cargo bench --bench hit_ratio` replays every `*.txt.gz` there. A `reference.csv` beside them (columns trace, capacity,
-//! fraction, implementation, policy, requests, hits, ohr, bhr) gives the capacities and the rivals; without it the capacities are 0.1, 1
-//! and 10 % of a trace's footprint. Without `TRACES` five seeded traces are made here: they show that it works, not how good it is.
+//! fraction, implementation, policy, requests, hits, ohr, bhr) gives the capacities and the published results; without it the
+//! capacities are 0.1, 1 and 10 % of a trace's footprint. Without `TRACES` it generates five traces from a seed, which show that the
+//! benchmark works, and not how good the policies are on real loads.
 
 #[path = "../examples/replay/trace.rs"]
 mod trace;
@@ -13,16 +14,16 @@ use std::error::Error;
 use std::path::Path;
 use trace::Trace;
 
-/// Two logs of the web, a registry's and a database's: the points by which the default policy is judged.
+/// The traces that count for `gdsf`: a web client's log, a web server's, a container registry's, a database's.
 const JUDGED: [&str; 4] = ["web_bu98", "web_nasa95", "registry_ibm", "arc_oltp"];
-/// These know the future, or have no bound.
+/// Published results that know the future or have no capacity limit.
 const NOT_POLICIES: [&str; 3] = ["Infinite", "Belady", "OPT"];
 
-/// A line of `reference.csv`.
+/// A line of `reference.csv`: the result of a published policy.
 struct Reference {
     trace: String,
     capacity: u64,
-    rival: String,
+    label: String,
     hits: u64,
     ohr: f64,
 }
@@ -37,19 +38,19 @@ fn references(folder: &Path) -> Result<Vec<Reference>, Box<dyn Error>> {
             return Err(format!("reference.csv: not nine columns: {line}").into());
         };
         if !NOT_POLICIES.iter().any(|name| policy.starts_with(name)) {
-            let rival = if implementation == policy {
+            let label = if implementation == policy {
                 policy.to_owned()
             } else {
                 format!("{policy} ({implementation})")
             };
             let (capacity, hits, ohr) = (capacity.parse()?, hits.parse()?, ohr.parse()?);
-            all.push(Reference { trace: trace.to_owned(), capacity, rival, hits, ohr });
+            all.push(Reference { trace: trace.to_owned(), capacity, label, hits, ohr });
         }
     }
     Ok(all)
 }
 
-/// What is asked for in one point.
+/// Hit ratios at one capacity of one trace, in per cent.
 struct Point {
     name: String,
     lru: f64,
@@ -61,7 +62,7 @@ fn row(name: &str, trace: &Trace, capacity: u64, published: &[&Reference]) -> Re
     let lru = trace.replay(Policy::Lru, capacity, None)?;
     let gdsf = trace.replay(Policy::Gdsf, capacity, None)?;
     let best = published.iter().max_by(|one, other| one.ohr.total_cmp(&other.ohr));
-    let reference = published.iter().find(|reference| reference.rival == "LRU (refsim)");
+    let reference = published.iter().find(|reference| reference.label == "LRU (refsim)");
     let exact = match reference {
         Some(reference) if reference.hits == lru.hits => "exact",
         Some(_) => "DIFFERS",
@@ -75,7 +76,7 @@ fn row(name: &str, trace: &Trace, capacity: u64, published: &[&Reference]) -> Re
         100.0 * (gdsf.ohr() - lru.ohr()),
         100.0 * lru.bhr(),
         100.0 * (gdsf.bhr() - lru.bhr()),
-        best.map_or(String::new(), |best| format!("{:>6.2} {}", 100.0 * best.ohr, best.rival))
+        best.map_or(String::new(), |best| format!("{:>6.2} {}", 100.0 * best.ohr, best.label))
     );
     Ok(Point {
         name: name.to_owned(),
@@ -90,13 +91,13 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
-fn means(what: &str, points: &[&Point]) {
+fn print_means(title: &str, points: &[&Point]) {
     if points.is_empty() {
         return;
     }
     let best: Option<Vec<f64>> = points.iter().map(|point| point.best).collect();
     println!(
-        "{what}, {} points: lru {:.2}, gdsf {:.2}{}",
+        "{title}, {} points: lru {:.2}, gdsf {:.2}{}",
         points.len(),
         mean(points.iter().map(|point| point.lru)),
         mean(points.iter().map(|point| point.gdsf)),
@@ -108,22 +109,22 @@ fn means(what: &str, points: &[&Point]) {
 }
 
 /// xorshift64*.
-fn roll(dice: &mut u64, sides: u64) -> u64 {
-    *dice ^= *dice >> 12;
-    *dice ^= *dice << 25;
-    *dice ^= *dice >> 27;
-    (dice.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % sides.max(1)
+fn below(random: &mut u64, limit: u64) -> u64 {
+    *random ^= *random >> 12;
+    *random ^= *random << 25;
+    *random ^= *random >> 27;
+    (random.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % limit.max(1)
 }
 
-/// Five loads of 200,000 requests, as lines of a trace.
+/// Five synthetic traces of 200,000 requests each.
 fn synthetic() -> [(&'static str, String); 5] {
-    let mut dice = 0x9e37_79b9_7f4a_7c15;
-    // The fourth power of a uniform number: some keys are asked for much, most hardly ever.
+    let mut random = 0x9e37_79b9_7f4a_7c15;
+    // The fourth power of a uniform number: few keys are hot, most are requested rarely.
     let mut skewed = |keys: u64| {
-        let draw = roll(&mut dice, 1 << 30) as f64 / (1u64 << 30) as f64;
-        ((draw.powi(4) * keys as f64) as u64, roll(&mut dice, 1 << 30))
+        let draw = below(&mut random, 1 << 30) as f64 / (1u64 << 30) as f64;
+        ((draw.powi(4) * keys as f64) as u64, below(&mut random, 1 << 30))
     };
-    // Sizes go by the key: 100 B to 100 KB.
+    // The size is a function of the key: 100 B to 12.8 KB.
     let size = |key: u64| 100u64 << (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 61);
     let steps = 0..200_000u64;
     let lines = |lines: Vec<String>| lines.join("\n");
@@ -145,22 +146,22 @@ fn synthetic() -> [(&'static str, String); 5] {
     let lasting = lines(
         steps.clone().map(|_| skewed(5_000)).map(|(key, other)| (key * 7 + other % 7).to_string()).collect(),
     );
-    let mut busy: Vec<u64> = (0..1_000).collect();
-    let busy_then_dead = |step| {
-        let at = roll(&mut dice, 1_000) as usize;
-        let key = busy[at];
-        if roll(&mut dice, 20) == 0 {
-            busy[at] = 1_000 + step;
+    let mut hot: Vec<u64> = (0..1_000).collect();
+    let short_lived = |step| {
+        let at = below(&mut random, 1_000) as usize;
+        let key = hot[at];
+        if below(&mut random, 20) == 0 {
+            hot[at] = 1_000 + step;
         }
         key.to_string()
     };
-    let busy_then_dead = lines(steps.map(busy_then_dead).collect());
+    let short_lived = lines(steps.map(short_lived).collect());
     [
         ("skew, sized", skew),
         ("shifting", shifting),
         ("with scans", scans),
         ("lasting", lasting),
-        ("busy, then dead", busy_then_dead),
+        ("short-lived hot set", short_lived),
     ]
 }
 
@@ -169,13 +170,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let head = || {
         println!(
             "{:<20}{:>12} {:>6} {:<7} {:>6} {:>6}   {:>6} {:>6}   best published",
-            "hit ratios, %", "capacity", "lru", "", "deflt", "-lru", "bytes", "-lru"
+            "hit ratios, %", "capacity", "lru", "", "gdsf", "-lru", "bytes", "-lru"
         );
     };
     let Some(folder) = std::env::var_os("TRACES") else {
-        println!(
-            "hit ratios on traces made here from a seed; for real ones beside published policies: TRACES=DIR"
-        );
+        println!("hit ratios on generated traces; TRACES=DIR for real ones beside published policies");
         head();
         for (name, text) in synthetic() {
             let trace = Trace::parse(name, &text, false)?;
@@ -183,7 +182,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 points.push(row(name, &trace, trace.footprint.div_ceil(1000) * thousandths, &[])?);
             }
         }
-        means("mean of objects", &points.iter().collect::<Vec<_>>());
+        print_means("mean of objects", &points.iter().collect::<Vec<_>>());
         return Ok(());
     };
     let folder = Path::new(&folder);
@@ -214,12 +213,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     if points.is_empty() {
         return Err(format!("no *.txt.gz in {}", folder.display()).into());
     }
-    means("mean of objects, all", &points.iter().collect::<Vec<_>>());
+    print_means("mean of objects, all", &points.iter().collect::<Vec<_>>());
     let judged: Vec<&Point> = points.iter().filter(|point| JUDGED.contains(&&*point.name)).collect();
-    means("mean of objects, those it is judged by", &judged);
+    print_means("mean of objects, the traces that count", &judged);
     let worst = points.iter().min_by(|one, other| (one.gdsf - one.lru).total_cmp(&(other.gdsf - other.lru)));
     if let Some(worst) = worst {
-        println!("least lead over lru: {:+.2} on {}", worst.gdsf - worst.lru, worst.name);
+        println!("smallest lead over lru: {:+.2} on {}", worst.gdsf - worst.lru, worst.name);
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! The ring beside its rivals, in one run: a look-up of a 10-byte key, and the building of a ring.
+//! The ring beside other implementations: a lookup of a 10-byte key, and the construction of a ring.
 //!
-//! `cargo bench --bench ring`. Where Go and groupcache's package are installed, `make bench` prints Go's beside them.
+//! `cargo bench --bench ring`. If Go and the groupcache package are installed, `make bench` adds their figures.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -10,33 +10,33 @@ use geecache_edge::Ring;
 const PEERS: [usize; 3] = [3, 100, 1_000];
 const REPLICAS: u32 = 50;
 const KEYS: usize = 1 << 12;
-const LOOK_UPS: usize = 1 << 20;
-const TURNS: usize = 15;
+const LOOKUPS: usize = 1 << 20;
+const ROUNDS: usize = 15;
 
 fn names(peers: usize) -> Vec<String> {
     (0..peers).map(|peer| format!("https://node-{peer}.example.net")).collect()
 }
 
-/// Keys of 10 bytes, in no order.
+/// Keys of 10 bytes, in random order.
 fn keys() -> Vec<Vec<u8>> {
     let number = |at: usize| (at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     (0..KEYS).map(|at| format!("{:010}", number(at)).into_bytes()).collect()
 }
 
-/// The least of several turns, in ns an operation: what others on this machine do only ever adds.
-fn least(operations: usize, mut turn: impl FnMut()) -> f64 {
-    let turns = (0..TURNS).map(|_| {
+/// The minimum of several rounds, in ns per operation: other programs on the machine only add to it.
+fn min_ns(operations: usize, mut round: impl FnMut()) -> f64 {
+    let rounds = (0..ROUNDS).map(|_| {
         let began = Instant::now();
-        turn();
+        round();
         began.elapsed().as_nanos() as f64 / operations as f64
     });
-    turns.fold(f64::MAX, f64::min)
+    rounds.fold(f64::MAX, f64::min)
 }
 
-fn look_ups(mut owner_len: impl FnMut(&[u8]) -> usize) -> f64 {
+fn lookups(mut owner_len: impl FnMut(&[u8]) -> usize) -> f64 {
     let keys = keys();
-    least(LOOK_UPS, || {
-        for _ in 0..LOOK_UPS / KEYS {
+    min_ns(LOOKUPS, || {
+        for _ in 0..LOOKUPS / KEYS {
             for key in &keys {
                 black_box(owner_len(black_box(key)));
             }
@@ -44,7 +44,7 @@ fn look_ups(mut owner_len: impl FnMut(&[u8]) -> usize) -> f64 {
     })
 }
 
-/// What everybody writes first: points in order, and a binary search.
+/// A sorted list of points with a binary search.
 struct Plain(Vec<(u32, u32)>, Vec<String>);
 
 impl Plain {
@@ -65,7 +65,7 @@ impl Plain {
 }
 
 fn hashring(names: &[String]) -> hashring::HashRing<(u32, String)> {
-    // Its points are its nodes: 50 of them stand for a peer.
+    // The crate has one point per node, so a peer is 50 nodes.
     let mut ring = hashring::HashRing::new();
     ring.batch_add(
         names.iter().flat_map(|name| (0..REPLICAS).map(|replica| (replica, name.clone()))).collect(),
@@ -81,7 +81,7 @@ fn consistent(names: &[String]) -> consistent_hash_ring::Ring<String> {
 }
 
 fn main() {
-    println!("{:>6} peers x {REPLICAS} points: ns a look-up of a 10-byte key, ms to build", "");
+    println!("{:>6} peers x {REPLICAS} points: ns per lookup of a 10-byte key, ms to build", "");
     println!(
         "{:>6}  {:>22}  {:>22}  {:>22}  {:>22}",
         "", "ours", "plain binary search", "hashring", "consistent_hash_ring"
@@ -92,17 +92,17 @@ fn main() {
         let (hashring_built, consistent_built) = (hashring(&names), consistent(&names));
         let figures = [
             (
-                look_ups(|key| ours.owner(key).map_or(0, |peer| peer.len())),
-                least(1, || drop(black_box(Ring::new(REPLICAS, &names)))),
+                lookups(|key| ours.owner(key).map_or(0, |peer| peer.len())),
+                min_ns(1, || drop(black_box(Ring::new(REPLICAS, &names)))),
             ),
-            (look_ups(|key| plain.owner(key).len()), least(1, || drop(black_box(Plain::new(&names))))),
+            (lookups(|key| plain.owner(key).len()), min_ns(1, || drop(black_box(Plain::new(&names))))),
             (
-                look_ups(|key| hashring_built.get(&key).map_or(0, |peer| peer.1.len())),
-                least(1, || drop(black_box(hashring(&names)))),
+                lookups(|key| hashring_built.get(&key).map_or(0, |peer| peer.1.len())),
+                min_ns(1, || drop(black_box(hashring(&names)))),
             ),
             (
-                look_ups(|key| consistent_built.get(key).len()),
-                least(1, || drop(black_box(consistent(&names)))),
+                lookups(|key| consistent_built.get(key).len()),
+                min_ns(1, || drop(black_box(consistent(&names)))),
             ),
         ];
         let row = figures.map(|(ns, build)| format!("{ns:>10.1} ns {:>7.2} ms", build / 1e6));

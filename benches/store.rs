@@ -1,4 +1,4 @@
-//! Points of size and speed of the store beside a naive layout (boxed keys and values in a hash map with an index list), in one run.
+//! Memory and speed of the store beside a naive LRU cache: boxed keys and values in a hash map, with a linked list.
 //!
 //! `cargo bench --bench store`
 
@@ -9,37 +9,39 @@ use std::time::Instant;
 
 const NEVER: Meta = Meta { expires_at_ms: u64::MAX, flags: 0 };
 
-/// Hits a round.
-const ASKED: usize = 400_000;
+/// Hits per round.
+const REQUESTS: usize = 400_000;
 
 fn key(number: usize) -> String {
     format!("https://example.net/u/{number:07}")
 }
 
+/// An exact LRU of boxed keys and values, as a first draft would have it.
 #[allow(clippy::type_complexity)]
-/// What one writes first: an exact LRU of boxed keys and values.
 #[derive(Default)]
 struct Naive {
-    places: HashMap<Box<[u8]>, usize>,
+    /// Inrandoms into `entries`.
+    inrandoms: HashMap<Box<[u8]>, usize>,
+    /// Key, value, index of the next older entry, of the next newer one, expiry time.
     entries: Vec<(Box<[u8]>, Box<[u8]>, usize, usize, u64)>,
     newest: usize,
 }
 
 impl Naive {
     fn insert(&mut self, key: &[u8], value: &[u8]) {
-        let place = self.entries.len();
+        let at = self.entries.len();
         self.entries.push((key.into(), value.into(), self.newest, usize::MAX, u64::MAX));
         if let Some(second) = self.entries.get_mut(self.newest) {
-            second.3 = place;
+            second.3 = at;
         }
-        self.newest = place;
-        self.places.insert(key.into(), place);
+        self.newest = at;
+        self.inrandoms.insert(key.into(), at);
     }
 
     fn get(&mut self, key: &[u8]) -> Option<&[u8]> {
-        let place = *self.places.get(key)?;
-        if place != self.newest {
-            let (older, newer) = self.entries.get(place).map(|entry| (entry.2, entry.3))?;
+        let at = *self.inrandoms.get(key)?;
+        if at != self.newest {
+            let (older, newer) = self.entries.get(at).map(|entry| (entry.2, entry.3))?;
             if let Some(entry) = self.entries.get_mut(older) {
                 entry.3 = newer;
             }
@@ -48,18 +50,18 @@ impl Naive {
             }
             let second = self.newest;
             if let Some(entry) = self.entries.get_mut(second) {
-                entry.3 = place;
+                entry.3 = at;
             }
-            if let Some(entry) = self.entries.get_mut(place) {
+            if let Some(entry) = self.entries.get_mut(at) {
                 (entry.2, entry.3) = (second, usize::MAX);
             }
-            self.newest = place;
+            self.newest = at;
         }
-        self.entries.get(place).map(|entry| &*entry.1)
+        self.entries.get(at).map(|entry| &*entry.1)
     }
 }
 
-/// Resident memory of this process in bytes.
+/// Resident memory of this process, in bytes.
 fn resident() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm")
         .ok()
@@ -67,21 +69,21 @@ fn resident() -> usize {
     pages.unwrap_or(0) * 4096
 }
 
-/// The median, which is what it takes here and now, and the least, which is what it takes when nobody else uses the memory.
-fn median_and_least(mut times: Vec<f64>) -> (f64, f64) {
+/// The median and the minimum. The minimum is free of the influence of other programs on the caches.
+fn median_and_min(mut times: Vec<f64>) -> (f64, f64) {
     times.sort_by(f64::total_cmp);
-    let at = |place: usize| times.get(place).copied().unwrap_or(0.0);
+    let at = |index: usize| times.get(index).copied().unwrap_or(0.0);
     (at(times.len() / 2), at(0))
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!(
-        "memory: 300,000 entries, keys of 29 bytes, values of 100 bytes; bytes an entry beyond key and value, resident"
+        "memory: 300,000 entries, keys of 29 bytes, values of 100 bytes; resident bytes per entry beyond key and value"
     );
     let count = 300_000;
     let value = [7u8; 100];
-    // Held until the end: memory that one gives back would not count for the next.
-    let mut held = Vec::new();
+    // Held until the end: the next store would reuse freed memory, which would not count.
+    let mut live = Vec::new();
     for (name, expires_at_ms) in [("ours, expiring", 1_800_000_000_000), ("ours", u64::MAX)] {
         let options = StoreOptions { max_bytes: 96 << 20, ..StoreOptions::default() };
         let before = resident();
@@ -89,7 +91,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for number in 0..count {
             store
                 .insert(key(number).as_bytes(), &value, Meta { expires_at_ms, flags: 0 })
-                .map_err(|refused| format!("{refused:?}"))?;
+                .map_err(|rejected| format!("{rejected:?}"))?;
         }
         let beyond = |bytes: usize| bytes as f64 / count as f64 - 129.0;
         println!(
@@ -99,7 +101,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             beyond(store.used_bytes()),
             store.len()
         );
-        held.push(store);
+        live.push(store);
     }
     {
         let before = resident();
@@ -108,10 +110,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             naive.insert(key(number).as_bytes(), &value);
         }
         println!("  naive          {:6.1}", (resident() - before) as f64 / count as f64 - 129.0);
-        black_box((&mut naive, held));
+        black_box((&mut naive, live));
     }
     println!(
-        "hits: nanoseconds a get, keys of 29 bytes, values of 100 bytes, random order, median (least) of 15 rounds, alternating"
+        "hits: nanoseconds per get, keys of 29 bytes, values of 100 bytes, random order, median (minimum) of 15 rounds, alternating"
     );
     for count in [1_000, 100_000] {
         let keys: Vec<String> = (0..count).map(key).collect();
@@ -120,7 +122,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let mut store =
                 Store::new(StoreOptions { max_bytes: 64 << 20, policy, ..StoreOptions::default() })?;
             for key in &keys {
-                store.insert(key.as_bytes(), &value, NEVER).map_err(|refused| format!("{refused:?}"))?;
+                store.insert(key.as_bytes(), &value, NEVER).map_err(|rejected| format!("{rejected:?}"))?;
             }
             stores.push(store);
         }
@@ -128,47 +130,47 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for key in &keys {
             naive.insert(key.as_bytes(), &value);
         }
-        let mut dice = 0x9e37_79b9_7f4a_7c15u64;
-        // The order is drawn beforehand, and the key bytes lie in one piece in that order, as they do where a request brings them.
-        let mut asked = Vec::new();
-        for _ in 0..ASKED {
-            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let key = keys.get((dice >> 33) as usize % count).map_or(&b""[..], |key| key.as_bytes());
-            asked.extend_from_slice(key);
+        let mut random = 0x9e37_79b9_7f4a_7c15u64;
+        // The requested keys lie in one buffer in their order, so that reading them costs as little as in a request.
+        let mut requests = Vec::new();
+        for _ in 0..REQUESTS {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let key = keys.get((random >> 33) as usize % count).map_or(&b""[..], |key| key.as_bytes());
+            requests.extend_from_slice(key);
         }
         let mut times = [Vec::new(), Vec::new(), Vec::new()];
         let mut pass = |which: usize| {
             let mut sum = 0usize;
-            for key in asked.chunks_exact(29) {
+            for key in requests.chunks_exact(29) {
                 sum += match stores.get_mut(which) {
                     Some(store) => store.get(key).map_or(0, |found| found.value.len()),
                     None => naive.get(key).map_or(0, <[u8]>::len),
                 };
             }
-            assert_eq!(black_box(sum), ASKED * 100);
+            assert_eq!(black_box(sum), REQUESTS * 100);
         };
         for _ in 0..15 {
             for (which, rounds) in times.iter_mut().enumerate() {
-                // Each once untimed: the one before has driven it out of the processor's caches.
+                // A pass without timing first, because the store before has evicted this one from the processor's caches.
                 pass(which);
                 let start = Instant::now();
                 pass(which);
-                rounds.push(start.elapsed().as_nanos() as f64 / ASKED as f64);
+                rounds.push(start.elapsed().as_nanos() as f64 / REQUESTS as f64);
             }
         }
-        let [ours, lru, rival] = times.map(median_and_least);
-        let shown = |(median, least): (f64, f64)| format!("{median:5.1} ({least:5.1})");
+        let [ours, lru, naive] = times.map(median_and_min);
+        let shown = |(median, min): (f64, f64)| format!("{median:5.1} ({min:5.1})");
         println!(
             "  {count:7} entries: gdsf {}   lru {}   naive lru {}   gdsf / naive {:.2} ({:.2})",
             shown(ours),
             shown(lru),
-            shown(rival),
-            ours.0 / rival.0,
-            ours.1 / rival.1
+            shown(naive),
+            ours.0 / naive.0,
+            ours.1 / naive.1
         );
     }
     println!(
-        "inserts: nanoseconds an insert into a full store of 16 MiB, new keys of 29 bytes, values of 100 bytes, 2,000,000 of them"
+        "inserts: nanoseconds per insert into a full store of 16 MiB, new keys of 29 bytes, values of 100 bytes, 2,000,000 of them"
     );
     for policy in [Policy::Gdsf, Policy::Lru] {
         let mut store = Store::new(StoreOptions { policy, ..StoreOptions::default() })?;

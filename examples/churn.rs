@@ -1,4 +1,5 @@
-//! Fill and churn with sizes from 16 B to 64 KiB whose distribution shifts: the share of the budget that is payload, and that is in use.
+//! Fills a store and churns it with values of 16 B to 64 KiB whose distribution shifts. Prints how much of the budget is payload, and how
+//! much is in use.
 //!
 //! `cargo run --release --example churn [MEBIBYTES [STEPS_A_SHIFT]]`
 
@@ -13,29 +14,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         [(4, 12), (4, 4), (12, 4), (8, 4), (4, 12), (14, 2), (5, 3), (10, 2), (4, 8), (15, 1)];
     for policy in [Policy::Gdsf, Policy::Lru] {
         let mut store = Store::new(StoreOptions { max_bytes: budget, policy, ..StoreOptions::default() })?;
-        let mut dice = 1u64;
-        let mut roll = |sides: u64| {
-            dice ^= dice >> 12;
-            dice ^= dice << 25;
-            dice ^= dice >> 27;
-            (dice.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16) % sides
+        let mut random = 1u64;
+        let mut below = |limit: u64| {
+            random ^= random >> 12;
+            random ^= random << 25;
+            random ^= random >> 27;
+            (random.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16) % limit
         };
         println!("{policy:?}, {} MiB, {steps} operations a shift", budget >> 20);
         let start = std::time::Instant::now();
         for (shift, (octave, octaves)) in shifts.into_iter().cycle().take(20).enumerate() {
             let typical = 1u64 << (octave + octaves / 2);
             let keys = (budget as u64 * 2 / typical).max(1000);
-            let (mut least_payload, mut least_used, mut most_reserved, mut full) =
-                (budget, budget, 0, shift > 0);
+            let (mut min_payload, mut min_used, mut max_reserved, mut full) = (budget, budget, 0, shift > 0);
             for step in 0..steps {
-                // A quarter of the keys is new with each shift.
+                // Each shift brings a quarter of new keys.
                 let key = format!(
                     "https://example.net/{:09x}",
-                    roll(keys) + shift as u64 * (keys / 4) + (octave << 32)
+                    below(keys) + shift as u64 * (keys / 4) + (octave << 32)
                 );
                 if store.get(key.as_bytes()).is_none() {
-                    let octave = octave + roll(octaves);
-                    let len = ((1 << octave) + roll(1 << octave)).min(65_536) as usize;
+                    let octave = octave + below(octaves);
+                    let len = ((1 << octave) + below(1 << octave)).min(65_536) as usize;
                     let before = store.evictions() + store.rejections();
                     let _ = store.insert(
                         key.as_bytes(),
@@ -45,9 +45,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     full |= store.evictions() + store.rejections() > before;
                 }
                 if step % 64 == 0 && full {
-                    least_payload = least_payload.min(store.payload_bytes());
-                    least_used = least_used.min(store.used_bytes());
-                    most_reserved = most_reserved.max(store.reserved_bytes());
+                    min_payload = min_payload.min(store.payload_bytes());
+                    min_used = min_used.min(store.used_bytes());
+                    max_reserved = max_reserved.max(store.reserved_bytes());
                 }
             }
             let percent = |bytes: usize| 100.0 * bytes as f64 / budget as f64;
@@ -56,9 +56,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 "  {:>6} to {:>6} B: payload at least {:.1} %, in use at least {:.1} %, reserved at most {:.2} %; at the end payload {:.1} %, bookkeeping {:.1} %, free {:.1} %; {} entries, {:.1} B of bookkeeping each",
                 1u64 << octave,
                 1u64 << (octave + octaves),
-                percent(least_payload),
-                percent(least_used),
-                percent(most_reserved),
+                percent(min_payload),
+                percent(min_used),
+                percent(max_reserved),
                 percent(payload),
                 percent(used - payload),
                 percent(budget - used),

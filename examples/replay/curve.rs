@@ -1,11 +1,11 @@
-//! Hit-ratio curves as an SVG.
+//! Hit-ratio curves as an SVG drawing.
 
 use crate::name;
 use crate::trace::Replay;
 use geecache_edge::store::Policy;
 use std::fmt::Write as _;
 
-/// Curves over the logarithm of the capacity.
+/// Draws the object hit ratio of each policy over the logarithm of the capacity.
 pub fn svg(curves: &[(Policy, Vec<Replay>)]) -> String {
     let (width, height, left, bottom) = (640.0, 400.0, 50.0, 40.0);
     let all = || {

@@ -1,13 +1,13 @@
-//! Sizes a cache from a trace: hit ratios of a policy at one capacity or many, counted by the store that ships.
+//! Sizes a cache from a trace: prints the hit ratios of a policy at given capacities, measured with the store itself.
 //!
 //! `cargo run --release --example replay -- --capacity N [--capacity N ...] [--policy lru|gdsf] [--unit-size] TRACE[.gz]`
-//! prints a line of JSON per capacity; `--curve [FILE.svg]` prints a table instead, at 20 capacities from a thousandth of the footprint
-//! to all of it (or those given), for both policies unless one is named, and draws it.
+//! prints a line of JSON per capacity. `--curve [FILE.svg]` prints a table and draws it, by default for both policies at 20 capacities
+//! from a thousandth of the footprint to all of it.
 //!
-//! `--without size|uses|age|ghosts|lesson|refusal|bursts`, with `--features ablation`, turns off a part of the policy `gdsf`.
+//! `--without size|uses|age|ghosts|tuning|admission|bursts`, with `--features ablation`, turns a part of the policy `gdsf` off.
 //!
-//! A trace has one request per line, `key` or `key,size`. Every request is a read; a miss is inserted, unless it is larger than
-//! the cache or rejected. Capacity counts bytes of values, or objects where the trace has no sizes or `--unit-size` is given.
+//! A trace has a request per line, `key` or `key,size`. Every request is a read. A miss inserts the object, unless it is larger than the
+//! capacity or rejected. The capacity is in bytes of values, or in objects if the trace has no sizes or `--unit-size` is given.
 
 mod curve;
 mod trace;
@@ -17,7 +17,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use trace::Trace;
 
-/// The policy's name in the options.
+/// The name of a policy in the options.
 fn name(policy: Policy) -> &'static str {
     match policy {
         Policy::Lru => "lru",
@@ -42,13 +42,13 @@ fn run() -> Result<(), Box<dyn Error>> {
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--capacity" => {
-                let text = args.next().ok_or("--capacity wants a number")?;
+                let text = args.next().ok_or("--capacity needs a number")?;
                 capacities.push(text.parse::<u64>().map_err(|cause| format!("--capacity {text}: {cause}"))?);
             }
             "--policy" => {
-                policies.push(args.next().ok_or("--policy wants `lru` or `gdsf`")?.parse::<Policy>()?)
+                policies.push(args.next().ok_or("--policy needs `lru` or `gdsf`")?.parse::<Policy>()?)
             }
-            "--without" => without = Some(args.next().ok_or("--without wants a part of the policy `gdsf`")?),
+            "--without" => without = Some(args.next().ok_or("--without needs a part of the policy `gdsf`")?),
             "--unit-size" => unit_size = true,
             "--curve" => {
                 curve = Some(
@@ -60,7 +60,8 @@ fn run() -> Result<(), Box<dyn Error>> {
         }
     }
     let trace = Trace::read(
-        &path.ok_or("give a trace: lines of `key` or `key,size`, gzipped if it ends in .gz")?,
+        &path
+            .ok_or("no trace given: a file of lines `key` or `key,size`, gzipped if its name ends in .gz")?,
         unit_size,
     )?;
     if let Some(svg_path) = curve {
@@ -95,11 +96,11 @@ fn run() -> Result<(), Box<dyn Error>> {
         }
         std::fs::write(&svg_path, curve::svg(&curves))
             .map_err(|cause| format!("cannot write {svg_path}: {cause}"))?;
-        eprintln!("drawn in {svg_path}");
+        eprintln!("wrote {svg_path}");
         return Ok(());
     }
     if capacities.is_empty() {
-        return Err("give at least one --capacity".into());
+        return Err("no --capacity given".into());
     }
     for policy in if policies.is_empty() { vec![Policy::default()] } else { policies } {
         for &capacity in &capacities {

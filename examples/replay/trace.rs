@@ -1,23 +1,23 @@
-//! A trace of requests, and its replay through a store: the counting rules of the `replay` example, the benchmark and the test.
+//! A trace of requests and its replay through a store, shared by the `replay` example and the benchmark `hit_ratio`.
 
 use geecache_edge::store::{Policy, Store, StoreOptions};
 use std::collections::HashMap;
 use std::error::Error;
 use std::io::Read;
 
-/// Size of objects without one: a medium response, so that the store has as many ghosts as with such objects.
+/// Weight of an object without a size: that of a typical response, which gives the store a realistic number of ghosts.
 const UNIT_WEIGHT: u32 = 1024;
 
 pub struct Trace {
-    /// Key, as an index into the distinct keys, and size of each request.
+    /// Key, as its index in `keys`, and size of every request.
     requests: Vec<([u8; 4], u32)>,
     keys: Vec<String>,
-    /// Sizes of all distinct objects.
+    /// Sum of the sizes of all distinct objects.
     pub footprint: u64,
 }
 
 impl Trace {
-    /// Sizes are 1 if the trace has none, or with `unit_size`.
+    /// Reads a trace from a file. A size is 1 if the trace has none, or with `unit_size`.
     pub fn read(path: &str, unit_size: bool) -> Result<Trace, Box<dyn Error>> {
         let file =
             std::fs::File::open(path).map_err(|cause| format!("cannot open the trace {path}: {cause}"))?;
@@ -30,7 +30,7 @@ impl Trace {
         Trace::parse(path, &text, unit_size)
     }
 
-    /// Like `read`, from text; `path` is for messages.
+    /// Parses the lines of a trace. Errors name `path`.
     pub fn parse(path: &str, text: &str, unit_size: bool) -> Result<Trace, Box<dyn Error>> {
         let mut ids: HashMap<&str, u32> = HashMap::new();
         let mut trace = Trace { requests: Vec::new(), keys: Vec::new(), footprint: 0 };
@@ -38,7 +38,9 @@ impl Trace {
             let (key, size) = match line.rsplit_once(',') {
                 Some((key, size)) => (
                     key,
-                    size.trim().parse().map_err(|_| format!("{path}:{}: `{size}` is no size", number + 1))?,
+                    size.trim()
+                        .parse()
+                        .map_err(|_| format!("{path}:{}: `{size}` is not a size", number + 1))?,
                 ),
                 None => (line, 1),
             };
@@ -54,7 +56,7 @@ impl Trace {
         Ok(trace)
     }
 
-    /// Counts every request from an empty cache. Capacity is in the unit of the sizes; an object larger than that is a miss.
+    /// Replays all requests from an empty cache. The capacity is in the unit of the sizes.
     pub fn replay(
         &self,
         policy: Policy,
@@ -91,17 +93,17 @@ fn without_part(store: Store, part: Option<&str>) -> Result<Store, Box<dyn Error
     match part {
         Some(part) => store
             .without(part)
-            .ok_or_else(|| "the parts are size, uses, age, ghosts, lesson, refusal, bursts".into()),
+            .ok_or_else(|| "the parts are size, uses, age, ghosts, tuning, admission, bursts".into()),
         None => Ok(store),
     }
 }
 
 #[cfg(not(feature = "ablation"))]
 fn without_part(store: Store, part: Option<&str>) -> Result<Store, Box<dyn Error>> {
-    part.map_or(Ok(store), |_| Err("--without wants `--features ablation`".into()))
+    part.map_or(Ok(store), |_| Err("--without needs `--features ablation`".into()))
 }
 
-/// The counts of a replay.
+/// Counts of a replay.
 pub struct Replay {
     pub capacity: u64,
     pub requests: usize,
@@ -111,12 +113,12 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Hits by requests.
+    /// Object hit ratio: hits per request.
     pub fn ohr(&self) -> f64 {
         self.hits as f64 / (self.requests as f64).max(1.0)
     }
 
-    /// Bytes of hits by bytes of requests.
+    /// Byte hit ratio: bytes of hits per byte requested.
     pub fn bhr(&self) -> f64 {
         self.hit_bytes as f64 / (self.bytes as f64).max(1.0)
     }

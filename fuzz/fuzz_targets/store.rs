@@ -1,4 +1,5 @@
-//! Bytes as a life of a store: options, then operations, against a map of what was inserted last; everything is walked now and then.
+//! Fuzzes the store: four bytes of options, then operations of four bytes each. Compares the results with a map of the last values, and
+//! validates the whole store now and then.
 #![no_main]
 
 use geecache_edge::store::{Meta, Policy, Store, StoreOptions, MIN_MAX_BYTES};
@@ -31,7 +32,7 @@ fuzz_target!(|data: &[u8]| {
                 }
             }
             2 => {
-                // Many at once, so that short inputs fill the store too.
+                // Many keys at once, so that short inputs fill the store.
                 for number in 0..u16::from(scale) * 8 {
                     let key = [&key[..], &number.to_le_bytes()].concat();
                     let meta = Meta { expires_at_ms: u64::MAX, flags: 0 };
@@ -42,8 +43,8 @@ fuzz_target!(|data: &[u8]| {
                 }
             }
             3 => {
-                let there = store.peek(&key).is_some();
-                assert_eq!(store.remove(&key), there);
+                let existed = store.peek(&key).is_some();
+                assert_eq!(store.remove(&key), existed);
                 model.remove(&key);
             }
             4 if scale == 0 => {

@@ -1,14 +1,15 @@
-//! What a store is asked for, and what it answers.
+//! Types of the store's interface: options, errors, and found values.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How a store decides what to keep.
+/// Eviction policy of a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
-    /// What was used least recently goes first, exactly.
+    /// Evicts the entry that was used least recently, exactly. Named `lru`.
     Lru,
-    /// What is worth least goes first: uses by size, with age, remembered beyond eviction. See the [module](super).
+    /// Evicts the entry with the lowest priority: its uses by its size, with ageing, ghosts, and admission. Named `gdsf`, the default.
+    /// See the [module](super).
     #[default]
     Gdsf,
 }
@@ -16,7 +17,7 @@ pub enum Policy {
 impl FromStr for Policy {
     type Err = StoreError;
 
-    /// `lru` or `gdsf`.
+    /// Parses `lru` or `gdsf`; [`StoreError::UnknownPolicy`] for another name.
     fn from_str(name: &str) -> Result<Policy, StoreError> {
         match name {
             "lru" => Ok(Policy::Lru),
@@ -26,45 +27,46 @@ impl FromStr for Policy {
     }
 }
 
-/// Bounds and manners of a store.
+/// Options of a [`Store`](super::Store). The default is 16 MiB, `gdsf`, and a seed of 0.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
-    /// Bytes of keys, values and bookkeeping together; at least [`MIN_MAX_BYTES`].
+    /// Budget in bytes for keys, values and bookkeeping together: from [`MIN_MAX_BYTES`] to [`MAX_MAX_BYTES`]. Default: 16 MiB.
     pub max_bytes: usize,
-    /// Bytes of the largest value that is taken; 0 stands for an eighth of `max_bytes`, at most 512 KiB.
-    /// Memory is taken in segments that must hold the largest entry: a greater bound makes it grow in greater steps.
+    /// Bytes of the largest value that the store accepts. Default: 0, which stands for an eighth of `max_bytes`, at most 512 KiB.
+    /// A segment must hold the largest entry, so a larger limit makes memory grow in larger steps.
     pub max_entry_bytes: usize,
-    /// What makes room for what.
+    /// Eviction policy. Default: [`Policy::Gdsf`].
     pub policy: Policy,
-    /// Seeds the hash of the keys. A host whose keys come from strangers sets it to something they cannot know.
+    /// Seed of the hash of keys. Default: 0. If attackers can choose keys, set a random seed, so that they cannot choose keys that
+    /// collide.
     pub hash_seed: u64,
 }
 
 impl Default for StoreOptions {
-    /// 16 MiB, the default policy, a fixed seed.
+    /// 16 MiB, `gdsf`, and a seed of 0.
     fn default() -> StoreOptions {
         StoreOptions { max_bytes: 16 << 20, max_entry_bytes: 0, policy: Policy::default(), hash_seed: 0 }
     }
 }
 
-/// Least budget a store works with.
+/// Smallest budget of a store: 8 KiB.
 pub const MIN_MAX_BYTES: usize = 8 << 10;
-/// Greatest budget: what an address reaches.
+/// Largest budget of a store: 2 GiB, the reach of an address.
 pub const MAX_MAX_BYTES: usize = 2 << 30;
 
-/// Why there is no such store.
+/// Error of an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreError {
-    /// `max_bytes` is below [`MIN_MAX_BYTES`] or beyond what an address reaches (2 GiB).
+    /// `max_bytes` is below [`MIN_MAX_BYTES`] or above [`MAX_MAX_BYTES`].
     MaxBytes,
     /// `max_entry_bytes` is more than `max_bytes`.
     MaxEntryBytes,
-    /// A policy is called `lru` or `gdsf`.
+    /// A policy name other than `lru` and `gdsf`.
     UnknownPolicy,
 }
 
 impl StoreError {
-    /// What is wrong, in words.
+    /// The message for people.
     pub fn message(self) -> &'static str {
         match self {
             StoreError::MaxBytes => "a store cannot be made: max_bytes must be from 8 KiB to 2 GiB",
@@ -82,31 +84,33 @@ impl fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {}
 
-/// What is kept beside a value.
+/// Metadata of an entry, stored with its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meta {
-    /// In milliseconds of the caller's clock; `u64::MAX` is never. Exact up to 2^48 - 2, and clamped to that beyond.
+    /// Expiry time in milliseconds of the caller's clock; `u64::MAX` means never. The store does not act on it. Exact up to 2^48 - 2,
+    /// and clamped to that above.
     pub expires_at_ms: u64,
-    /// The caller's own marks: two bits. What is above them is not kept.
+    /// Two bits for the caller. Higher bits are dropped.
     pub flags: u8,
 }
 
-/// A value in the store.
+/// A found value, borrowed from the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found<'a> {
-    /// The bytes.
+    /// The bytes of the value.
     pub value: &'a [u8],
-    /// What is kept beside them.
+    /// The metadata given to the insert.
     pub meta: Meta,
 }
 
-/// Why an entry was not taken. Whatever was under its key before is gone.
+/// Why a value was not stored. The old value of its key was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejected {
-    /// The value exceeds `max_entry_bytes`, the entry the budget, or the key is empty or exceeds [`MAX_KEY_BYTES`]. Nothing was evicted.
+    /// The value is larger than `max_entry_bytes`, the entry larger than a segment, or the key empty or longer than
+    /// [`MAX_KEY_BYTES`](super::MAX_KEY_BYTES). No other entry was evicted.
     TooLarge,
-    /// What would have had to go for it is worth more. (Only the default policy.)
+    /// The victim has a higher priority than the new entry. Only with [`Policy::Gdsf`].
     NotAdmitted,
-    /// Memory does not grow any more. Later entries make do with what is there.
+    /// The allocator refused a segment. Later inserts use the memory that the store has.
     NoMemory,
 }

@@ -1,11 +1,11 @@
-//! The store against a model of ten lines, over seeds that replay: `STORE_SEED=17 cargo test --lib model` runs one,
-//! `STORE_EFFORT=10 cargo test --release --lib store` ten times as many and ten times as long.
+//! The store against simple models, under random operations from seeds. `STORE_SEED=17 cargo test --lib store` replays one seed,
+//! `STORE_EFFORT=10 cargo test --release --lib store` runs ten times as many seeds and steps.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use super::*;
 use std::collections::HashMap;
 
-/// xorshift64*: small, seeded, the same everywhere.
+/// xorshift64*: small, and the same on all platforms.
 pub(super) struct Rng(u64);
 
 impl Rng {
@@ -13,14 +13,14 @@ impl Rng {
         Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub(super) fn below(&mut self, sides: u64) -> u64 {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % sides
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % limit
     }
 
-    /// Small mostly, sometimes up to `most`.
+    /// A size up to `most`, small more often than large.
     fn size(&mut self, most: u64) -> usize {
         let most = most.max(1) >> self.below(64 - u64::from(most.max(1).leading_zeros()));
         self.below(most + 1) as usize
@@ -50,22 +50,22 @@ fn meta(version: u64) -> Meta {
     }
 }
 
-/// What the store may hold: the last value under each key, or nothing.
+/// The last value of each key: what the store may return for it, if it returns anything.
 #[derive(Default)]
 struct Model(HashMap<Vec<u8>, (Vec<u8>, Meta)>);
 
 impl Model {
     fn check(&self, key: &[u8], found: Option<Found<'_>>) {
         if let Some(found) = found {
-            let (value, meta) = self.0.get(key).expect("what was removed or refused is not found");
-            assert_eq!((found.value, found.meta), (&value[..], *meta), "the last value, whole");
+            let (value, meta) = self.0.get(key).expect("a removed or rejected key is not found");
+            assert_eq!((found.value, found.meta), (&value[..], *meta), "a found value is the last one");
         }
     }
 }
 
-fn random_life(seed: u64, policy: Policy) {
+fn random_operations(seed: u64, policy: Policy) {
     let mut rng = Rng::new(seed);
-    // Miri takes a second for what is a millisecond here: a small store that is soon full, and short values.
+    // Miri is a thousand times slower: a small store that fills soon, and short values.
     let max_bytes = MIN_MAX_BYTES << rng.below(if cfg!(miri) { 1 } else { 7 });
     let max_entry_bytes = [0, max_bytes / 64, max_bytes / 3, max_bytes][rng.below(4) as usize];
     let mut store = Store::new(StoreOptions { max_bytes, max_entry_bytes, policy, hash_seed: seed }).unwrap();
@@ -85,8 +85,8 @@ fn random_life(seed: u64, policy: Policy) {
             0..=6 => model.check(&key, store.get(&key)),
             7 => model.check(&key, store.peek(&key)),
             8 => {
-                let there = store.peek(&key).is_some();
-                assert_eq!(store.remove(&key), there);
+                let existed = store.peek(&key).is_some();
+                assert_eq!(store.remove(&key), existed);
                 model.0.remove(&key);
             }
             9 if rng.below(400) == 0 => {
@@ -100,14 +100,14 @@ fn random_life(seed: u64, policy: Policy) {
                 match store.insert(&key, &bytes, meta(step)) {
                     Ok(evicted) => {
                         model.0.insert(key.clone(), (bytes, meta(step)));
-                        assert!(store.peek(&key).is_some(), "what was taken is there");
+                        assert!(store.peek(&key).is_some(), "an inserted key is found");
                         assert_eq!(store.len(), before - evicted);
                     }
-                    Err(refused) => {
+                    Err(rejected) => {
                         model.0.remove(&key);
-                        assert!(store.peek(&key).is_none(), "no stale value is left behind");
-                        assert!(refused != Rejected::NotAdmitted || policy == Policy::Gdsf);
-                        assert!(refused != Rejected::NoMemory);
+                        assert!(store.peek(&key).is_none(), "a rejected insert leaves no stale value");
+                        assert!(rejected != Rejected::NotAdmitted || policy == Policy::Gdsf);
+                        assert!(rejected != Rejected::NoMemory);
                     }
                 }
             }
@@ -120,11 +120,11 @@ fn random_life(seed: u64, policy: Policy) {
 }
 
 #[test]
-fn model() {
+fn operations_random_values_match_the_model() {
     for seed in seeds(40) {
         for policy in [Policy::Lru, Policy::Gdsf] {
-            let life = std::panic::catch_unwind(|| random_life(seed, policy));
-            assert!(life.is_ok(), "STORE_SEED={seed} with {policy:?}");
+            let outcome = std::panic::catch_unwind(|| random_operations(seed, policy));
+            assert!(outcome.is_ok(), "STORE_SEED={seed} with {policy:?}");
         }
     }
 }
@@ -135,24 +135,24 @@ fn store(max_bytes: usize, policy: Policy) -> Store {
     Store::new(StoreOptions { max_bytes, policy, ..StoreOptions::default() }).unwrap()
 }
 
-/// The whole of LRU.
+/// A model of LRU: which requests hit.
 fn lru_hits(requests: &[(u64, u32)], capacity: u32) -> Vec<bool> {
-    let (mut kept, mut used) = (Vec::<(u64, u32)>::new(), 0);
+    let (mut cached, mut used) = (Vec::<(u64, u32)>::new(), 0);
     let hit = |&(key, size): &(u64, u32)| {
-        let place = kept.iter().position(|entry| entry.0 == key);
-        used += place.map_or(size, |_| 0);
-        let entry = place.map_or((key, size), |place| kept.remove(place));
-        kept.push(entry);
+        let at = cached.iter().position(|entry| entry.0 == key);
+        used += at.map_or(size, |_| 0);
+        let entry = at.map_or((key, size), |at| cached.remove(at));
+        cached.push(entry);
         while used > capacity {
-            used -= kept.remove(0).1;
+            used -= cached.remove(0).1;
         }
-        place.is_some()
+        at.is_some()
     };
     requests.iter().map(hit).collect()
 }
 
 #[test]
-fn lru_is_exact() {
+fn lru_random_requests_hits_match_the_model() {
     for seed in seeds(50) {
         let mut rng = Rng::new(seed);
         let (keys, most) = (1 + rng.below(300), 1 + rng.below(50));
@@ -164,20 +164,20 @@ fn lru_is_exact() {
         let capacity = 50 + rng.below(1000) as u32;
         let options = StoreOptions { max_bytes: 1 << 20, policy: Policy::Lru, ..StoreOptions::default() };
         let mut store = Store::weighing(options, capacity.into()).unwrap();
-        let ask = |&(key, size): &(u64, u32)| {
+        let request = |&(key, size): &(u64, u32)| {
             let hit = store.get(&key.to_le_bytes()).is_some();
             if !hit {
                 store.insert_weighing(&key.to_le_bytes(), size).unwrap();
             }
             hit
         };
-        let hits: Vec<bool> = requests.iter().map(ask).collect();
+        let hits: Vec<bool> = requests.iter().map(request).collect();
         assert_eq!(hits, lru_hits(&requests, capacity), "STORE_SEED={seed}");
     }
 }
 
 #[test]
-fn the_budget_holds_while_sizes_shift() {
+fn insert_sizes_shift_budget_holds_and_stays_in_use() {
     for policy in [Policy::Lru, Policy::Gdsf] {
         let mut store = store(2 << 20, policy);
         let mut rng = Rng::new(3);
@@ -208,7 +208,7 @@ fn the_budget_holds_while_sizes_shift() {
 }
 
 #[test]
-fn the_largest_entry_fits_and_a_larger_one_costs_nothing() {
+fn insert_largest_value_fits_and_a_larger_one_evicts_nothing() {
     for policy in [Policy::Lru, Policy::Gdsf] {
         for (max_bytes, max_entry_bytes) in
             [(MIN_MAX_BYTES, 0), (1 << 16, 40_000), (1 << 20, 1 << 19), (1 << 20, 1 << 20), (9 << 20, 0)]
@@ -229,10 +229,10 @@ fn the_largest_entry_fits_and_a_larger_one_costs_nothing() {
             assert_eq!(store.insert(&vec![0; MAX_KEY_BYTES + 1], b"", NEVER), Err(Rejected::TooLarge));
             assert_eq!((store.len(), store.evictions()), (len, evictions));
             if max_entry_bytes < max_bytes {
-                // The default policy may find it worth less than what is there; after enough rejections the clock has moved on.
+                // `gdsf` may reject it for its low priority. Each rejection advances the clock, so it is admitted in the end.
                 let largest = vec![9; store.max_entry_bytes()];
-                while let Err(refused) = store.insert(b"large", &largest, NEVER) {
-                    assert_eq!(refused, Rejected::NotAdmitted);
+                while let Err(rejected) = store.insert(b"large", &largest, NEVER) {
+                    assert_eq!(rejected, Rejected::NotAdmitted);
                     store.remove(&key.to_le_bytes());
                     key -= 1;
                 }
@@ -244,7 +244,7 @@ fn the_largest_entry_fits_and_a_larger_one_costs_nothing() {
 }
 
 #[test]
-fn a_scan_passes_by_what_is_in_use() {
+fn gdsf_scan_beside_a_hot_set_hits_more_than_lru() {
     let hits = |policy| {
         let mut store = store(1 << 18, policy);
         let mut rng = Rng::new(5);
@@ -258,12 +258,12 @@ fn a_scan_passes_by_what_is_in_use() {
         }
         hits
     };
-    let (worth, lru) = (hits(Policy::Gdsf), hits(Policy::Lru));
-    assert!(worth > lru || cfg!(miri), "{worth} hits, {lru} with lru");
+    let (gdsf, lru) = (hits(Policy::Gdsf), hits(Policy::Lru));
+    assert!(gdsf > lru || cfg!(miri), "{gdsf} hits, {lru} with lru");
 }
 
 #[test]
-fn a_store_that_cannot_grow_refuses_once_and_then_makes_do() {
+fn insert_allocator_refuses_rejects_once_then_uses_reserved_memory() {
     let mut store = store(4 << 20, Policy::Lru);
     let mut rejections = 0;
     for key in 0..if cfg!(miri) { 0 } else { 60_000u64 } {
@@ -272,8 +272,8 @@ fn a_store_that_cannot_grow_refuses_once_and_then_makes_do() {
         }
         match store.insert(&key.to_le_bytes(), &[0; 100], NEVER) {
             Ok(_) => assert!(store.peek(&key.to_le_bytes()).is_some()),
-            Err(refused) => {
-                assert_eq!(refused, Rejected::NoMemory);
+            Err(rejected) => {
+                assert_eq!(rejected, Rejected::NoMemory);
                 rejections += 1;
             }
         }
@@ -284,24 +284,28 @@ fn a_store_that_cannot_grow_refuses_once_and_then_makes_do() {
 }
 
 #[test]
-fn options_are_checked_and_policies_have_names() {
+fn new_option_out_of_range_returns_its_error() {
     assert_eq!(
         Store::new(StoreOptions { max_bytes: 100, ..StoreOptions::default() }).err(),
         Some(StoreError::MaxBytes)
     );
     let entry = StoreOptions { max_bytes: 1 << 20, max_entry_bytes: 2 << 20, ..StoreOptions::default() };
     assert_eq!(Store::new(entry).err(), Some(StoreError::MaxEntryBytes));
+}
+
+#[test]
+fn policy_parse_knows_lru_and_gdsf_only() {
     assert_eq!(("lru".parse(), "gdsf".parse()), (Ok(Policy::Lru), Ok(Policy::Gdsf)));
     assert_eq!("LRU".parse::<Policy>(), Err(StoreError::UnknownPolicy));
 }
 
 #[test]
-fn times_are_never_later_than_told() {
+fn insert_expiry_beyond_48_bits_is_clamped() {
     let mut store = store(1 << 20, Policy::Lru);
     for at in [0, 1, 1_800_000_000_000, (1 << 48) - 2, (1 << 48) - 1, 1 << 50, u64::MAX - 1] {
         store.insert(b"key", b"value", Meta { expires_at_ms: at, flags: 3 }).unwrap();
-        let told = store.peek(b"key").unwrap().meta;
-        assert_eq!(told, Meta { expires_at_ms: at.min((1 << 48) - 2), flags: 3 });
+        let meta = store.peek(b"key").unwrap().meta;
+        assert_eq!(meta, Meta { expires_at_ms: at.min((1 << 48) - 2), flags: 3 });
     }
     store.insert(b"key", b"value", NEVER).unwrap();
     assert_eq!(store.peek(b"key").unwrap().meta, NEVER);

@@ -1,5 +1,5 @@
-//! The store from outside, under random operations and both policies: what a group relies on. Its own tests, in
-//! `src/store/tests.rs`, know how it lies in memory and in what order it evicts.
+//! The store through its public interface, under random operations and both policies: the guarantees that a group relies on. The unit
+//! tests in `src/store/tests.rs` cover the layout in memory and the order of eviction.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ enum Op {
     Clear,
 }
 
-/// A random operation on one of a dozen keys, so that they meet often.
+/// A random operation on one of a dozen keys, so that most operations find an entry.
 fn op(rng: &mut Rng) -> Op {
     let name = rng.below(12);
     let key = vec![b'a' + name as u8; 1 + name as usize * 3];
@@ -46,46 +46,50 @@ fn op(rng: &mut Rng) -> Op {
     }
 }
 
-fn walk(mut step: impl FnMut(&mut Store, Op), rng: &mut Rng, steps: usize) {
+fn random_walk(mut step: impl FnMut(&mut Store, Op), rng: &mut Rng, steps: usize) {
     let mut store = store(*rng.pick(&[Policy::Lru, Policy::Gdsf]));
     for _ in 0..steps {
         step(&mut store, op(rng));
         store.validate();
-        assert!(store.used_bytes() <= store.reserved_bytes(), "what is in use has been reserved");
+        assert!(store.used_bytes() <= store.reserved_bytes(), "used bytes are reserved");
         assert!(store.reserved_bytes() <= MAX_BYTES, "the budget holds");
         assert_eq!(store.is_empty(), store.payload_bytes() == 0);
     }
 }
 
 #[test]
-fn whatever_it_evicts_a_key_has_its_last_value_or_none() {
+fn lookup_after_random_operations_returns_the_last_value_or_none() {
     for_seeds(60, |rng| {
         let mut last: HashMap<Vec<u8>, (Vec<u8>, Meta)> = HashMap::new();
         let step = |store: &mut Store, op: Op| {
             let (len, evictions) = (store.len(), store.evictions());
             match op {
                 Op::Insert(key, value, meta) => {
-                    let was_here = store.peek(&key).is_some();
-                    let others = len - usize::from(was_here);
+                    let existed = store.peek(&key).is_some();
+                    let others = len - usize::from(existed);
                     match store.insert(&key, &value, meta) {
                         Ok(evicted) => {
-                            assert_eq!(store.peek(&key), Some(Found { value: &value, meta: kept(meta) }));
-                            assert_eq!(store.len() + evicted, others + 1, "it tells how many others went");
+                            assert_eq!(store.peek(&key), Some(Found { value: &value, meta: clamped(meta) }));
+                            assert_eq!(
+                                store.len() + evicted,
+                                others + 1,
+                                "insert returns the number of evicted entries"
+                            );
                             assert_eq!(store.evictions(), evictions + evicted as u64);
                             last.insert(key, (value, meta));
                         }
-                        Err(refused) => {
-                            assert_eq!(refused == Rejected::TooLarge, value.len() > MAX_ENTRY_BYTES);
-                            if refused == Rejected::TooLarge {
-                                assert_eq!(store.len(), others, "it costs nobody else its place");
+                        Err(rejected) => {
+                            assert_eq!(rejected == Rejected::TooLarge, value.len() > MAX_ENTRY_BYTES);
+                            if rejected == Rejected::TooLarge {
+                                assert_eq!(store.len(), others, "a value that is too large evicts nothing");
                             }
-                            assert_eq!(store.peek(&key), None, "the old value is out of date");
+                            assert_eq!(store.peek(&key), None, "the old value is removed");
                             last.remove(&key);
                         }
                     }
                 }
                 Op::Remove(key) => {
-                    assert_eq!(store.remove(&key), store_had(len, store.len()));
+                    assert_eq!(store.remove(&key), removed_one(len, store.len()));
                     assert_eq!(store.peek(&key), None);
                     last.remove(&key);
                 }
@@ -93,8 +97,9 @@ fn whatever_it_evicts_a_key_has_its_last_value_or_none() {
                     let peeked = store.peek(&key).map(|found| (found.value.to_vec(), found.meta));
                     let found = store.find(&key);
                     assert_eq!(found.map(|(_, meta)| meta), peeked.as_ref().map(|(_, meta)| *meta));
-                    let found =
-                        found.map(|(spot, _)| store.at(spot)).map(|found| (found.value.to_vec(), found.meta));
+                    let found = found
+                        .map(|(entry, _)| store.at(entry))
+                        .map(|found| (found.value.to_vec(), found.meta));
                     assert_eq!(found, peeked);
                 }
                 Op::Peek(key) => drop(store.peek(&key).map(|found| found.value.to_vec())),
@@ -104,28 +109,28 @@ fn whatever_it_evicts_a_key_has_its_last_value_or_none() {
                     last.clear();
                 }
             }
-            let mut here = 0;
+            let mut found_keys = 0;
             for (key, (value, meta)) in &last {
                 if let Some(found) = store.peek(key) {
-                    assert_eq!(found, Found { value, meta: kept(*meta) });
-                    here += 1;
+                    assert_eq!(found, Found { value, meta: clamped(*meta) });
+                    found_keys += 1;
                 }
             }
-            assert_eq!(store.len(), here, "it holds nothing that was not put there");
+            assert_eq!(store.len(), found_keys, "the store has no other entries");
         };
-        walk(step, rng, 600);
+        random_walk(step, rng, 600);
     });
 }
 
-/// Times are exact up to 2^48 ms, and never later than told.
-fn kept(meta: Meta) -> Meta {
+/// The stored form of a meta: expiry times are exact below 2^48 ms, and clamped above.
+fn clamped(meta: Meta) -> Meta {
     match meta.expires_at_ms {
         u64::MAX => meta,
-        told => Meta { expires_at_ms: told.min((1 << 48) - 2), ..meta },
+        time => Meta { expires_at_ms: time.min((1 << 48) - 2), ..meta },
     }
 }
 
-fn store_had(before: usize, after: usize) -> bool {
+fn removed_one(before: usize, after: usize) -> bool {
     assert!(before - after <= 1);
     before > after
 }
@@ -133,7 +138,7 @@ fn store_had(before: usize, after: usize) -> bool {
 const FRESH: Meta = Meta { expires_at_ms: 1, flags: 0 };
 
 #[test]
-fn a_use_saves_from_eviction_and_a_peek_does_not() {
+fn lru_find_protects_from_eviction_and_peek_does_not() {
     let options = StoreOptions { policy: Policy::Lru, ..StoreOptions::default() };
     let mut store = Store::weighing(options, 3).unwrap();
     for key in [b"a", b"b", b"c"] {
@@ -147,42 +152,42 @@ fn a_use_saves_from_eviction_and_a_peek_does_not() {
 }
 
 #[test]
-fn a_value_of_no_bytes_is_a_value() {
+fn insert_empty_value_is_found() {
     let mut store = store(Policy::Gdsf);
     store.insert(b"k", b"", FRESH).unwrap();
     assert_eq!(store.peek(b"k"), Some(Found { value: b"", meta: FRESH }));
-    let (spot, meta) = store.find(b"k").unwrap();
-    assert_eq!((store.at(spot).value, meta), (&b""[..], FRESH));
+    let (entry, meta) = store.find(b"k").unwrap();
+    assert_eq!((store.at(entry).value, meta), (&b""[..], FRESH));
 }
 
-/// Hits of 300,000 requests for 1,000 keys that are busy, each for some twenty requests and then never again.
-fn hits_of_busy_keys(policy: Policy, seed: u64) -> u32 {
+/// Hits of 300,000 requests for 1,000 hot keys, each of which is replaced by a new key after some twenty requests.
+fn hits_of_short_lived_keys(policy: Policy, seed: u64) -> u32 {
     let options = StoreOptions { max_bytes: 256 << 10, policy, ..StoreOptions::default() };
     let mut store = Store::weighing(options, 1_100 << 10).unwrap();
     let mut rng = Rng::new(seed);
-    let mut busy: Vec<u32> = (0..1_000).collect();
+    let mut hot: Vec<u32> = (0..1_000).collect();
     let mut hits = 0;
     for fresh in 1_000..301_000 {
         let at = rng.below(1_000) as usize;
-        let key = busy[at].to_le_bytes();
+        let key = hot[at].to_le_bytes();
         match store.get(&key) {
             Some(_) => hits += 1,
             None => drop(store.insert_weighing(&key, 1 << 10)),
         }
         if rng.below(20) == 0 {
-            busy[at] = fresh;
+            hot[at] = fresh;
         }
     }
     hits
 }
 
-/// The default learns that uses of the past say nothing here; by its first guess it would lose a tenth of the hits to `lru`.
+/// Past uses predict nothing here, which `gdsf` must learn from its ghosts: with its first exponent it loses to `lru`.
 #[test]
-fn what_was_busy_and_is_dead_does_not_stay() {
+fn gdsf_hot_keys_are_short_lived_hits_stay_near_lru() {
     for_seeds(3, |rng| {
         let seed = rng.next();
-        let (lru, default) =
-            [Policy::Lru, Policy::default()].map(|policy| hits_of_busy_keys(policy, seed)).into();
-        assert!(default * 100 > lru * 97, "lru {lru}, default {default}");
+        let (lru, gdsf) =
+            [Policy::Lru, Policy::Gdsf].map(|policy| hits_of_short_lived_keys(policy, seed)).into();
+        assert!(gdsf * 100 > lru * 97, "lru {lru}, gdsf {gdsf}");
     });
 }

@@ -1,4 +1,4 @@
-//! The store from outside, and the replay example that sizes it.
+//! The store through its public interface, and the `replay` example that sizes a cache with it.
 #![cfg(not(target_arch = "wasm32"))]
 
 #[path = "../support/mod.rs"]

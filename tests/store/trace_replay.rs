@@ -1,4 +1,4 @@
-//! The replay example as a command, on a small trace: its counts are those of LRU in ten lines, and its words are as promised.
+//! The `replay` example as a command on a small trace: its counts match a model of LRU, its output and errors are as documented.
 
 use std::io::Read;
 use std::process::{Command, Output};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 const TRACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/trace.txt.gz");
 
-/// The same profile as this test's, so that it is there already when all tests are run.
+/// Runs the example in the profile of this test, in which a run of all tests has built it already.
 fn replay(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["run", "--quiet", "--profile", "test"]);
@@ -33,20 +33,20 @@ fn requests() -> Vec<(u64, u64)> {
     text.lines().map(request).collect()
 }
 
-/// Hits and their bytes, by the whole of LRU: what is larger than the cache is not kept.
+/// Hits and their bytes in a model of LRU, which does not cache objects larger than the capacity.
 fn lru(requests: &[(u64, u64)], capacity: u64) -> (u64, u64) {
-    let (mut kept, mut hits, mut bytes) = (Vec::<(u64, u64)>::new(), 0, 0);
+    let (mut cached, mut hits, mut bytes) = (Vec::<(u64, u64)>::new(), 0, 0);
     for &(key, size) in requests {
-        let place = kept.iter().position(|entry| entry.0 == key);
-        if let Some(place) = place {
-            kept.remove(place);
+        let at = cached.iter().position(|entry| entry.0 == key);
+        if let Some(at) = at {
+            cached.remove(at);
             (hits, bytes) = (hits + 1, bytes + size);
         }
         if size <= capacity {
-            kept.push((key, size));
+            cached.push((key, size));
         }
-        while kept.iter().map(|entry| entry.1).sum::<u64>() > capacity {
-            kept.remove(0);
+        while cached.iter().map(|entry| entry.1).sum::<u64>() > capacity {
+            cached.remove(0);
         }
     }
     (hits, bytes)
@@ -60,15 +60,15 @@ fn check(line: &Value, requests: &[(u64, u64)], capacity: u64) {
     assert_eq!(line["requests"], requests.len());
     assert_eq!(line["hits"], hits, "capacity {capacity}");
     for (name, part, whole) in [("ohr", hits, requests.len() as u64), ("bhr", hit_bytes, bytes)] {
-        let told = line[name].as_f64().unwrap();
-        assert!((told - part as f64 / whole as f64).abs() < 1e-6, "{name} {told} at {capacity}");
+        let ratio = line[name].as_f64().unwrap();
+        assert!((ratio - part as f64 / whole as f64).abs() < 1e-6, "{name} {ratio} at {capacity}");
     }
 }
 
 #[test]
-fn lru_counts_are_those_of_the_model() {
+fn replay_lru_counts_match_the_model() {
     let requests = requests();
-    // The least one keeps nothing that is larger than itself; the greatest keeps everything.
+    // The smallest rejects most objects; the largest caches all.
     let capacities = [20u64, 100, 777, 3_000, 1_000_000];
     let mut args = vec!["--policy", "lru"];
     let texts = capacities.map(|capacity| capacity.to_string());
@@ -82,21 +82,21 @@ fn lru_counts_are_those_of_the_model() {
 }
 
 #[test]
-fn unit_size_counts_objects() {
+fn replay_unit_size_counts_objects() {
     let requests: Vec<_> = requests().into_iter().map(|(key, _)| (key, 1)).collect();
     let lines = lines(&["--capacity", "50", "--unit-size", "--policy", "lru", TRACE]);
     check(&lines[0], &requests, 50);
 }
 
 #[test]
-fn policy_not_given_is_gdsf() {
+fn replay_without_policy_uses_gdsf() {
     let line = &lines(&["--capacity", "777", TRACE])[0];
     assert_eq!(line["policy"], "gdsf");
     assert_ne!(line["hits"], lru(&requests(), 777).0);
 }
 
 #[test]
-fn a_curve_is_a_table_and_a_drawing() {
+fn replay_curve_prints_a_table_and_writes_an_svg() {
     let folder = std::env::temp_dir().join(format!("replay-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let svg = folder.join("curve.svg");
@@ -113,8 +113,8 @@ fn a_curve_is_a_table_and_a_drawing() {
 }
 
 #[test]
-fn what_it_cannot_do_it_says() {
-    for (args, said) in [
+fn replay_invalid_arguments_fails_with_a_message() {
+    for (args, message) in [
         (&["--capacity", "9", "nowhere.gz"][..], "nowhere.gz"),
         (&[TRACE], "--capacity"),
         (&["--capacity", "x", TRACE], "--capacity x: invalid digit"),
@@ -123,6 +123,6 @@ fn what_it_cannot_do_it_says() {
     ] {
         let output = replay(args);
         let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && errors.contains(said), "{args:?}: {errors}");
+        assert!(!output.status.success() && errors.contains(message), "{args:?}: {errors}");
     }
 }

@@ -82,7 +82,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     let count = 300_000;
     let value = [7u8; 100];
-    // Held until the end: the next store would reuse freed memory, which would not count.
+    // Not dropped before the end: the next store would reuse freed memory, which would not count.
     let mut live = Vec::new();
     for (name, expires_at_ms) in [("ours, expiring", 1_800_000_000_000), ("ours", u64::MAX)] {
         let options = StoreOptions { max_bytes: 96 << 20, ..StoreOptions::default() };

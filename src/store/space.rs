@@ -1,4 +1,4 @@
-//! Room for a record: what the arena can find by itself, else evictions. Room in the index for an entry.
+//! Making room: for a record, by compaction in the arena and by evictions; for an entry in the index.
 
 use super::eviction::Candidate;
 use super::insert::weigh;

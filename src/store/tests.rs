@@ -50,7 +50,7 @@ fn meta(version: u64) -> Meta {
     }
 }
 
-/// The last value of each key: what the store may return for it, if it returns anything.
+/// The last value of each key: the only value that the store may return for it.
 #[derive(Default)]
 struct Model(HashMap<Vec<u8>, (Vec<u8>, Meta)>);
 

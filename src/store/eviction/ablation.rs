@@ -7,7 +7,7 @@ pub(in crate::store) struct Ablation {
     pub(super) size: bool,
     /// All entries have the priority of one use.
     pub(super) uses: bool,
-    /// The clock stands still.
+    /// The clock does not advance.
     pub(super) age: bool,
     /// Evicted keys leave no ghosts.
     pub(super) ghosts: bool,

@@ -1,7 +1,7 @@
 //! Tuning of the exponent of uses: how much the use count of an entry raises its priority.
 //!
 //! The policy compares the rates at which two kinds of ghosts return soon: of keys used once, and of keys used more often. Equal rates
-//! mean that the last moment in the cache was worth the same for both, so the exponent is right. If the rate of the often used is higher
+//! mean that the last moment in the cache had the same value for both, so the exponent is right. If the rate of the often used is higher
 //! by more than a quarter, the exponent rises; if it is lower, the exponent falls, down to 0, where a count from the past has no
 //! influence. The comparison is at the margin, where hits would mislead: most hits fall early in an entry's life, whatever its
 //! priority. A hit pays nothing for it.

@@ -8,7 +8,7 @@ fn log2_x16(value: u32) -> i32 {
     exponent as i32 * 16 + FRACTION.get(mantissa as usize).copied().unwrap_or(0)
 }
 
-/// Classes stand for priorities from 1 to 2^31.75.
+/// Number of classes. Their priorities are from 1 to 2^31.75.
 pub(in crate::store) const CLASSES: usize = 128;
 
 /// The class of an entry with a use count and a size in bytes: of 2^30 x uses^(power / 4) / size^1.5. The lowest, a priority of 1, is

@@ -150,7 +150,7 @@ mod tests {
             let mut rng = Rng::new(seed);
             let (mut wheel, mut clock, mut entries) = (TimingWheel::new(), u32::MAX / 2, Vec::new());
             for step in 0..if cfg!(miri) { 300 } else { 20_000 } {
-                // The clock stands still with mostly low classes, and turns with mostly high ones.
+                // Mostly low classes, with which the clock hardly advances, or mostly high ones, with which it turns.
                 let most = if step / 5_000 % 2 == 0 { priority::CLASSES as u64 } else { 40 };
                 let class = (rng.below(most) & rng.below(most)) as usize;
                 if entries.len() < 10 || (entries.len() < 700 && rng.below(2) == 0) {

@@ -29,7 +29,7 @@ struct Segment {
     end: usize,
     /// Bytes of the records in use, prefixes included.
     live: usize,
-    /// The part of the segment that the current [walk](walk) has not passed. Records appended since the walk started are behind it.
+    /// The part of the segment that the current [walk] has not passed. Records appended since the walk started are behind it.
     unwalked: (Addr, Addr),
 }
 

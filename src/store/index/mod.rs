@@ -1,10 +1,10 @@
 //! From the hash of a key to its record: extendible hashing (Fagin and others 1979), a directory of pages of buckets.
 //!
-//! The top bits of the hash select a page in the directory, the middle bits its home [bucket](bucket), and the low bits are the tag in
+//! The top bits of the hash select a page in the directory, the middle bits its home [bucket], and the low bits are the tag in
 //! the bucket. An entry whose home bucket is full overflows to a later one, and each bucket it passes counts it. The count ends a
 //! search, and a removal needs neither tombstones nor the hashes of neighbours.
 //!
-//! A [page](page) is a record of the arena like any other: compaction moves it, and the budget counts it. It grows in steps to twice its
+//! A [page] is a record of the arena like any other: compaction moves it, and the budget counts it. It grows in steps to twice its
 //! base before it splits, which keeps most cells in use. The index grows by one page at a time, never as a whole.
 //!
 //! The index knows the arena and no eviction policy. [Ghost sets](ghost_sets) lie in its pages; their content is the policy's.

@@ -1,6 +1,5 @@
 //! Hit-ratio curves as an SVG drawing.
 
-use crate::name;
 use crate::trace::Replay;
 use geecache_edge::store::Policy;
 use std::fmt::Write as _;
@@ -45,7 +44,7 @@ pub fn svg(curves: &[(Policy, Vec<Replay>)]) -> String {
             out,
             "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" points=\"{}\"><title>{}</title></polyline>",
             path.join(" "),
-            name(*policy)
+            policy.name()
         );
         let end = points.last().map_or(0.0, |point| y(point.ohr()));
         let shift = if *policy == Policy::Lru { 14.0 } else { -6.0 };
@@ -54,7 +53,7 @@ pub fn svg(curves: &[(Policy, Vec<Replay>)]) -> String {
             "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"{colour}\">{}</text>",
             width - 24.0,
             end + shift,
-            name(*policy)
+            policy.name()
         );
     }
     let _ = write!(

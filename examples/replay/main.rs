@@ -17,14 +17,6 @@ use std::error::Error;
 use std::process::ExitCode;
 use trace::Trace;
 
-/// The name of a policy in the options.
-fn name(policy: Policy) -> &'static str {
-    match policy {
-        Policy::Lru => "lru",
-        _ => "gdsf",
-    }
-}
-
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -85,7 +77,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         }
         let heads: String = curves
             .iter()
-            .map(|(policy, _)| format!("{:>12} ohr{:>12} bhr", name(*policy), name(*policy)))
+            .map(|(policy, _)| format!("{:>12} ohr{:>12} bhr", policy.name(), policy.name()))
             .collect();
         println!("{:>14}{heads}", "capacity");
         for (row, capacity) in capacities.iter().enumerate() {
@@ -107,7 +99,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             let replay = trace.replay(policy, capacity, without.as_deref())?;
             println!(
                 "{{\"policy\":\"{}\",\"capacity\":{},\"requests\":{},\"hits\":{},\"ohr\":{:.6},\"bhr\":{:.6}}}",
-                name(policy),
+                policy.name(),
                 replay.capacity,
                 replay.requests,
                 replay.hits,

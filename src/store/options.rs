@@ -14,6 +14,16 @@ pub enum Policy {
     Gdsf,
 }
 
+impl Policy {
+    /// The name of the policy, as [`FromStr`] parses it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Policy::Lru => "lru",
+            Policy::Gdsf => "gdsf",
+        }
+    }
+}
+
 impl FromStr for Policy {
     type Err = StoreError;
 

@@ -296,6 +296,7 @@ fn new_option_out_of_range_returns_its_error() {
 #[test]
 fn policy_parse_knows_lru_and_gdsf_only() {
     assert_eq!(("lru".parse(), "gdsf".parse()), (Ok(Policy::Lru), Ok(Policy::Gdsf)));
+    assert!([Policy::Lru, Policy::Gdsf].iter().all(|policy| policy.name().parse() == Ok(*policy)));
     assert_eq!("LRU".parse::<Policy>(), Err(StoreError::UnknownPolicy));
 }
 

@@ -48,7 +48,7 @@ impl Arena {
         }
     }
 
-    pub(in crate::store) fn free_bytes(&self) -> usize {
+    fn free_bytes(&self) -> usize {
         (0..self.segments.len()).map(|segment| self.free_in(segment)).sum()
     }
 

@@ -11,7 +11,7 @@ pub(in crate::store) type Addr = u32;
 pub(in crate::store) const MAX_PREFIX: usize = 7;
 
 /// Equal segments. All bytes of a segment exist once it is added.
-pub(in crate::store) struct Memory {
+pub(super) struct Memory {
     #[cfg(not(any(target_arch = "wasm32", feature = "segmented")))]
     bytes: Vec<u8>,
     #[cfg(any(target_arch = "wasm32", feature = "segmented"))]
@@ -23,24 +23,24 @@ pub(in crate::store) struct Memory {
 }
 
 impl Memory {
-    pub(in crate::store) fn max_segments(&self) -> usize {
+    pub(super) fn max_segments(&self) -> usize {
         self.max_segments
     }
 }
 
 #[cfg(not(any(target_arch = "wasm32", feature = "segmented")))]
 impl Memory {
-    pub(in crate::store) fn new(segment_len: usize, max_segments: usize) -> Memory {
+    pub(super) fn new(segment_len: usize, max_segments: usize) -> Memory {
         Memory { bytes: Vec::new(), segment_len, max_segments }
     }
 
     /// Bits of the largest address.
-    pub(in crate::store) fn addr_bits(&self) -> u32 {
+    pub(super) fn addr_bits(&self) -> u32 {
         usize::BITS - (self.max_segments * self.segment_len).leading_zeros()
     }
 
     /// Adds a segment. Returns false if the allocator refuses.
-    pub(in crate::store) fn grow(&mut self) -> bool {
+    pub(super) fn grow(&mut self) -> bool {
         let end = self.bytes.len() + self.segment_len;
         let all = end.max(self.segment_len * self.max_segments);
         let mut reserve =
@@ -52,34 +52,34 @@ impl Memory {
         grows
     }
 
-    pub(in crate::store) fn reserved_bytes(&self) -> usize {
+    pub(super) fn reserved_bytes(&self) -> usize {
         self.bytes.len()
     }
 
     /// The bytes from `addr` at least to the end of its segment. `None` for an address outside the segments.
     #[inline(always)]
-    pub(in crate::store) fn at(&self, addr: Addr) -> Option<&[u8]> {
+    pub(super) fn at(&self, addr: Addr) -> Option<&[u8]> {
         self.bytes.get(addr as usize..)
     }
 
     #[inline(always)]
-    pub(in crate::store) fn at_mut(&mut self, addr: Addr) -> Option<&mut [u8]> {
+    pub(super) fn at_mut(&mut self, addr: Addr) -> Option<&mut [u8]> {
         self.bytes.get_mut(addr as usize..)
     }
 
     /// The segment of an address, and the offset in it.
-    pub(in crate::store) fn split(&self, addr: Addr) -> (usize, usize) {
+    pub(super) fn split(&self, addr: Addr) -> (usize, usize) {
         let at = addr as usize;
         (at / self.segment_len, at % self.segment_len)
     }
 
     /// The address of an offset in a segment.
-    pub(in crate::store) fn join(&self, segment: usize, offset: usize) -> Addr {
+    pub(super) fn join(&self, segment: usize, offset: usize) -> Addr {
         (segment * self.segment_len + offset) as Addr
     }
 
     /// Copies `len` bytes, which may overlap with their target.
-    pub(in crate::store) fn copy(&mut self, from: Addr, to: Addr, len: usize) {
+    pub(super) fn copy(&mut self, from: Addr, to: Addr, len: usize) {
         let (from, to) = (from as usize, to as usize);
         let is_inside = from.max(to) + len <= self.bytes.len();
         debug_assert!(is_inside, "{len} bytes from {from} to {to} are outside the arena");
@@ -91,7 +91,7 @@ impl Memory {
 
 #[cfg(any(target_arch = "wasm32", feature = "segmented"))]
 impl Memory {
-    pub(in crate::store) fn new(segment_len: usize, max_segments: usize) -> Memory {
+    pub(super) fn new(segment_len: usize, max_segments: usize) -> Memory {
         let shift = usize::BITS - segment_len.leading_zeros();
         // A segment takes a power of two of addresses, part of them unused. Where the largest entry takes many megabytes, the unused
         // ones may keep a budget of gigabytes from being reached in full.
@@ -99,11 +99,11 @@ impl Memory {
         Memory { segments: Vec::new(), shift, segment_len, max_segments }
     }
 
-    pub(in crate::store) fn addr_bits(&self) -> u32 {
+    pub(super) fn addr_bits(&self) -> u32 {
         self.shift + (usize::BITS - (self.max_segments - 1).leading_zeros())
     }
 
-    pub(in crate::store) fn grow(&mut self) -> bool {
+    pub(super) fn grow(&mut self) -> bool {
         let mut bytes = Vec::new();
         let missing = self.max_segments.saturating_sub(self.segments.len());
         let grows = self.segments.try_reserve_exact(missing).is_ok()
@@ -115,32 +115,32 @@ impl Memory {
         grows
     }
 
-    pub(in crate::store) fn reserved_bytes(&self) -> usize {
+    pub(super) fn reserved_bytes(&self) -> usize {
         self.segments.len() * self.segment_len + self.segments.capacity() * size_of::<Vec<u8>>()
     }
 
     #[inline(always)]
-    pub(in crate::store) fn at(&self, addr: Addr) -> Option<&[u8]> {
+    pub(super) fn at(&self, addr: Addr) -> Option<&[u8]> {
         let (segment, offset) = self.split(addr);
         self.segments.get(segment)?.get(offset..)
     }
 
     #[inline(always)]
-    pub(in crate::store) fn at_mut(&mut self, addr: Addr) -> Option<&mut [u8]> {
+    pub(super) fn at_mut(&mut self, addr: Addr) -> Option<&mut [u8]> {
         let (segment, offset) = self.split(addr);
         self.segments.get_mut(segment)?.get_mut(offset..)
     }
 
     #[inline(always)]
-    pub(in crate::store) fn split(&self, addr: Addr) -> (usize, usize) {
+    pub(super) fn split(&self, addr: Addr) -> (usize, usize) {
         ((addr >> self.shift) as usize, (addr & ((1 << self.shift) - 1)) as usize)
     }
 
-    pub(in crate::store) fn join(&self, segment: usize, offset: usize) -> Addr {
+    pub(super) fn join(&self, segment: usize, offset: usize) -> Addr {
         ((segment as Addr) << self.shift) + offset as Addr
     }
 
-    pub(in crate::store) fn copy(&mut self, from: Addr, to: Addr, len: usize) {
+    pub(super) fn copy(&mut self, from: Addr, to: Addr, len: usize) {
         let ((source, at), (target, to)) = (self.split(from), self.split(to));
         // Taken out of the list, so that source and target can be borrowed side by side.
         let Some(mut taken) = self.segments.get_mut(source).map(std::mem::take) else {

@@ -9,17 +9,17 @@ fn log2_x16(value: u32) -> i32 {
 }
 
 /// Number of classes. Their priorities are from 1 to 2^31.75.
-pub(in crate::store) const CLASSES: usize = 128;
+pub(super) const CLASSES: usize = 128;
 
 /// The class of an entry with a use count and a size in bytes: of 2^30 x uses^(power / 4) / size^1.5. The lowest, a priority of 1, is
 /// that of one use of a mebibyte, and of all that would be lower.
-pub(in crate::store) fn class(uses: u8, power: u8, size: u32) -> usize {
+pub(super) fn class(uses: u8, power: u8, size: u32) -> usize {
     let octaves_x16 = log2_x16(u32::from(uses)) * i32::from(power) / 4 - log2_x16(size) * 3 / 2;
     ((30 * 16 + octaves_x16 + 2) >> 2).clamp(0, CLASSES as i32 - 1) as usize
 }
 
 /// The priority of a class, in ticks of the policy's clock.
-pub(in crate::store) fn priority(class: usize) -> u32 {
+pub(super) fn priority(class: usize) -> u32 {
     // 2^(0, 1/4, 1/2, 3/4) in units of 1/32768.
     const QUARTERS: [u64; 4] = [32768, 38968, 46341, 55109];
     let quarter = QUARTERS.get(class & 3).copied().unwrap_or(32768);

@@ -14,19 +14,19 @@
 use crate::store::arena::Addr;
 
 /// Bytes of a bucket.
-pub(in crate::store) const BUCKET: usize = 64;
+pub(super) const BUCKET: usize = 64;
 
-pub(in crate::store) type Line = [u8; BUCKET];
+pub(super) type Line = [u8; BUCKET];
 
 /// The tag of a cell without an entry.
 const EMPTY: u8 = 0;
 
 /// The address of a cell without an entry.
-pub(in crate::store) const NOWHERE: Addr = 0;
+pub(super) const NOWHERE: Addr = 0;
 
 /// Layout of all buckets of an index.
 #[derive(Clone, Copy)]
-pub(in crate::store) struct Layout {
+pub(super) struct Layout {
     cells: usize,
     addr_bits: usize,
     /// Offset of the first address.
@@ -38,7 +38,7 @@ pub(in crate::store) struct Layout {
 
 /// A set of cells of one bucket: a bit for each.
 #[derive(Clone, Copy)]
-pub(in crate::store) struct Cells(u32);
+pub(super) struct Cells(u32);
 
 impl Iterator for Cells {
     type Item = usize;
@@ -53,7 +53,7 @@ impl Iterator for Cells {
 
 /// The tag of a hash. Never [`EMPTY`].
 #[inline(always)]
-pub(in crate::store) fn tag(hash: u64) -> u8 {
+pub(super) fn tag(hash: u64) -> u8 {
     (hash as u8).max(1)
 }
 
@@ -85,7 +85,7 @@ fn same(tags: &[u8; 16], tag: u8) -> u32 {
 }
 
 impl Layout {
-    pub(in crate::store) fn new(addr_bits: u32) -> Layout {
+    pub(super) fn new(addr_bits: u32) -> Layout {
         let (cells, addr_bits, addrs_at) = match addr_bits {
             ..=25 => (15, 25, 16),
             26..=28 => (14, 28, 15),
@@ -95,19 +95,19 @@ impl Layout {
     }
 
     /// Cells of a bucket.
-    pub(in crate::store) fn cells(&self) -> usize {
+    pub(super) fn cells(&self) -> usize {
         self.cells
     }
 
     /// The cells with a tag.
     #[inline(always)]
-    pub(in crate::store) fn tagged(&self, line: &Line, tag: u8) -> Cells {
+    pub(super) fn tagged(&self, line: &Line, tag: u8) -> Cells {
         Cells(line.first_chunk().map_or(0, |tags| same(tags, tag)) & self.all)
     }
 
     /// Like `tagged`, but a call in wasm: for all paths but a hit.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
-    pub(in crate::store) fn with_tag(&self, line: &Line, tag: u8) -> Cells {
+    pub(super) fn with_tag(&self, line: &Line, tag: u8) -> Cells {
         self.tagged(line, tag)
     }
 
@@ -119,7 +119,7 @@ impl Layout {
     }
 
     #[inline(always)]
-    pub(in crate::store) fn addr(&self, line: &Line, cell: usize) -> Option<Addr> {
+    pub(super) fn addr(&self, line: &Line, cell: usize) -> Option<Addr> {
         let (at, shift) = self.addr_at(cell);
         let bytes = line.get(at..)?.first_chunk()?;
         Some(u32::from_le_bytes(*bytes) >> shift & self.addr_mask)
@@ -127,7 +127,7 @@ impl Layout {
 
     /// Replaces the address `from` by `to` in the first cell with both tag and address. Either may be [`NOWHERE`], which stands for an
     /// empty cell. Returns false if no cell matches.
-    pub(in crate::store) fn change(&self, line: &mut Line, tag: u8, from: Addr, to: Addr) -> bool {
+    pub(super) fn change(&self, line: &mut Line, tag: u8, from: Addr, to: Addr) -> bool {
         let tag_of = |addr| if addr == NOWHERE { EMPTY } else { tag };
         let found = self.with_tag(line, tag_of(from)).find(|&cell| self.addr(line, cell) == Some(from));
         let Some(cell) = found else { return false };
@@ -145,19 +145,19 @@ impl Layout {
     }
 
     /// The addresses of all entries.
-    pub(in crate::store) fn addrs(self, line: &Line) -> impl Iterator<Item = Addr> + '_ {
+    pub(super) fn addrs(self, line: &Line) -> impl Iterator<Item = Addr> + '_ {
         let Cells(free) = self.with_tag(line, EMPTY);
         Cells(self.all & !free).filter_map(move |cell| self.addr(line, cell))
     }
 
     /// Returns whether entries of this bucket overflowed to a later one.
     #[inline(always)]
-    pub(in crate::store) fn overflows(&self, line: &Line) -> bool {
+    pub(super) fn overflows(&self, line: &Line) -> bool {
         line.get(self.cells).is_some_and(|&count| count != 0)
     }
 
     /// Adds to the overflow count. A count that reaches 255 stays there until its page is rebuilt.
-    pub(in crate::store) fn count_overflow(&self, line: &mut Line, delta: i8) {
+    pub(super) fn count_overflow(&self, line: &mut Line, delta: i8) {
         if let Some(count) = line.get_mut(self.cells).filter(|count| **count < u8::MAX) {
             *count = count.saturating_add_signed(delta);
         }

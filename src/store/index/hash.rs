@@ -51,19 +51,19 @@ fn spread(state: u64) -> u64 {
 }
 
 #[derive(Clone, Copy)]
-pub(in crate::store) struct Hasher {
+pub(super) struct Hasher {
     state: u64,
     secret: u64,
 }
 
 impl Hasher {
-    pub(in crate::store) fn new(seed: u64) -> Hasher {
+    pub(super) fn new(seed: u64) -> Hasher {
         let secret = fold(seed ^ PI[0], PI[1]) ^ PI[2];
         Hasher { state: fold(secret ^ PI[3], PI[2]) ^ seed, secret }
     }
 
     #[inline(always)]
-    pub(in crate::store) fn hash(&self, key: &[u8]) -> u64 {
+    pub(super) fn hash(&self, key: &[u8]) -> u64 {
         // The first and the last sixteen bytes overlap, so no rest remains, and neither product waits for the other.
         let (first, last) = match (key.first_chunk(), key.last_chunk()) {
             (Some(first), Some(last)) => (words(first), words(last)),

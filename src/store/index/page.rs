@@ -20,13 +20,13 @@ use super::bucket::{BUCKET, Line};
 use crate::store::arena::record::{LEN_AT, PAGE};
 use crate::store::arena::{Addr, Arena, read_word, write_word};
 
-pub(in crate::store) const HEADER: usize = 32;
+pub(super) const HEADER: usize = 32;
 const BUCKETS_AT: usize = 8;
-pub(in crate::store) const USED_AT: usize = 12;
+pub(super) const USED_AT: usize = 12;
 const PREFIX_AT: usize = 16;
 const DEPTH_AT: usize = 20;
 const SETS_AT: usize = 24;
-pub(in crate::store) const PADDING_AT: usize = 28;
+pub(super) const PADDING_AT: usize = 28;
 
 /// Bytes of a ghost set.
 const SET: usize = 8;
@@ -35,9 +35,9 @@ const CACHE_LINE: usize = 64;
 
 /// An entry of the directory: all that a lookup needs to know about a page, so that it reads no header.
 #[derive(Clone, Copy)]
-pub(in crate::store) struct PageRef {
+pub(super) struct PageRef {
     /// Address of the first bucket.
-    pub(in crate::store) first_bucket: Addr,
+    pub(super) first_bucket: Addr,
     buckets: u16,
     /// Bytes between header and buckets.
     padding: u16,
@@ -45,42 +45,42 @@ pub(in crate::store) struct PageRef {
 
 impl PageRef {
     #[inline(always)]
-    pub(in crate::store) fn buckets(self) -> usize {
+    pub(super) fn buckets(self) -> usize {
         self.buckets.into()
     }
 
     /// The bytes of a bucket.
     #[inline(always)]
-    pub(in crate::store) fn line(self, arena: &Arena, bucket: usize) -> Option<&Line> {
+    pub(super) fn line(self, arena: &Arena, bucket: usize) -> Option<&Line> {
         arena.at(self.first_bucket + (bucket * BUCKET) as Addr)?.first_chunk()
     }
 
     /// Address of the page.
-    pub(in crate::store) fn page(self) -> Addr {
+    pub(super) fn page(self) -> Addr {
         self.first_bucket - HEADER as Addr - Addr::from(self.padding)
     }
 }
 
 /// The header of a page.
 #[derive(Clone, Copy)]
-pub(in crate::store) struct Page {
-    pub(in crate::store) addr: Addr,
-    pub(in crate::store) buckets: usize,
-    pub(in crate::store) used: usize,
-    pub(in crate::store) prefix: u32,
-    pub(in crate::store) depth: u32,
+pub(super) struct Page {
+    pub(super) addr: Addr,
+    pub(super) buckets: usize,
+    pub(super) used: usize,
+    pub(super) prefix: u32,
+    pub(super) depth: u32,
     /// Ghost sets after the buckets.
-    pub(in crate::store) sets: usize,
+    pub(super) sets: usize,
     /// Bytes between header and buckets.
-    pub(in crate::store) padding: usize,
+    pub(super) padding: usize,
 }
 
 impl Page {
-    pub(in crate::store) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         page_len(self.buckets, self.sets)
     }
 
-    pub(in crate::store) fn page_ref(&self) -> PageRef {
+    pub(super) fn page_ref(&self) -> PageRef {
         PageRef {
             first_bucket: self.addr + self.buckets_at() as Addr,
             buckets: self.buckets as u16,
@@ -89,28 +89,28 @@ impl Page {
     }
 
     /// Offset of the first bucket.
-    pub(in crate::store) fn buckets_at(&self) -> usize {
+    pub(super) fn buckets_at(&self) -> usize {
         HEADER + self.padding
     }
 
     /// Offset of a ghost set.
-    pub(in crate::store) fn set_at(&self, set: usize) -> usize {
+    pub(super) fn set_at(&self, set: usize) -> usize {
         self.buckets_at() + self.buckets * BUCKET + set * SET
     }
 }
 
 /// Bytes of a page.
-pub(in crate::store) fn page_len(buckets: usize, sets: usize) -> usize {
+pub(super) fn page_len(buckets: usize, sets: usize) -> usize {
     HEADER + CACHE_LINE + buckets * BUCKET + sets * SET
 }
 
 /// The padding that aligns the first bucket of a page at `addr`.
-pub(in crate::store) fn padding(arena: &Arena, addr: Addr) -> usize {
+pub(super) fn padding(arena: &Arena, addr: Addr) -> usize {
     let header_end = arena.bytes(addr).as_ptr().addr() + HEADER;
     header_end.wrapping_neg() % CACHE_LINE
 }
 
-pub(in crate::store) fn read_page(arena: &Arena, addr: Addr) -> Page {
+pub(super) fn read_page(arena: &Arena, addr: Addr) -> Page {
     let bytes = arena.bytes(addr);
     Page {
         addr,
@@ -123,7 +123,7 @@ pub(in crate::store) fn read_page(arena: &Arena, addr: Addr) -> Page {
     }
 }
 
-pub(in crate::store) fn write_page(arena: &mut Arena, page: Page) {
+pub(super) fn write_page(arena: &mut Arena, page: Page) {
     let bytes = arena.bytes_mut(page.addr);
     write_word(bytes, 0, PAGE);
     write_word(bytes, LEN_AT, page.len() as u32);

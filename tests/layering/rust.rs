@@ -33,13 +33,6 @@ const MODULES: &[(&str, &[&str])] = &[
     ("store/eviction", &["base", "store/arena", "store/options"]),
 ];
 
-/// Imports that the rules above forbid and that are about to go. Empty is the goal.
-const TOLERATED: &[(&str, &str)] = &[
-    ("store/arena/record", "store"),
-    ("store/arena/segments", "store/eviction/lru"),
-    ("store/index/resize", "store"),
-];
-
 /// The room that knows JavaScript, and the crates that no other room may name.
 const JAVASCRIPT: (&str, &[&str]) =
     ("wasm", &["wasm_bindgen", "js_sys", "web_sys", "serde_wasm_bindgen", "wasm_bindgen_futures"]);
@@ -171,10 +164,7 @@ impl Modules {
     fn edges(&self) -> impl Iterator<Item = (&str, &str)> {
         self.imports.iter().filter(|(module, _)| !module.is_empty()).flat_map(|(module, paths)| {
             let targets: BTreeSet<&str> = paths.iter().map(|path| self.resolve(path)).collect();
-            targets
-                .into_iter()
-                .map(|target| (&**module, target))
-                .filter(|edge| edge.0 != edge.1 && !TOLERATED.contains(edge))
+            targets.into_iter().map(|target| (&**module, target)).filter(|edge| edge.0 != edge.1)
         })
     }
 }

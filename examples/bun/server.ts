@@ -1,4 +1,4 @@
-// One peer of three: each user is loaded once in the cluster, from any peer, and the cluster survives the loss of a peer.
+// One peer of three. Each user is loaded once per cluster, and requests succeed while a peer is down.
 import { createPool, json } from "geecache-edge";
 
 interface User {
@@ -13,7 +13,8 @@ const {
 } = process.env;
 const peers = PEERS.split(",");
 const self = peers[Number(process.argv[2]) - 1];
-if (!self || !SECRET) throw new Error(`Usage: SECRET=... bun server.ts N, with N from 1 to ${peers.length}`);
+if (!self) throw new Error(`Usage: bun server.ts N, with N from 1 to ${peers.length}`);
+if (!SECRET) throw new Error("Set SECRET: without it, anyone who reaches a peer can read its keys.");
 
 const pool = createPool({ self, peers, secret: SECRET });
 
@@ -22,16 +23,16 @@ const users = pool.group<User>("users", {
   ttlMs: 60_000,
   codec: json(),
   load: async (id, { signal }) => {
-    const answer = await fetch(`${API}/users/${encodeURIComponent(id)}`, { signal });
-    if (answer.status === 404) return undefined;
-    if (!answer.ok) throw new Error(`the API answered ${answer.status}`);
-    return answer.json() as Promise<User>;
+    const response = await fetch(`${API}/users/${encodeURIComponent(id)}`, { signal });
+    if (response.status === 404) return undefined;
+    if (!response.ok) throw new Error(`the API returned ${response.status}`);
+    return response.json() as Promise<User>;
   },
 });
 
-async function answer(request: Request): Promise<Response> {
-  const answered = await pool.handle(request);
-  if (answered) return answered;
+async function respond(request: Request): Promise<Response> {
+  const response = await pool.handle(request); // a peer request, or undefined
+  if (response) return response;
   const { pathname } = new URL(request.url);
   if (pathname === "/stats") return Response.json(pool.stats());
   const { value, source } = await users.getEntry(pathname.slice(1));
@@ -39,5 +40,5 @@ async function answer(request: Request): Promise<Response> {
 }
 
 const { hostname, port } = new URL(self);
-Bun.serve({ hostname, port, fetch: answer });
-console.log(`Peer ${process.argv[2]} is process ${process.pid} and answers at ${self}/1`);
+Bun.serve({ hostname, port, fetch: respond });
+console.log(`Peer ${process.argv[2]} is process ${process.pid} and listens at ${self}/1`);

@@ -1,4 +1,4 @@
-// One peer of three: each user is loaded once in the cluster, from any peer, and the cluster survives the loss of a peer.
+// One peer of three. Each user is loaded once per cluster, and requests succeed while a peer is down.
 import { createPool, json } from "geecache-edge";
 
 interface User {
@@ -13,7 +13,8 @@ const {
 } = Deno.env.toObject();
 const peers = PEERS.split(",");
 const self = peers[Number(Deno.args[0]) - 1];
-if (!self || !SECRET) throw new Error(`Usage: SECRET=... deno run -NE server.ts N, with N from 1 to ${peers.length}`);
+if (!self) throw new Error(`Usage: deno run -NE server.ts N, with N from 1 to ${peers.length}`);
+if (!SECRET) throw new Error("Set SECRET: without it, anyone who reaches a peer can read its keys.");
 
 const pool = createPool({ self, peers, secret: SECRET });
 
@@ -22,16 +23,16 @@ const users = pool.group<User>("users", {
   ttlMs: 60_000,
   codec: json(),
   load: async (id, { signal }) => {
-    const answer = await fetch(`${API}/users/${encodeURIComponent(id)}`, { signal });
-    if (answer.status === 404) return undefined;
-    if (!answer.ok) throw new Error(`the API answered ${answer.status}`);
-    return answer.json();
+    const response = await fetch(`${API}/users/${encodeURIComponent(id)}`, { signal });
+    if (response.status === 404) return undefined;
+    if (!response.ok) throw new Error(`the API returned ${response.status}`);
+    return response.json();
   },
 });
 
-async function answer(request: Request): Promise<Response> {
-  const answered = await pool.handle(request);
-  if (answered) return answered;
+async function respond(request: Request): Promise<Response> {
+  const response = await pool.handle(request); // a peer request, or undefined
+  if (response) return response;
   const { pathname } = new URL(request.url);
   if (pathname === "/stats") return Response.json(pool.stats());
   const { value, source } = await users.getEntry(pathname.slice(1));
@@ -43,9 +44,9 @@ Deno.serve(
   {
     hostname,
     port: Number(port),
-    onListen: () => console.log(`Peer ${Deno.args[0]} is process ${Deno.pid} and answers at ${self}/1`),
+    onListen: () => console.log(`Peer ${Deno.args[0]} is process ${Deno.pid} and listens at ${self}/1`),
   },
-  answer,
+  respond,
 );
-// Exits with status 0 on SIGTERM: otherwise `deno task` would stop the other two.
+// Exit with status 0 on SIGTERM: with any other status, `deno task` stops the other two.
 Deno.addSignalListener("SIGTERM", () => Deno.exit());

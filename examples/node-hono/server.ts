@@ -1,4 +1,4 @@
-// One peer of three: each user is loaded once in the cluster, from any peer, and the cluster survives the loss of a peer.
+// One peer of three. Each user is loaded once per cluster, and requests succeed while a peer is down.
 import process from "node:process";
 import { serve } from "@hono/node-server";
 import { createPool, json } from "geecache-edge";
@@ -16,7 +16,8 @@ const {
 } = process.env;
 const peers = PEERS.split(",");
 const self = peers[Number(process.argv[2]) - 1];
-if (!self || !SECRET) throw new Error(`Usage: SECRET=... node server.ts N, with N from 1 to ${peers.length}`);
+if (!self) throw new Error(`Usage: node server.ts N, with N from 1 to ${peers.length}`);
+if (!SECRET) throw new Error("Set SECRET: without it, anyone who reaches a peer can read its keys.");
 
 const pool = createPool({ self, peers, secret: SECRET });
 
@@ -25,10 +26,10 @@ const users = pool.group<User>("users", {
   ttlMs: 60_000,
   codec: json(),
   load: async (id, { signal }) => {
-    const answer = await fetch(`${API}/users/${encodeURIComponent(id)}`, { signal });
-    if (answer.status === 404) return undefined;
-    if (!answer.ok) throw new Error(`the API answered ${answer.status}`);
-    return answer.json() as Promise<User>;
+    const response = await fetch(`${API}/users/${encodeURIComponent(id)}`, { signal });
+    if (response.status === 404) return undefined;
+    if (!response.ok) throw new Error(`the API returned ${response.status}`);
+    return response.json() as Promise<User>;
   },
 });
 
@@ -42,5 +43,5 @@ app.get("/:id", async (c) => {
 
 const { hostname, port } = new URL(self);
 serve({ fetch: app.fetch, hostname, port: Number(port) }, () =>
-  console.log(`Peer ${process.argv[2]} is process ${process.pid} and answers at ${self}/1`),
+  console.log(`Peer ${process.argv[2]} is process ${process.pid} and listens at ${self}/1`),
 );

@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import { fetchOnce } from "../../harness/fetch.mjs";
 import { freePorts } from "../../harness/ports.mjs";
 import { eventually } from "../../harness/waiting.mjs";
-import { assertFailover, assertHotCopies, assertLoadedOnce, assertNotFound, unusedUsers, Users } from "./cluster.mjs";
+import { assertFailover, assertHotCopies, assertLoadedOnce, assertNotFound, Users, unusedUsers } from "./cluster.mjs";
 import { killAll, nodeTooOld, PATIENCE_MS, Project, skipWithout, TIMEOUT } from "./support.mjs";
 
 const linux = process.platform === "linux" ? "-glibc" : "";
@@ -22,8 +22,18 @@ after(async () => {
   users.stop();
 });
 
+/** Starts a cluster without the secret: it exits, and the reason names the variable. @param {Project} project @param {string} start */
+async function assertRefusesWithoutSecret(project, start) {
+  const [assignment, ...command] = start.split(" ");
+  assert.match(assignment, /^SECRET=./);
+  const cluster = project.start(command.join(" "), { SECRET: "" });
+  await cluster.exited();
+  assert.match(cluster.output, /error: .*Set SECRET: without it, anyone who reaches a peer can read its keys\./i);
+  assert.doesNotMatch(cluster.output, /listens at/);
+}
+
 for (const { example, skip } of CLUSTERS) {
-  test(`${example}: the README's commands start a cluster with one load per key, hot copies and failover`, {
+  test(`${example}: the README's commands start a cluster with one load per key, hot copies, signed peer requests and failover`, {
     ...TIMEOUT,
     skip,
   }, async () => {
@@ -31,11 +41,12 @@ for (const { example, skip } of CLUSTERS) {
     const [install, start, ...more] = project.commands;
     assert.deepEqual(more, []);
     await project.run(install);
+    await assertRefusesWithoutSecret(project, start);
 
     const peers = (await freePorts(3)).map((port) => `http://127.0.0.1:${port}`);
     const cluster = project.start(start, { API: users.url, PEERS: peers.join() });
     const pids = await cluster.until("all three listen", (output) => {
-      const lines = [...output.matchAll(/^Peer (\d) is process (\d+) and answers at /gm)];
+      const lines = [...output.matchAll(/^Peer (\d) is process (\d+) and listens at /gm)];
       return lines.length === 3 && new Map(lines.map(([, peer, pid]) => [peers[Number(peer) - 1], Number(pid)]));
     });
 

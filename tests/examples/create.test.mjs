@@ -1,7 +1,7 @@
 // The command that copies an example: the copy, and its errors.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Project, root, scratch } from "./support.mjs";
@@ -37,6 +37,27 @@ test("create --published: the copy depends on the version of this clone, without
   }
 });
 
+test("create, a Worker with peers: the copy has a random secret of its own in a file that git ignores", () => {
+  const workers = EXAMPLES.filter((example) => existsSync(join(root, "examples", example, ".dev.vars.example")));
+  assert.deepEqual(workers, ["workers-durable-objects", "workers-service-bindings"]);
+  const secrets = new Set();
+  for (const example of workers) {
+    const source = join(root, "examples", example);
+    assert.match(readFileSync(join(source, ".dev.vars.example"), "utf8"), /^PEER_SECRET=$/m, "no secret is committed");
+    const names = [".dev.vars", ".dev.vars.one", ".dev.vars.example"].map((name) => join(source, name));
+    const ignored = execFileSync("git", ["-C", root, "check-ignore", "--no-index", ...names], { encoding: "utf8" });
+    assert.deepEqual(ignored.trim().split("\n"), names.slice(0, 2));
+    for (const copy of ["first", "second"]) {
+      const folder = join(scratch, `${copy}-${example}`);
+      assert.equal(create(example, folder, "--published").status, 0);
+      const [, secret] = /^PEER_SECRET=([\w-]{43})$/m.exec(readFileSync(join(folder, ".dev.vars"), "utf8")) ?? [];
+      assert.ok(secret, `${example}: .dev.vars has a secret`);
+      secrets.add(secret);
+    }
+  }
+  assert.equal(secrets.size, 2 * workers.length);
+});
+
 test("create, wrong arguments: fails with a reason, and writes nothing", () => {
   const full = join(scratch, "full");
   mkdirSync(full);
@@ -44,7 +65,7 @@ test("create, wrong arguments: fails with a reason, and writes nothing", () => {
   const cases = [
     { args: [], message: /Usage/ },
     { args: ["bun"], message: /Usage/ },
-    { args: ["no-such", join(scratch, "none")], message: /no example no-such: take one of bun, / },
+    { args: ["no-such", join(scratch, "none")], message: /no example no-such: choose one of bun, / },
     { args: ["bun", full], message: /is not empty/ },
     { args: ["bun", join(scratch, "none"), "--odd"], message: /--odd/ },
   ];

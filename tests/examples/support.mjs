@@ -89,16 +89,22 @@ export class Program {
     return /** @type {number} */ (this.#child.pid);
   }
 
-  /** Resolves with the output when the command has exited with status 0. Kills it after a while. */
-  async done() {
+  /** Resolves with the exit status, or the signal, when the command has exited. Kills it after a while. */
+  async exited() {
     /** @type {NodeJS.Timeout | undefined} */
     let timer;
     const timeout = new Promise((resolve) => {
-      timer = setTimeout(resolve, PATIENCE_MS, ["a timeout"]);
+      timer = setTimeout(resolve, PATIENCE_MS, [null, "a timeout"]);
     });
-    const [status] = await Promise.race([this.#closed, timeout]);
+    const [status, signal] = await Promise.race([this.#closed, timeout]);
     clearTimeout(timer);
     await this.kill();
+    return status ?? signal;
+  }
+
+  /** Resolves with the output when the command has exited with status 0. Kills it after a while. */
+  async done() {
+    const status = await this.exited();
     assert.equal(status, 0, `${this.#command} ended with ${status}:\n${this.output}`);
     return this.output;
   }
@@ -167,14 +173,13 @@ export class Project {
   }
 }
 
-/** Overrides the `vars` of the configuration for `wrangler dev`. @param {Project} project @param {Record<string, string>} vars */
-export function localVars(project, vars) {
-  writeFileSync(
-    join(project.folder, ".dev.vars"),
-    Object.entries(vars)
-      .map(([name, value]) => `${name}=${value}\n`)
-      .join(""),
-  );
+/** Replaces the API in the configuration of a Worker. @param {Project} project @param {string} url */
+export function setApi(project, url) {
+  const path = join(project.folder, "wrangler.jsonc");
+  const config = readFileSync(path, "utf8");
+  const replaced = config.replace(/("API": )"[^"]*"/g, (_, name) => `${name}${JSON.stringify(url)}`);
+  assert.notEqual(replaced, config, "the configuration has the API");
+  writeFileSync(path, replaced);
 }
 
 /** The URL of a wrangler dev server, when it is ready. @param {Program} server @returns {Promise<string>} */
@@ -214,4 +219,7 @@ assert.ok(existsSync(join(root, "pkg/package.json")), "the package is built");
 /** The package as built in the clone. */
 export const { createPool } = /** @type {typeof import("geecache-edge")} */ (
   await import(new URL("../../pkg/entry/node.js", import.meta.url).href)
+);
+export const { prometheus } = /** @type {typeof import("geecache-edge/observe")} */ (
+  await import(new URL("../../pkg/entry/observe.js", import.meta.url).href)
 );

@@ -4,12 +4,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fetchOnce } from "../../harness/fetch.mjs";
-import { assertFailover, assertHotCopies, assertLoadedOnce, assertNotFound, unusedUsers, Users } from "./cluster.mjs";
-import { isConnected, killAll, localVars, nodeTooOld, Project, readyUrl, TIMEOUT } from "./support.mjs";
+import { assertFailover, assertHotCopies, assertLoadedOnce, assertNotFound, Users, unusedUsers } from "./cluster.mjs";
+import { isConnected, killAll, nodeTooOld, Project, readyUrl, setApi, TIMEOUT } from "./support.mjs";
 
 const SHARDS = Array.from({ length: 8 }, (_, i) => `shard-${i}`);
 
-/** The example, with Durable Objects that abort when they receive a request, once they were stopped. */
+/** The example, with Durable Objects that abort on requests once they are stopped, and a route to them for unsigned requests. */
 const BREAKABLE = `
 import worker, { Shard as Whole } from "./index";
 const stopped = new Set<string>();
@@ -22,6 +22,7 @@ export class Shard extends Whole {
 export default {
   fetch(request, env, ctx) {
     const { pathname, search } = new URL(request.url);
+    if (pathname.startsWith("/_geecache/")) return env.SHARD.getByName(search.slice(1)).fetch(new Request(request.url));
     if (pathname !== "/stop") return worker.fetch(request, env, ctx);
     stopped.add(search.slice(1));
     return new Response("stopped");
@@ -37,7 +38,7 @@ before(async () => {
   if (nodeTooOld) return;
   project = new Project("workers-durable-objects");
   await project.run(project.commands[0]);
-  localVars(project, { API: users.url });
+  setApi(project, users.url);
 }, TIMEOUT);
 after(async () => {
   await killAll();
@@ -72,7 +73,7 @@ test("workers-durable-objects: the README's commands start a Worker with one loa
   assert.equal((await fetchOnce(`${urls[0]}/_geecache/users/${ids[0]}`)).status, 404, "peer requests have no URL");
 });
 
-test("workers-durable-objects, an object aborts: the Worker serves its keys by failover", {
+test("workers-durable-objects, an unsigned peer request or an object that aborts: status 401, or failover", {
   ...TIMEOUT,
   skip: nodeTooOld,
 }, async (t) => {
@@ -80,6 +81,9 @@ test("workers-durable-objects, an object aborts: the Worker serves its keys by f
   writeFileSync(join(project.folder, "src/breakable.ts"), BREAKABLE);
   await project.run("npx tsc");
   const url = await readyUrl(project.start("npx wrangler dev src/breakable.ts"));
+  const [unsigned] = unusedUsers(SHARDS, "shard-0", 1);
+  assert.equal((await fetchOnce(`${url}/_geecache/users/${unsigned}?shard-0`)).status, 401);
+  assert.equal(users.loads(unsigned), 0);
   assert.equal(await (await fetchOnce(`${url}/stop?shard-3`)).text(), "stopped");
   await assertFailover(users, [url], unusedUsers(SHARDS, "shard-3", 3));
 });

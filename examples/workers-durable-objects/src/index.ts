@@ -1,4 +1,4 @@
-// Durable Objects own the keys: each user is loaded once for the whole world, and each isolate of the Worker stores hot copies.
+// Durable Objects own the keys: each user is loaded once worldwide. Each isolate of the Worker stores hot copies.
 import { DurableObject } from "cloudflare:workers";
 import { createPool, json } from "geecache-edge";
 
@@ -7,27 +7,32 @@ interface User {
   name: string;
 }
 
-// The names on the ring. More of them share the work; a change moves some keys to another owner.
+// The peers' names on the ring. More peers spread the load; a change moves some keys to another owner.
 const shards = Array.from({ length: 8 }, (_, i) => `shard-${i}`);
 
-/** The cache of an owner, or, without a name, of a node that owns nothing and asks the owners. */
+/** The cache of one owner. Without a name: of a node that owns no keys and sends peer requests to the owners. */
 function createCache(self?: string) {
-  const pool = createPool<Env>({ self, peers: shards, connect: (shard, env) => env.SHARD.getByName(shard) });
+  const pool = createPool<Env>({
+    self,
+    peers: shards,
+    connect: (shard, env) => env.SHARD.getByName(shard),
+    secret: (env) => env.PEER_SECRET,
+  });
   const users = pool.group<User>("users", {
-    maxBytes: 8 * 1024 * 1024, // objects may share an isolate, and its 128 MB, with each other and with the Worker
+    maxBytes: 8 * 1024 * 1024, // objects can share an isolate and its 128 MB with each other and with the Worker
     ttlMs: 60_000,
     codec: json(),
     load: async (id, { env, signal }) => {
-      const answer = await fetch(`${env.API}/users/${encodeURIComponent(id)}`, { signal });
-      if (answer.status === 404) return undefined;
-      if (!answer.ok) throw new Error(`the API answered ${answer.status}`);
-      return answer.json();
+      const response = await fetch(`${env.API}/users/${encodeURIComponent(id)}`, { signal });
+      if (response.status === 404) return undefined;
+      if (!response.ok) throw new Error(`the API returned ${response.status}`);
+      return response.json();
     },
   });
   return { pool, users };
 }
 
-/** An owner. Its entries are lost when the object is evicted, some time after its last request; later requests load anew. */
+/** An owner. Its entries are in memory: the runtime evicts an idle object, and later requests load again. */
 export class Shard extends DurableObject<Env> {
   #pool = createCache(this.ctx.id.name).pool;
 

@@ -1,4 +1,4 @@
-// Three Workers share a cache: each owns a share of the keys, and asks the others for theirs over service bindings.
+// Three Workers share a cache. Each owns a share of the keys, and requests other keys from their owners over service bindings.
 import { env, WorkerEntrypoint } from "cloudflare:workers";
 import { createPool, json } from "geecache-edge";
 
@@ -7,13 +7,14 @@ interface User {
   name: string;
 }
 
-// Each peer has the name of the binding that leads to it, and bindings to the other two.
+// A peer's name is the name of its binding in the other two Workers.
 const peers = ["ONE", "TWO", "THREE"] as const;
 
 const pool = createPool<Env>({
   self: env.SELF,
   peers,
   connect: (peer, env) => env[peer as (typeof peers)[number]]!,
+  secret: (env) => env.PEER_SECRET,
 });
 
 const users = pool.group<User>("users", {
@@ -21,14 +22,14 @@ const users = pool.group<User>("users", {
   ttlMs: 60_000,
   codec: json(),
   load: async (id, { env, signal }) => {
-    const answer = await fetch(`${env.API}/users/${encodeURIComponent(id)}`, { signal });
-    if (answer.status === 404) return undefined;
-    if (!answer.ok) throw new Error(`the API answered ${answer.status}`);
-    return answer.json();
+    const response = await fetch(`${env.API}/users/${encodeURIComponent(id)}`, { signal });
+    if (response.status === 404) return undefined;
+    if (!response.ok) throw new Error(`the API returned ${response.status}`);
+    return response.json();
   },
 });
 
-/** Serves peer requests. Only bindings lead here, no URL, so no secret is needed. */
+/** Serves peer requests. It has no URL, but any Worker of the account can bind to it: the secret keeps others out. */
 export class Peer extends WorkerEntrypoint<Env> {
   override async fetch(request: Request) {
     return (await pool.handle(request, this.env, this.ctx)) ?? new Response("Not found", { status: 404 });

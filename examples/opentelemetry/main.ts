@@ -1,4 +1,4 @@
-// Ten requests for three users, then the cache's counters on the console, in place of a collector.
+// Ten requests for three users. The cache's counters are printed to the console, in place of a collector.
 import { metrics } from "@opentelemetry/api";
 import { ConsoleMetricExporter, MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
 import { createPool, json } from "geecache-edge";

@@ -1,13 +1,19 @@
-// A pool's counters as OpenTelemetry instruments, through the official API alone: read at collection, free until then.
+// A pool's counters as OpenTelemetry instruments, with no dependency but the API. They are read at collection, and cost nothing between collections.
 import type { Attributes, Meter } from "@opentelemetry/api";
-import type { Pool } from "geecache-edge";
+import type { Pool, PoolStats, Stats } from "geecache-edge";
 
-/** Sizes, which can fall. All other counters only grow. */
-const GAUGES = new Set(["entries", "usedBytes", "maxBytes", "flights"]);
+/** The counters that can fall. All others only grow. Typed, because an outdated name would turn a gauge into a counter. */
+const GAUGES: ReadonlySet<string> = new Set<keyof Stats | keyof PoolStats>([
+  "entries",
+  "usedBytes",
+  "maxBytes",
+  "flights",
+  "peersDown",
+]);
 
 /**
- * Observes a pool and its groups; call it once they are made. Each counter of `pool.stats()` is `geecache.<name>`, a
- * group's with the attribute `geecache.group`.
+ * Observes a pool and its groups. Call it once, after the last `pool.group`. Each counter of `pool.stats()` becomes
+ * `geecache.<name>`; a group's has the attribute `geecache.group`.
  */
 export function observe<Env>(pool: Pool<Env>, meter: Meter): void {
   const { groups, ...own } = pool.stats();
@@ -18,18 +24,18 @@ export function observe<Env>(pool: Pool<Env>, meter: Meter): void {
       : meter.createObservableCounter(`geecache.${name}`);
   const instruments = new Map(names.map((name) => [name, observable(name)]));
 
-  // One callback for all, so that one export is one reading.
+  // One callback for all instruments, so that an export is one consistent snapshot.
   meter.addBatchObservableCallback(
     (result) => {
-      const tell = (counts: object, attributes: Attributes) => {
+      const report = (counts: object, attributes: Attributes) => {
         for (const [name, instrument] of instruments) {
           const count: unknown = counts[name as keyof typeof counts];
           if (typeof count === "number") result.observe(instrument, count, attributes);
         }
       };
       const { groups, ...own } = pool.stats();
-      tell(own, {});
-      for (const [group, counts] of Object.entries(groups)) tell(counts, { "geecache.group": group });
+      report(own, {});
+      for (const [group, counts] of Object.entries(groups)) report(counts, { "geecache.group": group });
     },
     [...instruments.values()],
   );

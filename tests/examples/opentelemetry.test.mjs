@@ -1,7 +1,7 @@
 // The metrics of a pool that OpenTelemetry's SDK collects and the example prints.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { createPool, killAll, nodeTooOld, Project, TIMEOUT } from "./support.mjs";
+import { createPool, killAll, nodeTooOld, Project, prometheus, TIMEOUT } from "./support.mjs";
 
 after(killAll);
 
@@ -24,6 +24,13 @@ test("opentelemetry: the README's commands print every counter of the pool, with
   pool.group("users", { maxBytes: 1024 * 1024, load: () => undefined });
   const { groups, ...own } = pool.stats();
   assert.deepEqual([...metrics.keys()].sort(), Object.keys({ ...own, ...groups.users }).sort());
+
+  const gauges = [...prometheus(pool.stats()).matchAll(/^# TYPE geecache_(\w+) gauge$/gm)].map(([, name]) =>
+    name.replace(/_[a-z]/g, (letter) => letter.slice(1).toUpperCase()),
+  );
+  assert.ok(gauges.length >= 5);
+  const printedGauges = [...metrics].filter(([, { type }]) => type === "OBSERVABLE_GAUGE").map(([name]) => name);
+  assert.deepEqual(printedGauges.sort(), gauges.sort(), "the same gauges as in the package's Prometheus text");
 
   const counter = (/** @type {number} */ value) => ({
     type: "OBSERVABLE_COUNTER",

@@ -132,7 +132,7 @@ function rustEnv() {
   return { CARGO_ENCODED_RUSTFLAGS: flags.join("\x1f"), ...(RUSTC && { RUSTC, RUSTC_BOOTSTRAP: "1" }) };
 }
 
-/** The crate as core.wasm and core.js with their types, in the work folder. */
+/** Builds the crate into core.wasm and glue.js with their types, in the work folder. */
 function buildGlue() {
   const features = ["--features", ["npm", ...(options.features ? [options.features] : [])].join()];
   run(
@@ -158,16 +158,16 @@ function buildGlue() {
     `${CRATE}.wasm`,
   );
   rmSync(glue, { recursive: true, force: true });
-  run("wasm-bindgen", [...BINDGEN_FLAGS, "--out-name", "core", "--out-dir", glue, built]);
+  run("wasm-bindgen", [...BINDGEN_FLAGS, "--out-name", "glue", "--out-dir", glue, built]);
   const renamed = JSON.parse(
-    execFileSync("wasm-opt", [...WASM_OPT_FLAGS, join(glue, "core_bg.wasm"), "-o", join(glue, "core.wasm")], {
+    execFileSync("wasm-opt", [...WASM_OPT_FLAGS, join(glue, "glue_bg.wasm"), "-o", join(glue, "core.wasm")], {
       cwd: root,
       encoding: "utf8",
     }),
   );
-  for (const name of ["core_bg.wasm", "core_bg.wasm.d.ts"]) rmSync(join(glue, name), { force: true });
-  leaveOutGuards(join(glue, "core.js"));
-  useShortNames(join(glue, "core.js"), renamed);
+  for (const name of ["glue_bg.wasm", "glue_bg.wasm.d.ts"]) rmSync(join(glue, name), { force: true });
+  leaveOutGuards(join(glue, "glue.js"));
+  useShortNames(join(glue, "glue.js"), renamed);
   writeFileSync(join(glue, "package.json"), '{ "type": "module" }\n');
   writeFileSync(join(glue, "core.d.wasm.ts"), "declare const module: WebAssembly.Module;\nexport default module;\n");
   writeFileSync(
@@ -180,7 +180,7 @@ function buildGlue() {
   );
 }
 
-/** Each method asks whether its object's instance lives still, which `Core.call` in wasm.ts has asked before: 0.2 KB of gzip. */
+/** Each method asks whether its object's instance lives still, which `Core` in core/core.ts has asked before: 0.2 KB of gzip. */
 function leaveOutGuards(path) {
   const guard =
     /if \(this\.__wbg_inst !== undefined && this\.__wbg_inst !== __wbg_instance_id\) \{\s+throw new Error\('Invalid stale object from previous Wasm instance'\);\s+\}/g;
@@ -237,7 +237,7 @@ async function bundle(to) {
   const generated = {
     name: "generated",
     setup({ onResolve }) {
-      onResolve({ filter: /^\.\/core\.js$/ }, () => ({ path: join(glue, "core.js") }));
+      onResolve({ filter: /^\.\.\/glue\.js$/ }, () => ({ path: join(glue, "glue.js") }));
       // Left as files of their own; the path is kept as written, so only an entry, which keeps its place, may import them.
       onResolve({ filter: /^\.\.\/core(-inline\.js|\.wasm)$/ }, ({ path }) => ({ path, external: true }));
     },
@@ -263,7 +263,7 @@ async function buildPackage() {
   await bundle(next);
   for (const name of readdirSync(template).filter((name) => !TEMPLATE_ONLY.includes(name)))
     cpSync(join(template, name), join(next, name), { recursive: true });
-  for (const name of ["core.wasm", "core.d.ts", "core-inline.js"]) cpSync(join(glue, name), join(next, name));
+  for (const name of ["core.wasm", "glue.d.ts", "core-inline.js"]) cpSync(join(glue, name), join(next, name));
   if (existsSync(join(root, "LICENSE"))) cpSync(join(root, "LICENSE"), join(next, "LICENSE"));
 
   const crateVersion = /^version = "(.*)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))?.[1];

@@ -1,6 +1,6 @@
 /** Events: what happens in a pool, told as it happens. Nothing is computed for them where nobody listens. */
 import { named, type Stats } from "./stats.js";
-import type { Core } from "./wasm.js";
+import type { Core } from "./core/core.js";
 
 /** What happened. Times are in ms, of the runtime's clock: in Workers it stands still between I/O. */
 export type CacheEvent =

@@ -1,6 +1,6 @@
 /** A group: a named space of keys with one loader. `#lookUp` follows a key's life as `src/group.rs` decides it. */
 import { bytes as asTheyAre, type Codec } from "./codec.js";
-import { ask, type Asked } from "./ask.js";
+import { ask, type Asked } from "./peer.js";
 import {
   ambientContext,
   ASK,
@@ -13,13 +13,13 @@ import {
   STALE,
   UNFIT,
   VALUE,
-} from "./wasm.js";
+} from "./core/core.js";
 import { GeecacheError } from "./errors.js";
 import type { Teller } from "./events.js";
-import { asError, type Came, Flights, type Outcome } from "./flight.js";
+import { asError, type Came, Flights, type Outcome } from "./flights.js";
 import { GROUP_KINDS, type GroupOptions, listed, type Reach, type Scope } from "./options.js";
 import { named, POOL_COUNTERS, type Stats } from "./stats.js";
-import { within } from "./wait.js";
+import { within } from "./timeout.js";
 
 /** Where an answer came from. */
 export type Source =

@@ -7,10 +7,10 @@ import {
   REPLY_NO_SUCH_KEY,
   REPLY_UNFIT,
   REPLY_VALUE,
-} from "./wasm.js";
+} from "./core/core.js";
 import { GeecacheError } from "./errors.js";
 import { Teller } from "./events.js";
-import { asError } from "./flight.js";
+import { asError } from "./flights.js";
 import { type Connect, Group, randomSeed } from "./group.js";
 import { type Context, type Fetcher, type GroupOptions, listed, POOL_KINDS, type PoolOptions } from "./options.js";
 import { named, POOL_COUNTERS, type PoolStats } from "./stats.js";

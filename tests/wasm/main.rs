@@ -4,11 +4,11 @@
 //! the one without the other is a failing test.
 #![cfg(target_arch = "wasm32")]
 
-mod answer;
-mod ask;
 mod fetch_http;
 mod fetch_stub;
-mod look_up;
+mod incoming;
+mod lookup;
 mod options;
+mod outgoing;
 mod ring;
 mod support;

@@ -6,10 +6,10 @@
 //! come in through [`Core::reserve`], which answers 0 instead of trapping where memory is full.
 //! Nothing here waits; Rust programs that ask over `fetch` themselves have `FetchPeer`.
 
-mod answer;
-mod ask;
+mod incoming;
 mod injected_traps;
 mod options;
+mod outgoing;
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 /** The core: the only file that touches the generated glue. Numbers go in, steps come out; a trap costs one call. */
-import { Core as Wasm, __wbg_reset_state as freshInstance, initSync, linearMemory } from "./core.js";
-import { type ErrorCode, GeecacheError } from "./errors.js";
-import type { Context } from "./options.js";
+import { Core as Wasm, __wbg_reset_state as freshInstance, initSync, linearMemory } from "../glue.js";
+import { type ErrorCode, GeecacheError } from "../errors.js";
+import type { Context } from "../options.js";
 
 /** Steps, as `src/wasm.rs` numbers them. */
 export const DONE = 0;

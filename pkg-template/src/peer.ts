@@ -1,7 +1,7 @@
 /** Asking a peer over `fetch`: the core says what is sent and what came of it; here it is sent, and read up to its bound. */
 import type { ErrorCode } from "./errors.js";
 import type { Reach } from "./options.js";
-import { type Core, LOAD_FAILED, NO_SUCH_KEY, PEER_FAILED, UNFIT, VALUE } from "./wasm.js";
+import { type Core, LOAD_FAILED, NO_SUCH_KEY, PEER_FAILED, UNFIT, VALUE } from "./core/core.js";
 
 /** What it comes to. */
 export type Asked =

@@ -19,7 +19,7 @@ import {
   LOAD,
   STALE,
   TOO_LATE,
-} from "./wasm.js";
+} from "./core/core.js";
 import { GeecacheError } from "./errors.js";
 import { type Context } from "./options.js";
 

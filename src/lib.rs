@@ -65,6 +65,8 @@ pub mod driver;
 pub mod group;
 pub mod peer;
 pub mod pool;
+#[doc(hidden)]
+pub mod protocol;
 pub mod ring;
 pub mod store;
 pub mod wire;

@@ -1,5 +1,5 @@
 /** Observing a pool: its counters as Prometheus text, and RFC 9211's `Cache-Status` for answers of your own. */
-import type { Entry } from "./group.js";
+import type { Entry } from "./options.js";
 import type { PoolStats } from "./stats.js";
 
 /** Counters that go down as well. */

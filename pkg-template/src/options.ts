@@ -1,6 +1,5 @@
-/** Options and what a call is given. */
+/** The public types: options, the scope of a call, entries. */
 import type { Codec } from "./codec.js";
-import { GeecacheError } from "./errors.js";
 import type { CacheEvent } from "./events.js";
 
 /** Anything with `fetch`: a service binding, a Durable Object's stub, the global scope. */
@@ -8,26 +7,53 @@ export interface Fetcher {
   fetch(url: string, init?: RequestInit): Promise<Response>;
 }
 
-/** How a peer is reached: `origin` is its URL, or any where the fetcher is the peer. */
-export interface Reach {
-  fetcher: Fetcher;
-  origin: string;
-  secrets: unknown;
+/** How a peer is reached: `origin` is its URL, or any origin if the fetcher leads to it. */
+export interface PeerConnection {
+  readonly fetcher: Fetcher;
+  readonly origin: string;
+  /** The secrets that sign and verify, as plain values. */
+  readonly secrets: unknown;
 }
 
-/** A handler's `ctx`, or whatever keeps work alive after its answer has gone out. */
+/** Returns the way to a peer. Runs code of the user's: `connect` and `secret`. */
+export type ResolvePeer = (peer: string, env: unknown) => PeerConnection;
+
+/** A handler's `ctx`: keeps work alive after the response. */
 export interface Context {
   waitUntil(promise: Promise<unknown>): void;
 }
 
-/** What the request at hand brings. All of it may be left out where a runtime has none of it. */
+/** The request at hand. Every field may be left out in a runtime that has no such thing. */
 export interface Scope<Env = unknown> {
-  /** Handed to `load` and `connect`. */
+  /** Passed to `load`, `connect` and `secret`. */
   env?: Env;
-  /** Keeps a load alive when its caller hangs up. In a Worker, always give it. */
+  /** Keeps a load alive when its caller hangs up. In a Worker, always pass it. */
   ctx?: Context;
-  /** How long this call waits in all, in ms. Default: the group's `deadlineMs`; never longer than that. */
+  /** The deadline of this call, in ms. Default: the group's `deadlineMs`, which also bounds it. */
   deadlineMs?: number;
+}
+
+/** Where a value came from. */
+export type Source =
+  /** A fresh copy on this node. */
+  | "memory"
+  /** A stale copy on this node. */
+  | "stale"
+  /** The load of another request, which this one joined. */
+  | "flight"
+  /** A peer: the key's owner or the next one on the ring. */
+  | "peer"
+  /** This node's own loader. */
+  | "loader";
+
+/** A value with its source and freshness. */
+export interface Entry<T> {
+  /** The value; undefined if the key does not exist. */
+  value: T | undefined;
+  /** Where it came from. */
+  source: Source;
+  /** Freshness left of the copy here, in ms; undefined if it stays fresh forever, or nothing was cached. */
+  freshMs: number | undefined;
 }
 
 /** Options of `createPool`. */
@@ -120,55 +146,4 @@ export interface GroupOptions<T, Env = unknown> {
   peerTimeoutMs?: number;
   /** How many of the ring's next peers are asked after the owner failed. Default: 1. */
   failover?: number;
-}
-
-/**
- * The kinds of the pool's options that go to the core, in the order in which `src/wasm/options.rs` reads them. Names of
- * which one is to be chosen go as a number, counted through; those of wires in the order of `src/wire/mod.rs`.
- */
-export const POOL_KINDS = {
-  ...{ self: "string", basePath: "string", replicas: "number", seed: "number" },
-  ...{ wire: ["geecache", "geecache-proto", "groupcache", "groupcache-v3"], ring: ["balanced"] },
-};
-
-/** The same for a group's. */
-export const GROUP_KINDS = {
-  policy: "string",
-  ...{
-    maxBytes: "number",
-    maxEntryBytes: "number",
-    hashSeed: "number",
-    ttlMs: "number",
-    staleWhileRevalidateMs: "number",
-  },
-  ...{
-    staleIfErrorMs: "number",
-    hotTtlMs: "number",
-    deadlineMs: "number",
-    peerTimeoutMs: "number",
-    failover: "number",
-  },
-};
-
-/** @internal The values of options in the order of their kinds; `ERR_OPTION` for an unknown one, or one of another kind. */
-export function listed(options: object, kinds: Record<string, string | string[]>): unknown[] {
-  for (const name in options) {
-    if (!Object.hasOwn(kinds, name))
-      refuse(JSON.stringify(name), `is unknown: the options here are ${Object.keys(kinds).join(", ")}`);
-  }
-  return Object.entries(kinds).map(([name, kind]) => {
-    const value: unknown = (options as Record<string, unknown>)[name] ?? undefined;
-    if (value === undefined) return value;
-    if (typeof kind !== "string") {
-      const at = kind.indexOf(value as string);
-      return at < 0 ? refuse(name, `must be one of ${kind.join(", ")}`) : at;
-    }
-    const isWrong = kind === "number" ? !Number.isSafeInteger(value) || (value as number) < 0 : typeof value !== kind;
-    if (isWrong) refuse(name, kind === "number" ? "must be a whole number, 0 or more" : "must be a string");
-    return value;
-  });
-}
-
-function refuse(name: string, why: string): never {
-  throw new GeecacheError("ERR_OPTION", `the option ${name} ${why}`);
 }

@@ -1,54 +1,51 @@
-/** Asking a peer over `fetch`: the core says what is sent and what came of it; here it is sent, and read up to its bound. */
-import type { ErrorCode } from "./errors.js";
-import type { Reach } from "./options.js";
-import { type Core, LOAD_FAILED, NO_SUCH_KEY, PEER_FAILED, UNFIT, VALUE } from "./core/core.js";
+/** Asking a peer over `fetch`. The core says what to send and reads the response; here it is sent, and its body read up to a bound. */
+import type { Core } from "./core/core.js";
+import { AUTH_HEADER, Outcome, RESPONSE_HEADERS } from "./core/protocol.js";
+import type { PeerAnswer, Task } from "./core/steps.js";
+import type { PeerConnection } from "./options.js";
 
-/** What it comes to. */
-export type Asked =
-  | [kind: typeof VALUE, bytes: Uint8Array<ArrayBuffer>, freshMs: number]
-  | [kind: typeof NO_SUCH_KEY]
-  | [kind: typeof LOAD_FAILED, message: string, code: ErrorCode]
-  | [kind: typeof PEER_FAILED | typeof UNFIT, message: string];
-
-/** Asks for `key`. The signal ends the request and the reading of its body alike. Rejects where nothing usable came. */
-export async function ask(
+/** Asks the peer of a task for `key`. The task's timeout ends the request and the reading of its body. Rejects if either fails. */
+export async function askPeer(
   core: Core,
   group: number,
+  task: Task,
   key: string,
-  { fetcher, origin, secrets }: Reach,
-  withinMs: number,
-): Promise<Asked> {
-  const question = core.ask(group, key, secrets);
-  if (question === undefined) return [UNFIT, "no URL can carry the key"];
-  const [path, seal, mostBytes] = question;
-  const response = await fetcher.fetch(origin.replace(/\/+$/, "") + path, {
+  { fetcher, origin, secrets }: PeerConnection,
+): Promise<PeerAnswer> {
+  const request = core.request(group, task, key, secrets);
+  if (request === undefined) return { kind: Outcome.NotTransferable, message: "no URL can carry the key" };
+  const response = await fetcher.fetch(origin.replace(/\/+$/, "") + request.path, {
     method: "GET",
-    // A redirect is followed to another key's value: it counts as a failure instead.
+    // A redirect would lead to another key's value: it counts as a failure instead.
     redirect: "manual",
-    headers: { "geecache-seal": seal },
-    signal: AbortSignal.timeout(withinMs),
+    headers: { [AUTH_HEADER]: request.auth },
+    signal: AbortSignal.timeout(task.timeoutMs),
   });
-  const chunks = await read(response.body, mostBytes);
-  if (!core.hand(group, chunks, true)) return [PEER_FAILED, "there is no memory for the peer's answer"];
-  const [kind, freshMs, ...more] = core.heard(group, key, seal, secrets, response.status, response.headers);
-  return kind === VALUE ? [VALUE, core.value(), freshMs as number] : ([kind, freshMs, ...more] as Asked);
+  const body = await readBody(response.body, request.maxBytes);
+  // The response may be any object of the user's: all of it is read before the core is called.
+  const { headers } = response;
+  const status = Number(response.status);
+  const values = RESPONSE_HEADERS.map((name) => headers.get(name));
+  return core.peerAnswered(group, task, key, request.auth, secrets, status, values, body);
 }
 
-/** The body in pieces; a peer that sends more than `mostBytes` is cut off. */
-async function read(stream: Response["body"], mostBytes: number): Promise<Uint8Array[]> {
-  const chunks: Uint8Array[] = [];
-  if (stream === null) return chunks;
+/** Reads a body in pieces; throws if it has more than `maxBytes`. */
+async function readBody(stream: Response["body"], maxBytes: number): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
+  if (stream === null) return pieces;
   const reader = stream.getReader();
   for (let bytes = 0; ; ) {
     const { done, value } = await reader.read();
-    if (done) return chunks;
-    if (!(value instanceof Uint8Array)) throw new TypeError("the peer's answer is not of bytes");
-    bytes += value.length;
-    if (!(bytes <= mostBytes)) {
-      // Nobody waits for the peer to take note.
+    if (done) return pieces;
+    if (!(value instanceof Uint8Array)) throw new TypeError("the response is not of bytes");
+    // A plain view: the length of a subclass may be code of the user's.
+    const piece = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    bytes += piece.length;
+    if (bytes > maxBytes) {
+      // Nobody waits for the peer to notice.
       reader.cancel().catch(() => {});
       throw new Error("the peer's answer is larger than maxEntryBytes");
     }
-    chunks.push(value);
+    pieces.push(piece);
   }
 }

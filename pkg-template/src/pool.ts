@@ -1,30 +1,19 @@
-/** A pool: this node among its peers, and its groups. A value: two in one isolate do not know of each other. */
-import {
-  Core,
-  type Head,
-  REPLY_BROKEN,
-  REPLY_LOAD_FAILED,
-  REPLY_NO_SUCH_KEY,
-  REPLY_UNFIT,
-  REPLY_VALUE,
-} from "./core/core.js";
+/** A pool: this node among its peers, and its groups. A value: two in one isolate know nothing of each other. */
+import { Core } from "./core/core.js";
+import { encodeOptions, randomSeed } from "./core/options.js";
+import { POOL_OPTIONS } from "./core/protocol.js";
+import { EventEmitter } from "./emitter.js";
 import { GeecacheError } from "./errors.js";
-import { Teller } from "./events.js";
-import { asError } from "./flights.js";
-import { type Connect, Group, randomSeed } from "./group.js";
-import { type Context, type Fetcher, type GroupOptions, listed, POOL_KINDS, type PoolOptions } from "./options.js";
-import { named, POOL_COUNTERS, type PoolStats } from "./stats.js";
+import { Group } from "./group.js";
+import type { Context, Fetcher, GroupOptions, PeerConnection, PoolOptions } from "./options.js";
+import { Server } from "./server.js";
+import { nameCounters, type PoolStats } from "./stats.js";
 
-/** Where a peer is asked whose name is not a URL: `connect` leads there, whatever the host is called. */
+/** The origin for peers whose name is not a URL: `connect` leads there, whatever the host is called. */
 const ANY_ORIGIN = "http://peer";
 
-/** What a change may hold beside a value, or hold of keys. */
-const CHANGE_BYTES = 128 * 1024;
-const DEFAULT_MAX_ENTRY_BYTES = 512 * 1024;
-const NO_STORE = { "cache-control": "no-store" };
-
-/** The peer's own URL through the runtime's own fetch, called as a plain function, as some runtimes insist. */
-const overHttp: Fetcher = { fetch: (url, init) => fetch(url, init) };
+/** The runtime's own fetch on the peer's URL, called as a plain function, as some runtimes require. */
+const globalFetch: Fetcher = { fetch: (url, init) => fetch(url, init) };
 
 /** A node among its peers, made by `createPool`. */
 export class Pool<Env = unknown> {
@@ -32,14 +21,12 @@ export class Pool<Env = unknown> {
   readonly #connect: PoolOptions<Env>["connect"];
   readonly #secret: PoolOptions<Env>["secret"];
   readonly #self: string | undefined;
-  readonly #basePath: string;
-  /** Before names of the form `host:port`, where the wire's peers have such. */
+  /** Before names of the form `host:port`, on the wire whose peers have such names. */
   readonly #scheme: string;
   readonly #peerTimeoutMs: number | undefined;
   readonly #groups: Group<any, Env>[] = [];
-  readonly #teller: Teller | undefined;
-  /** The most that is read of a change's body. */
-  #changeBytes = 0;
+  readonly #emitter: EventEmitter | undefined;
+  readonly #server: Server<Env>;
 
   /** @internal Use `createPool`. */
   constructor(options: PoolOptions<Env>) {
@@ -52,16 +39,16 @@ export class Pool<Env = unknown> {
       throw new GeecacheError("ERR_OPTION", "the option onEvent must be a function");
     this.#connect = connect;
     this.#secret = secret;
-    this.#self = options.self;
+    this.#self = plain.self;
     this.#peerTimeoutMs = peerTimeoutMs;
-    this.#core = new Core(listed({ seed: randomSeed(), ...plain }, POOL_KINDS), peers ?? undefined);
-    const wire = options.wire ?? "geecache";
-    this.#basePath = options.basePath ?? (wire.startsWith("geecache") ? "/_geecache/" : "/_groupcache/");
-    this.#scheme = wire === "groupcache-v3" ? "http://" : "";
-    if (onEvent) this.#teller = new Teller(this.#core, onEvent);
-    this.#refuseUnreachable(peers ?? []);
-    // Read once here, so that a secret that is none is refused now and not by the first question.
-    if (typeof secret !== "function") this.#core.call((wasm) => wasm.question("", "", undefined, 0, secret));
+    const names = copied(peers ?? undefined);
+    this.#core = new Core(encodeOptions({ seed: randomSeed(), ...plain }, POOL_OPTIONS), names);
+    this.#scheme = plain.wire === "groupcache-v3" ? "http://" : "";
+    if (onEvent) this.#emitter = new EventEmitter(this.#core, onEvent);
+    this.#server = new Server(this.#core, this.#groups, (env) => this.#secrets(env));
+    this.#refuseUnreachable(names ?? []);
+    // Read once here, so that an invalid secret is refused now and not by the first request.
+    if (typeof secret !== "function") this.#core.readRequest("", "", undefined, 0, copied(secret));
   }
 
   /**
@@ -72,119 +59,66 @@ export class Pool<Env = unknown> {
   group<T = Uint8Array>(name: string, options: GroupOptions<T, Env>): Group<T, Env> {
     const timeout = this.#peerTimeoutMs === undefined ? {} : { peerTimeoutMs: this.#peerTimeoutMs };
     const given = typeof options === "object" && options !== null ? { ...timeout, ...options } : options;
-    const group = new Group<T, Env>(
-      this.#core,
-      (peer, env) => this.#reach(peer, env as Env),
-      name,
-      given,
-      this.#teller,
-    );
+    const resolvePeer = (peer: string, env: unknown) => this.#resolvePeer(peer, env as Env);
+    const group = new Group<T, Env>(this.#core, resolvePeer, name, given, this.#emitter);
     this.#groups.push(group);
-    this.#changeBytes = Math.max(this.#changeBytes, (options.maxEntryBytes ?? DEFAULT_MAX_ENTRY_BYTES) + CHANGE_BYTES);
     return group;
   }
 
-  /** The name of the peer that owns `key`; undefined where there are no peers. */
+  /** Returns the name of the peer that owns `key`; undefined if there are no peers. */
   owner(key: string): string | undefined {
-    return this.#core.withKey(key, (wasm, keyBytes) => wasm.owner(keyBytes));
+    return this.#core.owner(key);
   }
 
   /**
-   * Another list of peers, from the next look-up on. What is in flight goes on by the new one, and nobody waits for a
-   * peer that left. `ERR_OPTION` for a list that cannot be a ring; the old one stays then.
+   * Replaces the list of peers, from the next lookup on. Flights go on with the new list, and stop waiting for a peer that
+   * left.
+   *
+   * @throws {GeecacheError} `ERR_OPTION` for a list that cannot be a ring; the old one stays.
    */
   setPeers(peers: readonly string[]): void {
-    this.#refuseUnreachable(peers);
-    this.#core.setPeers(peers);
+    const names = copied(peers);
+    this.#refuseUnreachable(names);
+    this.#core.setPeers(names);
   }
 
   /**
-   * Answers a peer's question: a `Response` for every path under `basePath`, undefined for any other. What a peer asks
-   * is answered here and never forwarded.
+   * Answers a peer's request: resolves to a `Response` for every path under `basePath`, and to undefined for any other. A peer's
+   * lookup is answered here and never forwarded.
    */
   async handle(request: Request, env?: Env, ctx?: Context): Promise<Response | undefined> {
-    const path = pathOf(request.url);
-    if (!path.startsWith(this.#basePath)) return undefined;
-    const isHead = request.method === "HEAD";
-    const seal = request.headers.get("geecache-seal") ?? undefined;
-    const [now, secrets] = [Date.now(), this.#secrets(env as Env)];
-    const question = this.#core.call((wasm) => wasm.question(request.method, path, seal, now, secrets)) as
-      | Head
-      | [group: number, key: string, signer: number]
-      | undefined;
-    if (question === undefined) return undefined;
-    if (typeof question[1] !== "string") return this.#respond(question as Head, isHead);
-    const [id, key, signer] = question as [number, string, number];
-    if (request.method !== "GET" && !isHead)
-      return new Response(null, { status: await this.#change(request, id, key, now), headers: NO_STORE });
-    const reply = (kind: number, freshMs = -1, code = "", message = "") => {
-      const head = this.#core.withKey(key, (wasm, keyBytes) =>
-        wasm.answer(id, keyBytes, seal, signer, now, secrets, kind, freshMs, code, message),
-      );
-      return this.#respond(head as unknown as Head, isHead);
-    };
-    try {
-      const found = await this.#groups[id]!.answerPeer(key, { env: env as Env, ...(ctx && { ctx }) });
-      if (found.kind === "absent") return reply(REPLY_NO_SUCH_KEY);
-      return this.#core.hand(id, [found.bytes]) ? reply(REPLY_VALUE, found.freshMs, found.source) : reply(REPLY_UNFIT);
-    } catch (thrown) {
-      const { code, message } = asError(thrown);
-      // A trap is this node's fault and not the loader's: the asker goes on down its ladder.
-      return reply(code === "ERR_TRAP" ? REPLY_BROKEN : REPLY_LOAD_FAILED, -1, code, message);
-    }
+    return this.#server.handle(request, env as Env, ctx);
   }
 
-  /** Makes the change to this node's copies that a peer of groupcache-v3 tells; the status that says how it went. */
-  async #change(request: Request, id: number, key: string, now: number): Promise<number> {
-    const group = this.#groups[id]!;
-    if (request.method === "DELETE") return (group.remove(key), 200);
-    // Whoever does not say how long a body is may send one without end.
-    if (!(Number(request.headers.get("content-length") ?? NaN) <= this.#changeBytes)) return 413;
-    const body = new Uint8Array(await request.arrayBuffer());
-    if (request.method === "PUT") return this.#core.call((wasm) => wasm.setRequest(id, now, body)) ? 200 : 400;
-    if (key !== "_remove-keys/") return 405;
-    try {
-      for (const named of JSON.parse(new TextDecoder().decode(body)).keys) group.remove(named);
-      return 200;
-    } catch {
-      return 400;
-    }
-  }
-
-  /** What the pool and its groups have counted. */
+  /** The counters of the pool and of its groups. */
   stats(): PoolStats {
-    const counted = named(this.#core.counts(-1), -POOL_COUNTERS) as Omit<PoolStats, "traps" | "groups">;
     return {
       traps: this.#core.traps,
-      ...counted,
+      ...nameCounters.pool(this.#core.counts(-1)),
       groups: Object.fromEntries(this.#groups.map((group) => [group.name, group.stats()])),
     };
   }
 
-  /** @internal Makes wasm trap, in builds with the crate's feature `faults` alone: see `fault` in `src/wasm.rs`. */
+  /** @internal Makes a call into wasm trap, in builds with the crate's feature `injected-traps` alone. */
   fault(kind: number): void {
-    this.#core.call((wasm) => (wasm as typeof wasm & { fault?(kind: number): void }).fault?.(kind));
+    this.#core.injectTrap(kind);
   }
 
-  #reach(peer: string, env: Env): ReturnType<Connect> {
+  #resolvePeer(peer: string, env: Env): PeerConnection {
     const origin = this.#urlOf(peer) ?? ANY_ORIGIN;
-    return { fetcher: this.#connect ? this.#connect(peer, env) : overHttp, origin, secrets: this.#secrets(env) };
+    return { fetcher: this.#connect ? this.#connect(peer, env) : globalFetch, origin, secrets: this.#secrets(env) };
   }
 
-  /** A secret that is to be there and is not would let everybody in: null is refused where undefined is none. */
+  /** The secrets as plain values. A function that returns nothing means a missing secret: null is refused, undefined is none. */
   #secrets(env: Env): unknown {
-    return typeof this.#secret === "function" ? (this.#secret(env) ?? null) : this.#secret;
-  }
-
-  #respond([status, headers]: Head, isHead: boolean): Response {
-    return new Response(isHead ? null : this.#core.value(), { status, headers });
+    return copied(typeof this.#secret === "function" ? (this.#secret(env) ?? null) : this.#secret);
   }
 
   #urlOf(peer: string): string | undefined {
     return [peer, this.#scheme + peer].find(isUrl);
   }
 
-  #refuseUnreachable(peers: readonly string[]): void {
+  #refuseUnreachable(peers: unknown): void {
     if (this.#connect !== undefined || !Array.isArray(peers)) return;
     const odd = peers.find(
       (peer) => typeof peer === "string" && peer !== this.#self && this.#urlOf(peer) === undefined,
@@ -198,8 +132,14 @@ export class Pool<Env = unknown> {
 }
 
 /**
- * A node among its peers; without options, a cache of one node. Cheap, does no I/O, and may be called at a module's top
- * level, where a Worker allows neither timers nor random numbers.
+ * Makes a node among its peers; without options, a cache of one node. Cheap, does no I/O, and may be called at a module's
+ * top level, where a Worker allows neither timers nor random numbers.
+ *
+ * ```ts
+ * const pool = createPool();
+ * const pages = pool.group("pages", { maxBytes: 16 << 20, codec: text(), load: (key) => render(key) });
+ * const page = await pages.get("/about");
+ * ```
  *
  * @throws {GeecacheError} `ERR_OPTION`, naming the option.
  */
@@ -207,14 +147,11 @@ export function createPool<Env = unknown>(options: PoolOptions<Env> = {}): Pool<
   return new Pool(options);
 }
 
-function isUrl(peer: string): boolean {
-  return /^https?:\/\/[^/?#]/.test(peer) && URL.canParse(peer);
+/** A plain copy of a list, so that none of its getters runs while the core is called; anything else as it is. */
+function copied<T>(list: T): T {
+  return Array.isArray(list) ? ([...list] as T) : list;
 }
 
-/** The path of a request as it came, escapes and all. */
-function pathOf(url: string): string {
-  const start = url.indexOf("/", url.indexOf("//") + 2);
-  const path = start < 0 ? "/" : url.slice(start);
-  const end = path.search(/[?#]/);
-  return end < 0 ? path : path.slice(0, end);
+function isUrl(peer: string): boolean {
+  return /^https?:\/\/[^/?#]/.test(peer) && URL.canParse(peer);
 }

@@ -1,88 +1,73 @@
-/** What is counted: the same counters, in the same words, as `src/stats.rs`. */
+/** The counters of a group and of a pool. */
+import { GROUP_COUNTERS, POOL_COUNTERS } from "./core/protocol.js";
 
-/** A group's counters since it was made, and its size now. */
+/** A group's counters since it was made, and its current size. Counters start again when the isolate does. */
 export interface Stats {
-  /** Look-ups by callers on this node. */
+  /** Lookups by callers on this node. */
   requests: number;
-  /** Look-ups by other peers that this node answered. */
+  /** Lookups by peers, answered here. */
   peerRequests: number;
-  /** Look-ups answered with a fresh copy from memory. */
+  /** Lookups that found a fresh copy. */
   hits: number;
-  /** Look-ups answered with a copy past its freshness. */
+  /** Lookups that returned a stale copy. */
   staleHits: number;
-  /** Look-ups that joined a flight instead of leading one. */
+  /** Lookups coalesced into the flight of another request. */
   joins: number;
-  /** Flights that another peer answered with a value. */
+  /** Flights that a peer answered with a value. */
   peerHits: number;
-  /** Asks that no usable answer came back from. */
+  /** Peer requests without a usable response. */
   peerFailures: number;
-  /** Asks not made, because the peer was known to be down. */
+  /** Peer requests skipped because the peer's circuit breaker was open. */
   passedOver: number;
   /** Runs of this node's own loader. */
   loads: number;
-  /** Runs of this node's own loader because a peer had failed. */
+  /** Runs of this node's own loader after a peer had failed. */
   fallbacks: number;
-  /** Flights that ended with "there is no such key". */
+  /** Flights that ended because the key does not exist. */
   absent: number;
   /** Flights that ended with an error. */
   errors: number;
-  /** Callers whose deadline passed before their flight had landed. */
+  /** Callers whose deadline passed before their flight ended. */
   timeouts: number;
-  /** Flights whose leader vanished, so that another took over. */
+  /** Flights whose leader vanished, so that a follower took over. */
   lostFlights: number;
-  /** Values that were loaded or set and not kept: too large, not admitted, or no memory. */
+  /** Values that were loaded or set and not cached: too large, not admitted, or no memory. */
   refused: number;
-  /** Values that were answered and not kept because a remove or a set came while they were loading. */
+  /** Loads whose value was returned and not cached, because a `remove`, `clear` or `set` invalidated it meanwhile. */
   overtaken: number;
-  /** Entries that made room for others. */
+  /** Entries evicted for others. */
   evictions: number;
-  /** Entries now. */
+  /** Current entries. */
   entries: number;
-  /** Bytes now: keys, values and bookkeeping. */
+  /** Current bytes: keys, values and bookkeeping. */
   usedBytes: number;
   /** The bound on those bytes. */
   maxBytes: number;
-  /** Flights in the air now. */
+  /** Current flights. */
   flights: number;
 }
 
-/** What a pool has counted. */
+/** A pool's counters since it was made. */
 export interface PoolStats {
-  /** Failed wasm instances that were replaced. */
+  /** WebAssembly instances that trapped and were replaced. */
   traps: number;
-  /** Questions refused because they were not signed by one who knows the secret. */
+  /** Peer requests refused for want of a valid signature. */
   unauthorized: number;
-  /** Questions and answers from peers whose list of peers is another than ours. */
+  /** Requests and responses of peers whose list of peers differs from this node's. */
   otherRings: number;
-  /** Peers now known to be down, and passed over. */
+  /** Peers whose circuit breaker is open now. */
   peersDown: number;
   /** Every group's counters, by name. */
   groups: Record<string, Stats>;
 }
 
-/** The counters in the order in which the core tells them: a group's, then the pool's. */
-const COUNTERS = [
-  ...[
-    "requests",
-    "peerRequests",
-    "hits",
-    "staleHits",
-    "joins",
-    "peerHits",
-    "peerFailures",
-    "passedOver",
-    "loads",
-    "fallbacks",
-    "absent",
-    "errors",
-  ],
-  ...["timeouts", "lostFlights", "refused", "overtaken", "evictions", "entries", "usedBytes", "maxBytes", "flights"],
-  ...["unauthorized", "otherRings", "peersDown"],
-];
-/** How many of them are the pool's. */
-export const POOL_COUNTERS = 3;
+/** Names the core's counts: a group's, or the pool's behind them. */
+export const nameCounters = {
+  group: (counts: number[]): Stats => named(GROUP_COUNTERS, counts),
+  pool: (counts: number[]): Omit<PoolStats, "traps" | "groups"> =>
+    named(POOL_COUNTERS, counts.slice(GROUP_COUNTERS.length)),
+};
 
-/** @internal Some of the core's counters, by name. */
-export function named(counts: number[], from: number, to?: number): Record<string, number> {
-  return Object.fromEntries(counts.map((count, at): [string, number] => [COUNTERS[at]!, count]).slice(from, to));
+function named<Name extends string>(names: readonly Name[], counts: number[]): Record<Name, number> {
+  return Object.fromEntries(names.map((name, at) => [name, counts[at]!])) as Record<Name, number>;
 }

@@ -1,9 +1,9 @@
-/** Waiting: every wait has an end. */
+/** Waiting with an end. */
 
-/** Settles as `work` does, or with what `late` gives once `ms` have passed. What comes after that is dropped. */
-export function within<T>(ms: number, work: Promise<T>, late: () => T): Promise<T> {
+/** Settles as `work` does, or with the result of `onTimeout` after `ms`. A later result of `work` is dropped. */
+export function withTimeout<T>(ms: number, work: Promise<T>, onTimeout: () => T): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(late()), Math.max(0, ms));
+    const timer = setTimeout(() => resolve(onTimeout()), Math.max(0, ms));
     work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -312,6 +312,11 @@ impl Group {
         self.store.at(entry)
     }
 
+    /// The key of a flight in progress.
+    pub fn flight_key(&self, id: FlightId) -> Option<&[u8]> {
+        self.flights.get(id).map(|flight| &*flight.key)
+    }
+
     /// Counts a caller whose deadline passed before its flight ended. Returns the stale copy of `key`, if
     /// `stale_if_error_ms` allows one.
     pub fn timed_out(&mut self, key: &[u8], now: Millis) -> Option<EntryRef> {

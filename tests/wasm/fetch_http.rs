@@ -27,7 +27,10 @@ impl Peer {
 
     async fn failed(&self, key: &str, timeout_ms: f64, said: &str) {
         let came = self.came(key, timeout_ms).await;
-        assert!(came.starts_with("[3,\"") && came.contains(said), "{key}: expected {said:?}, got {came}");
+        assert!(
+            came.starts_with(r#"["peerFailed",""#) && came.contains(said),
+            "{key}: expected {said:?}, got {came}"
+        );
     }
 
     async fn call(&self, method: &str, argument: &str) {
@@ -48,13 +51,13 @@ const PATIENT_MS: f64 = 60_000.0;
 async fn values_and_words_of_the_owner() {
     let peer = Peer::start().await;
     for (key, expected) in [
-        ("value", r#"[0,"value",-1]"#),
-        ("fresh", r#"[0,"fresh",1500]"#),
-        ("empty", r#"[0,"",-1]"#),
-        ("pieces", r#"[0,"abc",-1]"#),
-        ("zipped", r#"[0,"unzipped",-1]"#),
-        ("absent", "[1]"),
-        ("failed", r#"[2,"the database is away","ERR_LOAD"]"#),
+        ("value", r#"["value","value",-1]"#),
+        ("fresh", r#"["value","fresh",1500]"#),
+        ("empty", r#"["value","",-1]"#),
+        ("pieces", r#"["value","abc",-1]"#),
+        ("zipped", r#"["value","unzipped",-1]"#),
+        ("absent", r#"["notFound"]"#),
+        ("failed", r#"["loadFailed","the database is away","ERR_LOAD"]"#),
     ] {
         assert_eq!(peer.came(key, PATIENT_MS).await, expected, "{key}");
     }

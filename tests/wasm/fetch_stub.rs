@@ -18,14 +18,14 @@ async fn came(fetcher: &JsValue) -> String {
 /// That a peer counts as failed, with this message.
 async fn failed(fetcher: &JsValue, said: &str) {
     let came = came(fetcher).await;
-    assert!(came.starts_with("[3,\"") && came.contains(said), "expected {said:?}, got {came}");
+    assert!(came.starts_with(r#"["peerFailed",""#) && came.contains(said), "expected {said:?}, got {came}");
 }
 
 #[wasm_bindgen_test]
 async fn what_is_asked() {
     let fetcher = fetcher("this.init = init; return new Response('v');");
     for origin in ["http://peer:80", "http://peer:80/", "https://peer/below/"] {
-        assert_eq!(asked(&fetcher, origin, "a_b/ž%+".as_bytes(), 1_000.0, 100).await, r#"[0,"v",-1]"#);
+        assert_eq!(asked(&fetcher, origin, "a_b/ž%+".as_bytes(), 1_000.0, 100).await, r#"["value","v",-1]"#);
     }
     let field = super::support::field;
     let key = "/_geecache/g/a_b%2F%C5%BE%25%2B";
@@ -59,27 +59,27 @@ async fn answers_by_status_and_outcome() {
         )
     };
     for (status, headers, body, expected) in [
-        ("200", "", "'v'", r#"[0,"v",-1]"#),
-        ("200", "", "''", r#"[0,"",-1]"#),
-        ("200", "", "null", r#"[0,"",-1]"#),
-        ("200", "'geecache-fresh-ms': '1500'", "'v'", r#"[0,"v",1500]"#),
-        ("200", "'Geecache-Fresh-Ms': '0'", "'v'", r#"[0,"v",0]"#),
-        ("200", "'geecache-fresh-ms': 'soon'", "'v'", r#"[0,"v",0]"#),
-        ("200", "'geecache-fresh-ms': '-1'", "'v'", r#"[0,"v",0]"#),
-        ("200", "'geecache-fresh-ms': ''", "'v'", r#"[0,"v",0]"#),
-        ("200", "'geecache-fresh-ms': '99999999999999999999'", "'v'", r#"[0,"v",0]"#),
-        ("200", "'geecache-outcome': 'absent'", "'v'", r#"[0,"v",-1]"#),
-        ("404", "'geecache-outcome': 'absent'", "'x'", "[1]"),
-        ("500", "'geecache-outcome': 'ERR_LOAD'", "'away'", r#"[2,"away","ERR_LOAD"]"#),
-        ("500", "'geecache-outcome': 'ERR_TIMEOUT'", "'late'", r#"[2,"late","ERR_TIMEOUT"]"#),
+        ("200", "", "'v'", r#"["value","v",-1]"#),
+        ("200", "", "''", r#"["value","",-1]"#),
+        ("200", "", "null", r#"["value","",-1]"#),
+        ("200", "'geecache-fresh-ms': '1500'", "'v'", r#"["value","v",1500]"#),
+        ("200", "'Geecache-Fresh-Ms': '0'", "'v'", r#"["value","v",0]"#),
+        ("200", "'geecache-fresh-ms': 'soon'", "'v'", r#"["value","v",0]"#),
+        ("200", "'geecache-fresh-ms': '-1'", "'v'", r#"["value","v",0]"#),
+        ("200", "'geecache-fresh-ms': ''", "'v'", r#"["value","v",0]"#),
+        ("200", "'geecache-fresh-ms': '99999999999999999999'", "'v'", r#"["value","v",0]"#),
+        ("200", "'geecache-outcome': 'absent'", "'v'", r#"["value","v",-1]"#),
+        ("404", "'geecache-outcome': 'absent'", "'x'", r#"["notFound"]"#),
+        ("500", "'geecache-outcome': 'ERR_LOAD'", "'away'", r#"["loadFailed","away","ERR_LOAD"]"#),
+        ("500", "'geecache-outcome': 'ERR_TIMEOUT'", "'late'", r#"["loadFailed","late","ERR_TIMEOUT"]"#),
         (
             "500",
             "'geecache-outcome': 'unfit'",
             "'x'",
-            r#"[4,"the peer holds a value larger than its maxEntryBytes"]"#,
+            r#"["notTransferable","the value is larger than the peer's maxEntryBytes"]"#,
         ),
-        ("500", "'geecache-outcome': 'ERR_LOAD'", "new Uint8Array([255])", r#"[2,"","ERR_LOAD"]"#),
-        ("500", "'geecache-outcome': 'ERR_LOAD'", "null", r#"[2,"","ERR_LOAD"]"#),
+        ("500", "'geecache-outcome': 'ERR_LOAD'", "new Uint8Array([255])", r#"["loadFailed","","ERR_LOAD"]"#),
+        ("500", "'geecache-outcome': 'ERR_LOAD'", "null", r#"["loadFailed","","ERR_LOAD"]"#),
     ] {
         assert_eq!(came(&response(status, headers, body)).await, expected, "{status} {headers} {body}");
     }
@@ -96,7 +96,7 @@ async fn answers_by_status_and_outcome() {
         ("400", ""),
         ("502", ""),
     ] {
-        failed(&response(status, headers, "'<h1>'"), &["answered with status ", status].concat()).await;
+        failed(&response(status, headers, "'<h1>'"), &["responded with status ", status].concat()).await;
     }
 }
 
@@ -108,7 +108,7 @@ async fn an_opaque_redirect_is_a_failure() {
 #[wasm_bindgen_test]
 async fn a_body_is_read_up_to_max_entry_bytes() {
     let fill = |bytes: &str| fetcher(&["return new Response('x'.repeat(", bytes, "));"].concat());
-    assert!(came(&fill("100")).await.starts_with("[0,"));
+    assert!(came(&fill("100")).await.starts_with(r#"["value","#));
     failed(&fill("101"), "larger than maxEntryBytes").await;
     let endless = fetcher(
         "const it = this; it.given = 0;
@@ -122,7 +122,7 @@ async fn a_body_is_read_up_to_max_entry_bytes() {
 #[wasm_bindgen_test]
 async fn a_body_in_pieces_is_put_together() {
     let body = "return new Response(new ReadableStream({ start(c) { for (const piece of ['a', '', 'bc', 'd']) c.enqueue(new TextEncoder().encode(piece)); c.close(); } }));";
-    assert_eq!(came(&fetcher(body)).await, r#"[0,"abcd",-1]"#);
+    assert_eq!(came(&fetcher(body)).await, r#"["value","abcd",-1]"#);
 }
 
 #[wasm_bindgen_test]
@@ -186,9 +186,9 @@ async fn whatever_a_fetcher_gives_is_a_failed_peer_and_no_trap() {
 
 #[wasm_bindgen_test]
 async fn a_fetch_without_a_promise_is_as_good() {
-    assert_eq!(came(&js("({ fetch: () => new Response('v') })")).await, r#"[0,"v",-1]"#);
+    assert_eq!(came(&js("({ fetch: () => new Response('v') })")).await, r#"["value","v",-1]"#);
     let thenable = "({ fetch: () => ({ then(resolve) { resolve(new Response('v')); } }) })";
-    assert_eq!(came(&js(thenable)).await, r#"[0,"v",-1]"#);
+    assert_eq!(came(&js(thenable)).await, r#"["value","v",-1]"#);
 }
 
 #[wasm_bindgen_test]
@@ -199,5 +199,5 @@ async fn the_signal_ends_a_fetch_that_heeds_it() {
          return new Promise((_, reject) => init.signal.addEventListener('abort', () => { clearInterval(alive); reject(init.signal.reason); }));",
     );
     let came = asked(&fetcher, "http://peer", b"k", 20.0, 100).await;
-    assert!(came.starts_with("[3,") && came.contains("could not be reached"), "{came}");
+    assert!(came.starts_with(r#"["peerFailed","#) && came.contains("could not be reached"), "{came}");
 }

@@ -1,9 +1,9 @@
-//! The bindings as JavaScript calls them, inside of a real wasm instance under Node.
+//! The bindings as JavaScript calls them, in a real WebAssembly instance under Node.
 //!
-//! What the package's TypeScript knows of numbers and places in memory is written out here again, so that a change of
-//! the one without the other is a failing test.
+//! Their numbers are those of `protocol.rs`, from which the package's TypeScript has them as well.
 #![cfg(target_arch = "wasm32")]
 
+mod copies;
 mod fetch_http;
 mod fetch_stub;
 mod incoming;

@@ -1,6 +1,9 @@
-//! What the tests of the bindings share: a core with hands and eyes in linear memory, objects made of JavaScript text.
+//! A core with access to its linear memory, as TypeScript has it, and objects made of JavaScript source.
 
 use geecache_edge::peer::PeerRequest;
+use geecache_edge::protocol::{
+    GroupOption, KEY_ROOM_BYTES, Kind, Outcome, PoolOption, SLOTS, Slot, Staged, Step, code_of,
+};
 use geecache_edge::wasm::Core;
 use geecache_edge::wire::{Exchange, Geecache};
 use geecache_edge::{FetchPeer, PeerAnswer, PeerGetter, Stats};
@@ -8,23 +11,8 @@ use js_sys::{Array, Float64Array, Function, Promise, Reflect, Uint8Array, WebAss
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-pub const DONE: u32 = 0;
-pub const HIT: u32 = 1;
-pub const STALE: u32 = 2;
-pub const JOIN: u32 = 3;
-pub const ASK: u32 = 4;
-pub const LOAD: u32 = 5;
-pub const AGAIN: u32 = 6;
-
-pub const CAME_VALUE: u32 = 0;
-pub const CAME_UNHANDED: u32 = 1;
-pub const CAME_NO_SUCH_KEY: u32 = 2;
-pub const CAME_LOAD_FAILED: u32 = 3;
-pub const CAME_PEER_FAILED: u32 = 4;
-
-/// Where the key begins behind the numbers of the scratch area, and how long it may be there.
-const KEY_AT: u32 = 48;
-pub const KEY_ROOM: usize = 65_535 + 5;
+/// Where the key begins in the scratch area.
+const KEY_AT: u32 = 8 * SLOTS as u32;
 
 /// The value of a JavaScript expression.
 pub fn js(expression: &str) -> JsValue {
@@ -55,18 +43,28 @@ pub fn thrown<T>(result: Result<T, JsValue>) -> (String, String) {
     (text("code"), text("message"))
 }
 
-/// A core of the pool's options that an expression gives, in the order of `options.ts`.
+/// A core of the pool's options in a JavaScript expression.
 pub fn made(options: &str) -> Result<Core, JsValue> {
-    let listed = |names: &str| js(&["((o) => [", names, "])(", options, ")"].concat());
-    let peers = field(&listed("o.peers"), "0");
-    Core::new(listed("o.self, o.basePath, o.replicas, o.seed, o.wire, o.ring").unchecked_ref(), &peers)
+    let peers = js(&["(", options, ").peers"].concat());
+    Core::new(&listed(options, PoolOption::ALL), &peers)
 }
 
-/// The same for a group's.
+/// A group's options in a JavaScript expression, as `addGroup` takes them.
 pub fn group_options(options: &str) -> Array {
-    let names = "o.policy, o.maxBytes, o.maxEntryBytes, o.hashSeed, o.ttlMs, o.staleWhileRevalidateMs, \
-                 o.staleIfErrorMs, o.hotTtlMs, o.deadlineMs, o.peerTimeoutMs, o.failover";
-    js(&["((o) => [", names, "])(", options, ")"].concat()).unchecked_into()
+    listed(options, GroupOption::ALL)
+}
+
+/// Options in the order of the protocol; names that may be chosen become their numbers, unknown ones stay as they are.
+fn listed(options: &str, names: &[(&str, Kind)]) -> Array {
+    let options = js(&["(", options, ")"].concat());
+    let value = |(name, kind): &(&str, Kind)| match (field(&options, name), kind) {
+        (given, Kind::OneOf(names)) => {
+            let chosen = given.as_string().and_then(|given| names.iter().position(|name| *name == given));
+            chosen.map_or(given, |at| (at as u32).into())
+        }
+        (given, _) => given,
+    };
+    names.iter().map(value).collect()
 }
 
 /// A core, used as TypeScript uses it.
@@ -86,70 +84,112 @@ impl Shell {
         shell
     }
 
-    /// Puts a key where the core reads it.
+    /// Writes a key where the core reads it.
     pub fn key(&self, key: &[u8]) -> usize {
-        assert!(key.len() <= KEY_ROOM);
+        assert!(key.len() <= KEY_ROOM_BYTES);
         window(self.core.scratch_at() as usize as u32 + KEY_AT, key.len()).copy_from(key);
         key.len()
     }
 
-    pub fn begin(&mut self, key: &str, now: f64) -> u32 {
+    pub fn begin(&mut self, key: &str, now: f64) -> Step {
         let bytes = self.key(key.as_bytes());
-        self.core.begin(0, bytes, now, false, false).expect("a sound key")
+        self.begin_bytes(0, bytes, now, false)
     }
 
-    /// One of the numbers that the last call told.
-    pub fn told_number(&self, at: u32) -> f64 {
-        let at = self.core.scratch_at() as usize as u32 + at * 8;
+    /// Begins a lookup of the key that is written.
+    pub fn begin_bytes(&mut self, group: u32, bytes: usize, now: f64, from_peer: bool) -> Step {
+        step(self.core.begin(group, bytes, now, from_peer, false))
+    }
+
+    /// A result of the last call.
+    pub fn slot(&self, slot: Slot) -> f64 {
+        let at = self.core.scratch_at() as usize as u32 + slot as u32 * 8;
         Float64Array::new_with_byte_offset_and_length(&buffer(), at, 1).get_index(0)
+    }
+
+    fn bytes(&self, at: Slot, length: Slot) -> Vec<u8> {
+        window(self.slot(at) as u32, self.slot(length) as usize).to_vec()
     }
 
     /// The value that the last step found.
     pub fn value(&self) -> Vec<u8> {
-        window(self.told_number(0) as u32, self.told_number(1) as usize).to_vec()
+        self.bytes(Slot::ValueAt, Slot::ValueBytes)
     }
 
     pub fn fresh_ms(&self) -> f64 {
-        self.told_number(2)
+        self.slot(Slot::FreshMs)
     }
 
     pub fn flight(&self) -> f64 {
-        self.told_number(3)
+        self.slot(Slot::Flight)
     }
 
-    pub fn task(&self) -> u32 {
-        self.told_number(4) as u32
+    /// The task of a refresh; `Done` for none.
+    pub fn task(&self) -> Step {
+        step(self.slot(Slot::Task) as u32)
+    }
+
+    pub fn attempt(&self) -> u32 {
+        self.slot(Slot::Attempt) as u32
     }
 
     pub fn timeout_ms(&self) -> f64 {
-        self.told_number(5)
+        self.slot(Slot::TimeoutMs)
     }
 
-    /// Hands a value over; false where the core has no room for it.
-    pub fn hand(&mut self, value: &[u8]) -> bool {
-        let at = self.core.reserve(0, value.len(), false);
+    /// The peer that the last task asks.
+    pub fn peer(&self) -> String {
+        String::from_utf8(self.bytes(Slot::PeerAt, Slot::PeerBytes)).expect("a name")
+    }
+
+    pub fn message(&self) -> String {
+        String::from_utf8(self.bytes(Slot::MessageAt, Slot::MessageBytes)).expect("a text")
+    }
+
+    /// The code and the message of a refused call.
+    pub fn refusal(&self) -> (&'static str, String) {
+        (code_of(self.slot(Slot::Code) as u32).expect("a code").as_str(), self.message())
+    }
+
+    /// Stages a value; false if the core has no room for it.
+    pub fn stage(&mut self, value: &[u8]) -> bool {
+        self.stage_for(Staged::Value, value)
+    }
+
+    pub fn stage_for(&mut self, purpose: Staged, bytes: &[u8]) -> bool {
+        let at = self.core.stage(0, bytes.len(), purpose as u32);
         if at != 0 {
-            window(at as u32, value.len()).copy_from(value);
+            window(at as u32, bytes.len()).copy_from(bytes);
         }
         at != 0
     }
 
-    /// Tells that a flight came to a value.
-    pub fn came(&mut self, flight: f64, now: f64, value: &[u8]) -> u32 {
-        let came = if self.hand(value) { CAME_VALUE } else { CAME_UNHANDED };
-        self.core.told(0, flight, now, came, -1.0)
+    /// Completes the current attempt of a flight without a value.
+    pub fn complete(&mut self, flight: f64, now: f64, outcome: Outcome) -> Step {
+        let attempt = self.attempt();
+        self.complete_attempt(flight, attempt, now, outcome)
+    }
+
+    pub fn complete_attempt(&mut self, flight: f64, attempt: u32, now: f64, outcome: Outcome) -> Step {
+        step(self.core.complete_task(0, flight, attempt, now, outcome as u32, false, -1.0))
+    }
+
+    /// Completes the first attempt of a flight with a value.
+    pub fn complete_with(&mut self, flight: f64, now: f64, value: &[u8]) -> Step {
+        let is_staged = self.stage(value);
+        step(self.core.complete_task(0, flight, 1, now, Outcome::Value as u32, is_staged, -1.0))
     }
 
     /// Looks a key up and loads it.
     pub fn load(&mut self, key: &str, now: f64, value: &[u8]) {
-        assert_eq!(self.begin(key, now), LOAD);
+        assert_eq!(self.begin(key, now), Step::Load);
         let flight = self.flight();
-        assert_eq!(self.came(flight, now, value), DONE);
+        assert_eq!(self.complete_with(flight, now, value), Step::Done);
     }
 
     pub fn peek(&mut self, key: &str, now: f64) -> Option<Vec<u8>> {
         let bytes = self.key(key.as_bytes());
-        (self.core.peek(0, bytes, now) == HIT).then(|| self.value())
+        (step(self.core.peek(0, bytes, now)) == Step::Hit).then(|| self.value())
     }
 
     /// Every counter of a group and of the pool.
@@ -163,6 +203,11 @@ impl Shell {
         let at = Stats::default().entries().position(|entry| entry.0 == name).expect("a counter");
         self.counts(0)[at]
     }
+}
+
+/// A step by its number.
+pub fn step(number: u32) -> Step {
+    Step::try_from(number).expect("a step")
 }
 
 /// Asks `fetcher` through a `FetchPeer`: what comes, as JSON, with bytes as text.
@@ -179,18 +224,20 @@ pub async fn asked(
     let peer = FetchPeer { exchange, fetcher: fetcher.clone().into() };
     let timeout_ms = timeout_ms as u64;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    let list =
-        match peer.get(PeerRequest { peer: origin, group: "g", key, timeout_ms, max_value_bytes }).await {
-            Ok(PeerAnswer::Value { value, fresh_ms }) => {
-                Array::of3(&0.into(), &text(value).into(), &fresh_ms.map_or(-1.0, |ms| ms as f64).into())
-            }
-            Ok(PeerAnswer::NotFound) => Array::of1(&1.into()),
-            Ok(PeerAnswer::LoadFailed { code, message }) => {
-                Array::of3(&2.into(), &message.into(), &code.as_str().into())
-            }
-            Ok(PeerAnswer::NotTransferable { why }) => Array::of2(&4.into(), &why.into()),
-            Err(error) => Array::of2(&3.into(), &error.message().into()),
-        };
+    let list = match peer
+        .get(PeerRequest { peer: origin, group: "g", key, timeout_ms, max_value_bytes })
+        .await
+    {
+        Ok(PeerAnswer::Value { value, fresh_ms }) => {
+            Array::of3(&"value".into(), &text(value).into(), &fresh_ms.map_or(-1.0, |ms| ms as f64).into())
+        }
+        Ok(PeerAnswer::NotFound) => Array::of1(&"notFound".into()),
+        Ok(PeerAnswer::LoadFailed { code, message }) => {
+            Array::of3(&"loadFailed".into(), &message.into(), &code.as_str().into())
+        }
+        Ok(PeerAnswer::NotTransferable { why }) => Array::of2(&"notTransferable".into(), &why.into()),
+        Err(error) => Array::of2(&"peerFailed".into(), &error.message().into()),
+    };
     json(&list)
 }
 

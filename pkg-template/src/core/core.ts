@@ -1,270 +1,380 @@
-/** The core: the only file that touches the generated glue. Numbers go in, steps come out; a trap costs one call. */
-import { Core as Wasm, __wbg_reset_state as freshInstance, initSync, linearMemory } from "../glue.js";
-import { type ErrorCode, GeecacheError } from "../errors.js";
-import type { Context } from "../options.js";
-
-/** Steps, as `src/wasm.rs` numbers them. */
-export const DONE = 0;
-export const HIT = 1;
-export const STALE = 2;
-export const JOIN = 3;
-export const ASK = 4;
-export const LOAD = 5;
-export const AGAIN = 6;
-export const TOO_LATE = 7;
-
-/** What a leader's task came to, as `src/wasm.rs` numbers it. */
-export const CAME_VALUE = 0;
-export const CAME_UNHANDED = 1;
-export const CAME_NO_SUCH_KEY = 2;
-export const CAME_LOAD_FAILED = 3;
-export const CAME_PEER_FAILED = 4;
-export const CAME_UNFIT = 5;
-
-/** What is answered to a peer, as `src/wasm/answer.rs` numbers it. */
-export const REPLY_VALUE = 0;
-export const REPLY_NO_SUCH_KEY = 1;
-export const REPLY_UNFIT = 2;
-export const REPLY_LOAD_FAILED = 3;
-export const REPLY_BROKEN = 4;
-
-/** What a question to a peer came to, as `src/wasm/ask.rs` numbers it. */
-export const VALUE = 0;
-export const NO_SUCH_KEY = 1;
-export const LOAD_FAILED = 2;
-export const PEER_FAILED = 3;
-export const UNFIT = 4;
-
-/** The head of an answer to a peer. Its body is where a value is, until the next call. */
-export type Head = [status: number, headers: [string, string][]];
-
-/** A flight, by the instance that it took off in: after a trap its number means nothing any more. */
-export interface Flight {
-  readonly id: number;
-  readonly instance: number;
-}
-
-const MAX_KEY_BYTES = 65_535;
-/** Numbers that a call tells, before the key in the scratch area. */
-const TOLD = 6;
-const encoder = new TextEncoder();
+/**
+ * The core: the one file that touches the generated glue.
+ *
+ * Numbers go in and steps come out. Each method reads all results of its call before it returns, as plain data, so that no
+ * code of the user's can run between a call and its results. A trap costs one call: the instance is replaced.
+ */
+import { Core as Wasm, __wbg_reset_state as resetInstance, initSync, linearMemory } from "../glue.js";
+import { GeecacheError } from "../errors.js";
+import { ERROR_CODES, type ErrorCode, type InjectedTrap, Outcome, Slot, Staged, Step } from "./protocol.js";
+import { Scratch } from "./scratch.js";
+import type {
+  Bytes,
+  FirstStep,
+  Flight,
+  IncomingRequest,
+  NextStep,
+  PeerAnswer,
+  PeerRequest,
+  PeerResponse,
+  Task,
+} from "./steps.js";
 
 let module: (() => WebAssembly.Module) | undefined;
-let memory: WebAssembly.Memory | undefined;
-/** Which instance lives. */
+/** The number of the living instance. */
 let instance = 0;
 
-/** What an entry knows of its runtime: where the compiled wasm is, and `waitUntil` where it needs no ctx. */
-export function provide(compiled: () => WebAssembly.Module, ambient?: Context): void {
+/** Says where the compiled wasm is. The first call counts. */
+export function provideModule(compiled: () => WebAssembly.Module): void {
   module ??= compiled;
-  ambientContext ??= ambient;
 }
-
-/** The runtime's own `waitUntil`, for calls without a ctx. */
-export let ambientContext: Context | undefined;
 
 function instantiate(): WebAssembly.Memory {
   if (module === undefined) {
     throw new GeecacheError(
       "ERR_OPTION",
-      "the wasm module is not there yet: call init(module) before createPool, or import another entry",
+      "the wasm module is missing: call init(module) before createPool, or import another entry",
     );
   }
-  // The glue answers the living instance when there is one.
+  // Does nothing while an instance lives.
   initSync({ module: module() });
   return linearMemory();
 }
 
-/** One pool's core. Made anew, empty, in a fresh instance when the one it lived in has failed. */
+/** For numbers that only another version of core.wasm can return. */
+export function unknownNumber(number: never): never {
+  throw new GeecacheError("ERR_OPTION", `core.wasm is of another version: it returned ${String(number)}`);
+}
+
+/** One pool's core. It is made anew, empty, when its instance has trapped. */
 export class Core {
-  /** Instances that failed under this pool. */
+  /** Instances that trapped under this pool. */
   traps = 0;
   #wasm!: Wasm;
   #instance = -1;
   readonly #options: unknown[];
-  #peers: readonly string[] | undefined;
+  #peers: unknown;
   readonly #groups: [name: string, options: unknown[]][] = [];
-  #key!: Uint8Array;
-  #told!: Float64Array;
+  #scratch!: Scratch;
 
-  constructor(options: unknown[], peers: readonly string[] | undefined) {
+  /** `peers` is a copy that nobody changes. */
+  constructor(options: unknown[], peers: unknown) {
     this.#options = options;
     this.#peers = peers;
-    this.call(() => 0);
-    // The caller's list may change; the one that a fresh instance is made of may not.
-    this.#peers = peers && [...peers];
+    this.#call(() => 0);
   }
 
-  /** The living instance's number. */
+  /** The number of the instance that this pool lives in. */
   get instance(): number {
     return this.#instance;
   }
 
-  /** Calls into wasm. A trap replaces the instance and is thrown as `ERR_TRAP`; a refusal has its own code. */
-  call<T>(use: (wasm: Wasm) => T): T {
+  addGroup(name: string, options: unknown[]): number {
+    const group = this.#call((wasm) => wasm.addGroup(name, options));
+    this.#groups.push([name, options]);
+    return group;
+  }
+
+  setPeers(peers: unknown): void {
+    this.#call((wasm) => wasm.setPeers(peers));
+    this.#peers = peers;
+  }
+
+  basePath(): string {
+    return this.#call((wasm) => wasm.basePath());
+  }
+
+  /** Begins a lookup; `isRetry` if its flight was lost. */
+  begin(group: number, key: string, now: number, fromPeer: boolean, isRetry: boolean): FirstStep {
+    let step: Step;
     try {
-      if (this.#instance !== instance || memory === undefined) this.#live();
-      return use(this.#wasm);
+      const wasm = this.#living();
+      step = wasm.begin(group, this.#scratch.write(key), now, fromPeer, isRetry);
     } catch (thrown) {
-      throw this.#failed(thrown);
+      throw this.#failure(thrown);
+    }
+    const scratch = this.#scratch;
+    switch (step) {
+      case Step.Hit:
+        return { step, value: scratch.value(), freshMs: scratch.slot(Slot.FreshMs) };
+      case Step.Stale: {
+        const task: Step = scratch.slot(Slot.Task);
+        const isTask = task === Step.Ask || task === Step.Load;
+        return { step, value: scratch.value(), refresh: isTask ? this.#task(task, this.#flight()) : undefined };
+      }
+      case Step.Join:
+        return { step, flight: this.#flight() };
+      case Step.Ask:
+      case Step.Load:
+        return this.#task(step, this.#flight());
+      case Step.Refused:
+        throw this.#refusal();
+      default:
+        return unknownNumber(step as never);
     }
   }
 
-  /** The same where nobody waits who could be told of a trap: a timer, or whoever has the answer already. */
-  #calm<T>(use: (wasm: Wasm) => T, otherwise: T): T {
+  /** Completes a task and returns the leader's next step. A flight of a replaced instance is done. Never throws for a trap. */
+  completeTask(group: number, task: Task, outcome: Outcome, value?: Bytes, freshMs = -1): NextStep {
+    const { flight, attempt } = task;
+    const isStaged = value !== undefined && this.#stage(group, [value], Staged.Value);
+    if (flight.instance !== instance) return { step: Step.Done };
+    const step = this.#callOr(Step.Done as Step, (wasm) =>
+      wasm.completeTask(group, flight.id, attempt, Date.now(), outcome, isStaged, freshMs),
+    );
+    return this.#nextStep(step, flight);
+  }
+
+  /** The request that asks a peer for a flight's key; undefined if no URL can carry the key. */
+  request(group: number, { flight }: Task, key: string, secrets: unknown): PeerRequest | undefined {
+    const request = this.#call((wasm) => {
+      const keyBytes = this.#keyOf(flight, key);
+      return wasm.request(group, keyBytes === 0 ? flight.id : 0, keyBytes, Date.now(), secrets);
+    }) as [string, string, number] | undefined;
+    return request && { path: request[0], auth: request[1], maxBytes: request[2] };
+  }
+
+  /**
+   * Takes a peer's response to the leader's next step. `headers` are the values of `RESPONSE_HEADERS`. A late response, whose
+   * attempt is no longer the current one, is superseded.
+   */
+  peerAnswered(
+    group: number,
+    task: Task,
+    key: string,
+    auth: string,
+    secrets: unknown,
+    status: number,
+    headers: (string | null)[],
+    body: Uint8Array[],
+  ): PeerAnswer {
+    if (!this.#stage(group, body, Staged.Response))
+      return { kind: Outcome.PeerFailed, message: "there is no memory for the response" };
+    const { flight, attempt } = task;
+    let keyBytes = 0;
+    const step: Step = this.#call((wasm) => {
+      keyBytes = this.#keyOf(flight, key);
+      const id = keyBytes === 0 ? flight.id : 0;
+      return wasm.peerAnswered(group, id, attempt, keyBytes, auth, secrets, status, headers, Date.now());
+    });
+    const scratch = this.#scratch;
+    const next: NextStep = keyBytes === 0 ? this.#nextStep(step, flight) : { step: Step.Done };
+    const kind: Outcome = scratch.slot(Slot.Outcome);
+    switch (kind) {
+      case Outcome.Value:
+        return { kind, value: scratch.value(), freshMs: scratch.slot(Slot.FreshMs), next };
+      case Outcome.NotFound:
+        return { kind, next };
+      case Outcome.LoadFailed:
+        return { kind, code: ERROR_CODES[scratch.slot(Slot.Code)] ?? "ERR_LOAD", message: scratch.message(), next };
+      case Outcome.PeerFailed:
+      case Outcome.NotTransferable:
+        return { kind, message: scratch.message(), next };
+      default:
+        return unknownNumber(kind);
+    }
+  }
+
+  /** A leader's heartbeat; false if the peer being asked has left the ring. No-op for a flight of a replaced instance. */
+  heartbeat(group: number, flight: Flight): boolean {
+    return flight.instance !== instance || this.#callOr(true, (wasm) => wasm.heartbeat(group, flight.id));
+  }
+
+  /** Abandons a flight whose leader is known to be gone. */
+  abandon(group: number, flight: Flight): void {
+    if (flight.instance === instance) this.#callOr(undefined, (wasm) => wasm.abandon(group, flight.id));
+  }
+
+  /** A follower checks on its leader; false if the key must be looked up again. */
+  watch(group: number, flight: Flight): boolean {
+    return flight.instance === instance && this.#callOr(false, (wasm) => wasm.watch(group, flight.id, Date.now()));
+  }
+
+  isInFlight(group: number, id: number): boolean {
+    return this.#callOr(false, (wasm) => wasm.isInFlight(group, id));
+  }
+
+  /** Records that a caller's deadline passed; returns the stale copy if it may still be served. */
+  timedOut(group: number, key: string): Bytes | undefined {
+    const step = this.#callOr(Step.Done as Step, (wasm) => wasm.timedOut(group, this.#scratch.write(key), Date.now()));
+    return step === Step.Stale ? this.#scratch.value() : undefined;
+  }
+
+  /** The fresh copy of a key. */
+  peek(group: number, key: string): Bytes | undefined {
+    let step: Step;
     try {
-      return this.call(use);
+      const wasm = this.#living();
+      step = wasm.peek(group, this.#scratch.write(key), Date.now());
+    } catch (thrown) {
+      throw this.#failure(thrown);
+    }
+    return step === Step.Hit ? this.#scratch.value() : undefined;
+  }
+
+  /** Caches a value; false if it was rejected, and then the older value is gone too. */
+  set(group: number, key: string, value: Bytes): boolean {
+    // Removed first, so that an invalid key is refused before anything is staged.
+    this.remove(group, key);
+    const isStaged = this.#stage(group, [value], Staged.Value);
+    return this.#call((wasm) => wasm.set(group, this.#scratch.write(key), Date.now(), isStaged));
+  }
+
+  remove(group: number, key: string): boolean {
+    return this.#call((wasm) => wasm.remove(group, this.#scratch.write(key)));
+  }
+
+  clear(group: number): void {
+    this.#call((wasm) => wasm.clear(group));
+  }
+
+  /** A group's counters, then the pool's. */
+  counts(group: number): number[] {
+    const count = this.#call((wasm) => wasm.stats(group));
+    return this.#scratch.counts(count);
+  }
+
+  owner(key: string): string | undefined {
+    return this.#call((wasm) => wasm.owner(this.#scratch.write(key)));
+  }
+
+  /** Reads a peer's request; undefined if the path is no peer's, the response to send if it is refused. */
+  readRequest(
+    method: string,
+    path: string,
+    auth: string | undefined,
+    now: number,
+    secrets: unknown,
+  ): IncomingRequest | PeerResponse | undefined {
+    const read = this.#call((wasm) => wasm.readRequest(method, path, auth, now, secrets)) as unknown[] | undefined;
+    if (read === undefined) return undefined;
+    if (typeof read[1] !== "string") return this.#response(read);
+    const [group, key, signer, maxChangeBytes] = read as [number, string, number, number];
+    return { group, key, signer, maxChangeBytes };
+  }
+
+  /** The response to a peer's lookup: a value with its source in `detail`, or another outcome with a code in it and a message. */
+  respond(
+    { group, key, signer }: IncomingRequest,
+    auth: string | undefined,
+    now: number,
+    secrets: unknown,
+    outcome: Outcome,
+    detail: number,
+    rest: { value?: Bytes; freshMs?: number; message?: string },
+  ): PeerResponse {
+    const { value, freshMs = -1, message = "" } = rest;
+    if (value !== undefined && !this.#stage(group, [value], Staged.Value)) outcome = Outcome.NotTransferable;
+    const head = this.#call((wasm) => {
+      const keyBytes = this.#scratch.write(key);
+      return wasm.respond(group, keyBytes, auth, signer, now, secrets, outcome, freshMs, detail, message);
+    });
+    return this.#response(head);
+  }
+
+  /** Applies a peer's PUT of groupcache-v3; false if its body is malformed or too large. */
+  applySet(group: number, now: number, body: Bytes): boolean {
+    return this.#stage(group, [body], Staged.Change) && this.#call((wasm) => wasm.applySet(group, now));
+  }
+
+  /** Makes a call trap, in builds with the crate's feature `injected-traps` alone. */
+  injectTrap(kind: InjectedTrap): void {
+    this.#call((wasm) => (wasm as Wasm & { injectTrap?(kind: number): void }).injectTrap?.(kind));
+  }
+
+  /** Calls into wasm. A trap replaces the instance and is thrown as `ERR_TRAP`. */
+  #call<T>(use: (wasm: Wasm) => T): T {
+    try {
+      return use(this.#living());
+    } catch (thrown) {
+      throw this.#failure(thrown);
+    }
+  }
+
+  /** The same for callers that cannot handle a trap: timers, and those that already have an outcome. */
+  #callOr<T>(otherwise: T, use: (wasm: Wasm) => T): T {
+    try {
+      return this.#call(use);
     } catch {
       return otherwise;
     }
   }
 
-  addGroup(name: string, options: unknown[]): number {
-    const group = this.call((wasm) => wasm.addGroup(name, options));
-    this.#groups.push([name, options]);
-    return group;
-  }
-
-  setPeers(peers: readonly string[]): void {
-    this.call((wasm) => wasm.setPeers(peers));
-    this.#peers = [...peers];
-  }
-
-  /** A group's counters and the pool's. */
-  counts(group: number): number[] {
-    const count = this.call((wasm) => wasm.stats(group));
-    this.#read();
-    return [...new Float64Array(memory!.buffer, this.#told.byteOffset + 8 * TOLD, count)];
-  }
-
-  /** The first half of a look-up. What it found is to be read before the next call. */
-  begin(group: number, key: string, fromPeer: boolean, again: boolean): number {
-    return this.call((wasm) => wasm.begin(group, this.#write(key), Date.now(), fromPeer, again));
-  }
-
-  /** The same call with a key, for the rest of them. */
-  withKey<T>(key: string, use: (wasm: Wasm, keyBytes: number) => T): T {
-    return this.call((wasm) => use(wasm, this.#write(key)));
-  }
-
-  /** A copy of the value that the last step found: the caller's own. */
-  value(): Uint8Array<ArrayBuffer> {
-    const [at, bytes] = this.#read() as unknown as [number, number];
-    return new Uint8Array(memory!.buffer, at, bytes).slice() as Uint8Array<ArrayBuffer>;
-  }
-
-  /** For how many ms that value is still fresh; -1 for ever. */
-  get freshMs(): number {
-    return this.#read()[2]!;
-  }
-
-  /** The flight to lead or to join; undefined for none. */
-  get flight(): Flight | undefined {
-    const id = this.#read()[3]!;
-    return id === 0 ? undefined : { id, instance: this.#instance };
-  }
-
-  /** The task of the refresh to lead behind a stale answer. */
-  get task(): number {
-    return this.#read()[4]!;
-  }
-
-  /** How long the task at hand may take. */
-  get withinMs(): number {
-    return this.#read()[5]!;
-  }
-
-  /** Notes what happens to a flight; false: the peer that it asks has left. Of a failed instance nobody takes notes. */
-  note(group: number, flight: Flight, isLost: boolean): boolean {
-    return flight.instance !== instance || this.#calm((wasm) => wasm.note(group, flight.id, isLost), true);
-  }
-
-  /** A follower looks whether its leader lives; false: look the key up again. */
-  watch(group: number, flight: Flight): boolean {
-    return flight.instance === instance && this.#calm((wasm) => wasm.watch(group, flight.id, Date.now()), false);
-  }
-
-  /** A caller's deadline has passed first; true: there is a copy that may still be served. */
-  late(group: number, key: string): boolean {
-    return this.#calm((wasm) => wasm.late(group, this.#write(key), Date.now()) === STALE, false);
-  }
-
-  /** Hands a value, or an answer with one, over in pieces; false where there is no room, or the group would not keep it. Never throws. */
-  hand(group: number, pieces: Uint8Array[], isAnswer = false): boolean {
-    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    // After a trap there is no room in a new instance either.
-    let at = this.#calm((wasm) => wasm.reserve(group, bytes, isAnswer), 0);
-    if (at === 0) return false;
-    for (const piece of pieces) {
-      new Uint8Array(memory!.buffer, at, piece.length).set(piece);
-      at += piece.length;
-    }
-    return true;
-  }
-
-  /** What a leader's task came to; what it does next. A flight of a failed instance ends with what it has. */
-  told(group: number, flight: Flight, came: number, freshMs: number): number {
-    return flight.instance === instance
-      ? this.#calm((wasm) => wasm.told(group, flight.id, Date.now(), came, freshMs), DONE)
-      : DONE;
-  }
-
-  /** What asks a peer for a key, and how large its answer may be; undefined where no URL can carry the key. */
-  ask(group: number, key: string, secrets: unknown): [path: string, seal: string, mostBytes: number] | undefined {
-    return this.withKey(key, (wasm, keyBytes) => wasm.ask(group, keyBytes, Date.now(), secrets)) as
-      | [string, string, number]
-      | undefined;
-  }
-
-  /** What came of it, once its body is handed over. */
-  heard(group: number, key: string, seal: string, secrets: unknown, status: number, headers: Headers): unknown[] {
-    return this.withKey(key, (wasm, keyBytes) =>
-      wasm.heard(group, keyBytes, seal, Date.now(), secrets, status, headers),
-    );
-  }
-
-  #live(): void {
-    memory = instantiate();
+  /** This pool's core in the living instance. */
+  #living(): Wasm {
+    if (this.#instance === instance) return this.#wasm;
+    const memory = instantiate();
     const wasm = new Wasm(this.#options, this.#peers);
     for (const [name, options] of this.#groups) wasm.addGroup(name, options);
     this.#wasm = wasm;
     this.#instance = instance;
-    this.#view();
+    this.#scratch = new Scratch(memory, wasm.scratchAt());
+    return wasm;
   }
 
-  /** Views of linear memory; they die whenever it grows. */
-  #view(): void {
-    const { buffer } = memory!;
-    const at = this.#wasm.scratchAt();
-    this.#told = new Float64Array(buffer, at, TOLD);
-    this.#key = new Uint8Array(buffer, at + 8 * TOLD, MAX_KEY_BYTES + 5);
+  #refusal(): GeecacheError {
+    return new GeecacheError(ERROR_CODES[this.#scratch.slot(Slot.Code)] ?? "ERR_OPTION", this.#scratch.message());
   }
 
-  #read(): Float64Array {
-    if (this.#told.length === 0) this.#view();
-    return this.#told;
+  #flight(): Flight {
+    return { id: this.#scratch.slot(Slot.Flight), instance: this.#instance };
   }
 
-  #write(key: string): number {
-    if (typeof key !== "string")
-      throw new GeecacheError("ERR_KEY", `the key must be a string, not ${key === null ? "null" : typeof key}`);
-    if (this.#key.length === 0) this.#view();
-    const { read, written } = encoder.encodeInto(key, this.#key);
-    if (read < key.length) return MAX_KEY_BYTES + 1;
-    // Half a surrogate pair has no bytes of its own: two such keys would be one.
-    if (written !== key.length && !key.isWellFormed()) {
-      throw new GeecacheError("ERR_KEY", "the key holds half a surrogate pair: use well-formed strings, or encode it");
+  #task(step: Step.Ask | Step.Load, flight: Flight): Task {
+    const scratch = this.#scratch;
+    const peer = step === Step.Ask ? scratch.text(Slot.PeerAt, Slot.PeerBytes) : "";
+    return { step, flight, attempt: scratch.slot(Slot.Attempt), timeoutMs: scratch.slot(Slot.TimeoutMs), peer };
+  }
+
+  #nextStep(step: Step, flight: Flight): NextStep {
+    switch (step) {
+      case Step.Ask:
+      case Step.Load:
+        return this.#task(step, flight);
+      case Step.Stale:
+        return { step, value: this.#scratch.value() };
+      case Step.Done:
+      case Step.Retry:
+      case Step.DeadlinePassed:
+      case Step.Superseded:
+        return { step };
+      case Step.Refused:
+        throw this.#refusal();
+      default:
+        return unknownNumber(step as never);
     }
-    return written;
   }
 
-  #failed(thrown: unknown): unknown {
+  #response(head: unknown[]): PeerResponse {
+    const [status, headers] = head as [number, [string, string][]];
+    return { status, headers, body: this.#scratch.value() };
+  }
+
+  /** The flight knows its key. For one of a replaced instance the key is written again; returns its length, else 0. */
+  #keyOf(flight: Flight, key: string): number {
+    return flight.instance === instance ? 0 : this.#scratch.write(key);
+  }
+
+  /** Copies bytes into wasm; false if there is no room, or they are too many for the group. Never throws. */
+  #stage(group: number, pieces: Uint8Array[], purpose: Staged): boolean {
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const at = this.#callOr(0, (wasm) => wasm.stage(group, bytes, purpose));
+    if (at === 0) return false;
+    this.#scratch.copy(pieces, at);
+    return true;
+  }
+
+  #failure(thrown: unknown): unknown {
     if (thrown instanceof GeecacheError) return thrown;
     if (thrown instanceof Error && "code" in thrown) return new GeecacheError(thrown.code as ErrorCode, thrown.message);
-    // A trap leaves the instance as it was in the midst of its work, borrowed and half changed: nobody may use it again.
+    // A trap leaves the instance borrowed and half changed: nobody may use it again.
     this.traps += 1;
     instance += 1;
-    freshInstance();
-    return new GeecacheError("ERR_TRAP", "the wasm instance failed and was replaced; what it held is gone", thrown);
+    resetInstance();
+    return new GeecacheError(
+      "ERR_TRAP",
+      "the WebAssembly instance trapped and was replaced; its cached entries were lost",
+      thrown,
+    );
   }
 }

@@ -1,5 +1,5 @@
 /** Node: the wasm is read from beside this file. */
 import { readFileSync } from "node:fs";
-import { provide } from "../core/core.js";
-provide(() => new WebAssembly.Module(readFileSync(new URL("../core.wasm", import.meta.url))));
+import { provideModule } from "../core/core.js";
+provideModule(() => new WebAssembly.Module(readFileSync(new URL("../core.wasm", import.meta.url))));
 export * from "../index.js";

@@ -1,29 +1,31 @@
-//! Ways to break on purpose, for the tests that show what that costs: in builds with the feature `faults` alone.
+//! Traps on demand, in builds with the feature `injected-traps` alone: for the tests that a trap costs one request.
 
 #[cfg(feature = "injected-traps")]
 use wasm_bindgen::prelude::*;
 
 use super::Core;
+use crate::protocol::InjectedTrap;
 
 #[cfg(feature = "injected-traps")]
 #[wasm_bindgen]
 impl Core {
-    /// The next call of the kind traps midway, with the core borrowed: 1 `begin`, 2 `told`, 3 `ask`, 4 `note`, 5 `late`, 6 `watch`,
-    /// 7 `stats`, 0 this one.
-    pub fn fault(&mut self, kind: u32) {
-        self.fault = kind;
-        self.trip(0);
+    /// Makes the next call of the kind that an `InjectedTrap` names trap while the core is borrowed. `ERR_OPTION` for an unknown one.
+    #[wasm_bindgen(js_name = injectTrap)]
+    pub fn inject_trap(&mut self, kind: u32) -> Result<(), JsValue> {
+        self.trap = Some(InjectedTrap::try_from(kind).map_err(super::thrown)?);
+        self.trap_if(InjectedTrap::Now);
+        Ok(())
     }
 }
 
 impl Core {
     #[cfg(feature = "injected-traps")]
-    pub(super) fn trip(&mut self, kind: u32) {
-        if self.fault == kind {
+    pub(super) fn trap_if(&mut self, kind: InjectedTrap) {
+        if self.trap == Some(kind) {
             std::process::abort();
         }
     }
 
     #[cfg(not(feature = "injected-traps"))]
-    pub(super) fn trip(&self, _kind: u32) {}
+    pub(super) fn trap_if(&self, _kind: InjectedTrap) {}
 }

@@ -1,0 +1,48 @@
+/** The emitter of events. A pool without a listener has none, so that events cost nothing there. */
+import type { Core } from "./core/core.js";
+import type { CacheEvent } from "./events.js";
+import { nameCounters, type PoolStats, type Stats } from "./stats.js";
+
+/** Calls the listener, and derives events from the counters. */
+export class EventEmitter {
+  readonly #core: Core;
+  readonly #listener: (event: CacheEvent) => void;
+  readonly #before = new Map<string, number>();
+
+  constructor(core: Core, listener: (event: CacheEvent) => void) {
+    this.#core = core;
+    this.#listener = listener;
+  }
+
+  emit(event: CacheEvent): void {
+    try {
+      this.#listener(event);
+    } catch {
+      // A listener's error fails no lookup.
+    }
+  }
+
+  /** Emits what the counters show since the last call: after a peer was asked or a flight has ended. */
+  emitChanges(id: number, group: string, peer: string): void {
+    let now: Stats & Omit<PoolStats, "traps" | "groups">;
+    try {
+      const counts = this.#core.counts(id);
+      now = { ...nameCounters.group(counts), ...nameCounters.pool(counts) };
+    } catch {
+      // A trap is counted, and fails no lookup.
+      return;
+    }
+    const increase = (count: number, key: string) => {
+      const change = count - (this.#before.get(key) ?? 0);
+      this.#before.set(key, count);
+      return change;
+    };
+    // All are computed before the listener, which may look into the cache, runs.
+    const count = increase(now.evictions, `evictions ${group}`);
+    const mismatches = increase(now.otherRings, "otherRings");
+    const open = increase(now.peersDown, "peersDown");
+    if (count > 0) this.emit({ type: "evict", group, count });
+    if (mismatches > 0) this.emit({ type: "mismatch", group });
+    if (open !== 0) this.emit({ type: "breaker", peer, isOpen: open > 0 });
+  }
+}

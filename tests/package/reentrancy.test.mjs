@@ -14,11 +14,11 @@ const GROUP = { maxBytes: 1 << 20, ttlMs: 60_000, codec: text(), ...NO_TIMEOUT }
 const AUTH_HEADER = "geecache-seal";
 
 /** @param {string} key */
-const valueOf = (key) => `the value of ${key}`;
+const valueFor = (key) => `the value of ${key}`;
 
 /** A group of another pool, in the same WebAssembly instance. */
 function otherGroup() {
-  return createPool().group("other", { ...GROUP, load: valueOf });
+  return createPool().group("other", { ...GROUP, load: valueFor });
 }
 
 /**
@@ -41,7 +41,7 @@ class Intruder {
     this.#depth++;
     for (const group of this.groups) {
       const key = `intruder-${this.calls++ % 7}`;
-      group.set(key, valueOf(key));
+      group.set(key, valueFor(key));
       this.check(key, group.peek(key));
       this.check("bob", group.peek("bob"));
       group.remove(`nobody-${key}`);
@@ -56,7 +56,7 @@ class Intruder {
    * @param {string | undefined} value
    */
   check(key, value) {
-    if (value !== undefined && value !== valueOf(key)) this.wrong.push(`${key}: ${value}`);
+    if (value !== undefined && value !== valueFor(key)) this.wrong.push(`${key}: ${value}`);
   }
 }
 
@@ -72,7 +72,7 @@ function askingNode(where) {
   };
   /** @type {string[]} */
   const asked = [];
-  const owner = createPool().group("g", { ...GROUP, load: valueOf });
+  const owner = createPool().group("g", { ...GROUP, load: valueFor });
   /** @type {(peer: string) => any} */
   const connect = (peer) => {
     at("connect");
@@ -140,7 +140,7 @@ function askingNode(where) {
   };
   const load = (/** @type {string} */ key) => {
     at("load");
-    return valueOf(key);
+    return valueFor(key);
   };
   const group = pool.group("g", { ...GROUP, codec, load });
   const ctx = {
@@ -170,11 +170,11 @@ for (const place of PLACES) {
   test(`asking a peer: ${place} looks into the cache, every lookup returns its own value`, async () => {
     const { pool, group, intruder, asked, scope } = askingNode(place);
     for (const key of ["alice", "bob", "carol", "alice", "bob"]) {
-      assert.equal(await group.get(key, scope), valueOf(key), key);
-      assert.equal(group.peek(key), valueOf(key), key);
+      assert.equal(await group.get(key, scope), valueFor(key), key);
+      assert.equal(group.peek(key), valueFor(key), key);
     }
     const keys = ["dave", "erin", "frank", "alice"];
-    assert.deepEqual(await Promise.all(keys.map((key) => group.get(key, scope))), keys.map(valueOf));
+    assert.deepEqual(await Promise.all(keys.map((key) => group.get(key, scope))), keys.map(valueFor));
     intruder.isActive = false;
     await until(() => group.stats().flights === 0);
     // Of a piece, only its own length counts.
@@ -185,7 +185,7 @@ for (const place of PLACES) {
     assertOwnersAsked(asked, pool);
     // Every pool still asks peers, also one made later.
     const later = askingNode("nowhere");
-    assert.equal(await later.group.get("zoe"), valueOf("zoe"));
+    assert.equal(await later.group.get("zoe"), valueFor("zoe"));
     assert.equal(later.group.stats().peerHits, 1);
     assert.deepEqual(uncaught, []);
   });
@@ -195,10 +195,10 @@ test("listener that calls peek on a hit: get returns the value of its own key", 
   /** @type {Group} */
   let group;
   const pool = createPool({ onEvent: (event) => void (event.type === "hit" && group.peek("bob")) });
-  group = pool.group("g", { ...GROUP, load: valueOf });
+  group = pool.group("g", { ...GROUP, load: valueFor });
   await group.get("alice");
   await group.get("bob");
-  assert.equal(await group.get("alice"), valueOf("alice"));
+  assert.equal(await group.get("alice"), valueFor("alice"));
 });
 
 test("listener of a miss that looks up the same key: it joins the flight at once", async () => {
@@ -214,10 +214,10 @@ test("listener of a miss that looks up the same key: it joins the flight at once
       joined.push(group.get("alice"));
     },
   });
-  group = pool.group("g", { ...GROUP, load: valueOf });
+  group = pool.group("g", { ...GROUP, load: valueFor });
   const began = performance.now();
-  assert.equal(await group.get("alice"), valueOf("alice"));
-  assert.deepEqual(await Promise.all(joined), [valueOf("alice")]);
+  assert.equal(await group.get("alice"), valueFor("alice"));
+  assert.deepEqual(await Promise.all(joined), [valueFor("alice")]);
   assert.ok(performance.now() - began < 90, "it does not wait for a heartbeat");
   assert.equal(group.stats().loads, 1);
 });
@@ -242,12 +242,12 @@ for (const place of [...LOADING, "encode", "event load"]) {
       ttlMs: 1_000,
       staleWhileRevalidateMs: 60_000,
       codec: { ...text(), encode: (value) => (at("encode"), text().encode(value)) },
-      load: (key) => (at("load"), valueOf(key)),
+      load: (key) => (at("load"), valueFor(key)),
     });
     intruder.groups = [group, otherGroup()];
     for (let round = 0; round < 3; round++) {
       for (let i = 0; i < (place === "event evict" ? 400 : 20); i++) {
-        assert.equal(await group.get(`key-${i}`), valueOf(`key-${i}`));
+        assert.equal(await group.get(`key-${i}`), valueFor(`key-${i}`));
       }
       // Past their freshness: served stale, and refreshed in the background.
       t.mock.timers.tick(2_000);
@@ -274,10 +274,10 @@ test("secret function that looks into the cache: signed requests are for their o
   };
   const names = ["http://a.test", "http://b.test"];
   const cluster = new TestCluster(names, { secret });
-  const groups = [...cluster.pools.values()].map((pool) => pool.group("g", { ...GROUP, load: valueOf }));
+  const groups = [...cluster.pools.values()].map((pool) => pool.group("g", { ...GROUP, load: valueFor }));
   intruder.groups = [otherGroup()];
   for (const group of groups) {
-    for (let i = 0; i < 30; i++) assert.equal(await group.get(`key-${i}`), valueOf(`key-${i}`));
+    for (let i = 0; i < 30; i++) assert.equal(await group.get(`key-${i}`), valueFor(`key-${i}`));
     assert.equal(group.stats().peerFailures, 0);
   }
   assert.ok(groups.some((group) => group.stats().peerHits > 0));
@@ -308,7 +308,7 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
       const act = next(10);
       if (act < 6) lookups.push(group.get(key, scope).then((value) => intruder.check(key, value)));
       else if (act === 6) intruder.check(key, group.peek(key));
-      else if (act === 7) group.set(key, valueOf(key));
+      else if (act === 7) group.set(key, valueFor(key));
       else if (act === 8) group.remove(key);
       else await turn();
     }

@@ -187,8 +187,6 @@ export class Lookups<T, Env> {
     asked: { peer: string },
   ): Promise<[FlightResult | PeerFailure, NextStep]> {
     const { peer } = task;
-    // For the peer before this one.
-    if (asked.peer !== "") this.#emitter?.emitChanges(this.#id, this.#group, asked.peer);
     asked.peer = peer;
     const began = Date.now();
     const failure = (kind: PeerFailure["kind"], why: string, cause?: unknown): PeerFailure => ({
@@ -216,6 +214,8 @@ export class Lookups<T, Env> {
     const next = answer?.next ?? this.#core.completeTask(this.#id, task, result.kind);
     const ms = Date.now() - began;
     this.#emitter?.emit({ type: "peer", group: this.#group, key, peer, outcome: OUTCOMES[result.kind], ms });
+    // At once, so that the event of a circuit breaker names its peer.
+    this.#emitter?.emitChanges(this.#id, this.#group, peer);
     return [result, next];
   }
 

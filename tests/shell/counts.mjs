@@ -1,5 +1,4 @@
 // Book-keeping: the package's events and counters, compared with each other and with the simulation's own counts.
-import { KNOWN } from "./known.mjs";
 import { COUNTERS, OUTCOMES, POOL_COUNTERS, RING_MISMATCH } from "./names.mjs";
 import { current } from "./runtime.mjs";
 
@@ -67,11 +66,10 @@ export class Counts {
     const took = (ask) => clock.now - ask.since === ms;
     const exact = asks.find((ask) => ask.peer === peer && took(ask));
     const other = exact ? undefined : asks.find(took);
-    // The shell has moved on from a peer that left. Its answer is reported late, and counts for nothing.
     if (other !== undefined) {
       book.asks.delete(other);
       if (!other.isAbandoned) book.count("peerFailures");
-      if (!KNOWN.latePeerEvent) wrong(`the event of a request to ${other.peer}`);
+      wrong(`the event of a request to ${other.peer}`);
       return;
     }
     const ask = exact ?? asks.find((ask) => ask.peer === peer);
@@ -189,10 +187,7 @@ export class Counts {
     if (book.of("mismatch events") > mismatches || mismatches > 0 !== book.of("mismatch events") > 0)
       wrong("events of other rings");
     const open = stats.pool[POOL_COUNTERS.openBreakers];
-    if (
-      (!KNOWN.breakerEventsMerge && open > book.of("opened")) ||
-      (open === 0 && book.of("opened") > 0 && book.of("closed") === 0)
-    )
+    if (open > book.of("opened") || (open === 0 && book.of("opened") > 0 && book.of("closed") === 0))
       wrong("events of breakers");
   }
 

@@ -15,45 +15,50 @@ const work = join(root, ".cache/shell-mutants");
 export const MUTANTS = [
   {
     name: "a leader never sends a heartbeat",
-    from: 'this.#core.note(this.#group, flight, false) || leave({ kind: "peer failed" })',
-    to: "true",
+    from: "if (!this.#core.heartbeat(this.#group, flight)) led.onPeerLeft();",
+    to: "",
     caughtBy: "one-load",
   },
   {
     name: "a list of peers that changes is ignored by flights",
-    from: '|| leave({ kind: "peer failed" })',
-    to: "",
+    from: "led.onPeerLeft();",
+    to: "undefined;",
     caughtBy: "in-time",
   },
   {
     name: "a follower never watches its leader",
-    from: "const look = () => this.#core.watch(this.#group, flight);",
-    to: "const look = () => true;",
+    from: "const isLed = () => this.#core.watch(this.#group, flight);",
+    to: "const isLed = () => true;",
     caughtBy: "answered",
   },
-  { name: "waitUntil is not called", from: "context?.waitUntil(outcome);", to: "", caughtBy: "one-load" },
-  { name: "a follower has no deadline", from: "settle(late());", to: "", caughtBy: "in-time" },
+  {
+    name: "waitUntil is not called",
+    from: "(context ?? ambientContext)?.waitUntil(led.result);",
+    to: "",
+    caughtBy: "one-load",
+  },
+  { name: "a follower has no deadline", from: "settle(onTimeout());", to: "", caughtBy: "in-time" },
   {
     name: "a wait has no deadline",
-    from: "const timer = setTimeout(() => resolve(late()), Math.max(0, ms));",
+    from: "const timer = setTimeout(() => resolve(onTimeout()), Math.max(0, ms));",
     to: "const timer = 0;",
     caughtBy: "in-time",
   },
   {
     name: "a peer is waited for beyond its timeout",
-    from: "await within( withinMs, asked,",
-    to: "await within(1e9, asked,",
+    from: "withTimeout(task.timeoutMs, asking,",
+    to: "withTimeout(1e9, asking,",
     caughtBy: "in-time",
   },
-  { name: "callers share one array", from: "outcome.bytes.slice() as", to: "outcome.bytes as", caughtBy: "whole" },
+  { name: "callers share one array", from: "result.value.slice()", to: "result.value", caughtBy: "whole" },
   {
     name: "the loader's array is not copied",
-    from: "return new Uint8Array(bytes);",
-    to: "return bytes;",
+    from: "return new Uint8Array(encoded);",
+    to: "return encoded;",
     caughtBy: "whole",
   },
-  { name: "a follower's timer is never cleared", from: "clearInterval(ticks);", to: "", caughtBy: "at-rest" },
-  { name: "a leader's timer is never cleared", from: "clearInterval(beat);", to: "", caughtBy: "at-rest" },
+  { name: "a follower's timer is never cleared", from: "clearInterval(checks);", to: "", caughtBy: "at-rest" },
+  { name: "a leader's timer is never cleared", from: "clearInterval(heartbeat);", to: "", caughtBy: "at-rest" },
   {
     name: "the timer of a wait is never cleared",
     from: ".finally(() => clearTimeout(timer))",
@@ -62,7 +67,7 @@ export const MUTANTS = [
   },
   {
     name: "a request to a peer is never aborted",
-    from: "signal: AbortSignal.timeout(withinMs),",
+    from: "signal: AbortSignal.timeout(task.timeoutMs),",
     to: "",
     caughtBy: "in-time",
   },
@@ -70,28 +75,38 @@ export const MUTANTS = [
   { name: "a redirect is followed", from: 'redirect: "manual",', to: "", caughtBy: "right-value" },
   {
     name: "a listener's error reaches the caller",
-    from: "// It is the listener's own affair, and nobody's answer.",
+    from: "// A listener's error fails no lookup.",
     to: "throw new Error('a listener failed');",
     caughtBy: "sound",
   },
-  { name: "a look-up that looks again counts twice", from: "again = true;", to: "", caughtBy: "counted" },
-  { name: "a peer's freshness is ignored", from: "freshMs: more,", to: "freshMs: -1,", caughtBy: "right-value" },
-  { name: "a peer's answer has no bound", from: "if (!(bytes <= mostBytes))", to: "if (false)", caughtBy: "at-rest" },
+  {
+    name: "a lookup that is retried counts twice",
+    from: "Date.now(), fromPeer, true)",
+    to: "Date.now(), fromPeer, false)",
+    caughtBy: "counted",
+  },
+  {
+    name: "a peer's freshness is ignored",
+    from: "RESPONSE_HEADERS.map((name) => headers.get(name))",
+    to: "RESPONSE_HEADERS.map((name) => (/fresh/.test(name) ? null : headers.get(name)))",
+    caughtBy: "right-value",
+  },
+  { name: "a peer's answer has no bound", from: "if (bytes > maxBytes)", to: "if (false)", caughtBy: "at-rest" },
   {
     name: "a peer request is taken for a caller's",
-    from: "return this.#lookUp(key, scope, true);",
-    to: "return this.#lookUp(key, scope, false);",
+    from: "return this.#lookups.lookUp(key, scope, true);",
+    to: "return this.#lookups.lookUp(key, scope, false);",
     caughtBy: "no-forward",
   },
   {
     name: "an error does not reach a leader's followers",
-    from: 'kind: "failed", error: asError(thrown) }; } }',
-    to: 'kind: "absent", source: "loader" }; } }',
+    from: "kind: Outcome.LoadFailed, error: asError(thrown) }; } }",
+    to: 'kind: Outcome.NotFound, source: "loader" }; } }',
     caughtBy: "right-value",
   },
   {
     name: "a failing waitUntil ends the flight",
-    from: "// A context whose request has ended can keep nothing alive; the followers' watch covers that.",
+    from: "// The context of a request that has ended keeps nothing alive; followers notice by the heartbeat.",
     to: "throw new Error('waitUntil failed');",
     caughtBy: "sound",
   },
@@ -128,11 +143,7 @@ export async function buildMutant(mutant, at) {
   const mutated = {
     name: "mutant",
     setup({ onLoad, onResolve }) {
-      onResolve({ filter: /\/core\.js$/ }, (args) =>
-        args.importer.endsWith("/core/core.ts") || args.importer.endsWith("/wasm.ts")
-          ? { path: join(glue, "core.js") }
-          : undefined,
-      );
+      onResolve({ filter: /\/glue\.js$/ }, () => ({ path: join(glue, "glue.js") }));
       onLoad({ filter: /\.ts$/ }, (args) => {
         if (args.path !== path) return undefined;
         const text = readFileSync(path, "utf8").replace(patternOf(mutant.from), () => mutant.to);

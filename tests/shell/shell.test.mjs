@@ -36,16 +36,8 @@ async function shows(name, options) {
   }
 }
 
-const readsLate = { todo: "a listener that looks into the cache gets between a step and the reading of its value" };
-test("shell: user code that looks into the cache while it is called, all invariants hold", readsLate, () =>
-  shows("user code", { change: (plan) => ({ ...plan, meddles: 30 }) }),
-);
-
-const wrongName = { todo: "the event of a request that was given up names the peer that was asked next" };
-test("shell: a peer that leaves while it is asked, its event names it", wrongName, () => shows("latePeerEvent"));
-
-const oneEvent = { todo: "breakers that open between two looks are one event, of one peer" };
-test("shell: several breakers that open, an event each", oneEvent, () => shows("breakerEventsMerge"));
+test("shell: user code that looks into the cache while it is called, all invariants hold", () =>
+  shows("user code", { change: (plan) => ({ ...plan, meddles: 30 }) }));
 
 const waitsLonger = { todo: "a caller whose flight is lost computes its time left by a clock that was set back" };
 test("shell: clocks set back, every call ends within its deadline", waitsLonger, () => {

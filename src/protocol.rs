@@ -100,7 +100,7 @@ numbers! {
 }
 
 /// The outcomes by their names in events, in the order of [`Outcome`].
-pub const OUTCOMES: [&str; 5] = ["value", "absent", "failed", "peer failed", "unfit"];
+pub const OUTCOMES: [&str; 5] = ["value", "notFound", "loadFailed", "peerFailed", "notTransferable"];
 
 numbers! {
     /// The slots of the scratch area: float64 each, at the start of it. The key follows them.
@@ -328,8 +328,8 @@ numbers! {
 /// Every counter of a pool, in order.
 pub const POOL_COUNTERS: [(&str, PoolCounter); 3] = [
     ("unauthorized", PoolCounter::Unauthorized),
-    ("otherRings", PoolCounter::RingMismatches),
-    ("peersDown", PoolCounter::OpenBreakers),
+    ("ringMismatches", PoolCounter::RingMismatches),
+    ("openBreakers", PoolCounter::OpenBreakers),
 ];
 
 /// The names of a group's counters, in order.

@@ -89,7 +89,7 @@ func main() {
 	mux.HandleFunc("/stats", func(w http.ResponseWriter, r *http.Request) {
 		forBrowsers(w)
 		counted := map[string]int64{
-			"requests": counts.requests, "hits": counts.hits, "joins": 0, "peerHits": counts.peerHits, "loads": counts.loads,
+			"requests": counts.requests, "hits": counts.hits, "coalesced": 0, "peerHits": counts.peerHits, "loads": counts.loads,
 			"peerRequests": counts.peerRequests, "fallbacks": counts.fallbacks, "errors": counts.errors,
 		}
 		json.NewEncoder(w).Encode(map[string]interface{}{"groups": map[string]interface{}{*group: counted}})

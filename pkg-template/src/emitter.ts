@@ -39,10 +39,10 @@ export class EventEmitter {
     };
     // All are computed before the listener, which may look into the cache, runs.
     const count = increase(now.evictions, `evictions ${group}`);
-    const mismatches = increase(now.otherRings, "otherRings");
-    const open = increase(now.peersDown, "peersDown");
+    const mismatches = increase(now.ringMismatches, "ringMismatches");
+    const open = increase(now.openBreakers, "openBreakers");
     if (count > 0) this.emit({ type: "evict", group, count });
-    if (mismatches > 0) this.emit({ type: "mismatch", group });
+    if (mismatches > 0) this.emit({ type: "ringMismatch", group });
     if (open !== 0) this.emit({ type: "breaker", peer, isOpen: open > 0 });
   }
 }

@@ -10,16 +10,16 @@ export type CacheEvent =
       group: string;
       key: string;
       peer: string;
-      outcome: "value" | "absent" | "failed" | "peer failed" | "unfit";
+      outcome: "value" | "notFound" | "loadFailed" | "peerFailed" | "notTransferable";
       ms: number;
     }
   /** A peer failed, and this node's own loader runs. */
   | { type: "fallback"; group: string; key: string }
   /** This node's own loader has run. */
-  | { type: "load"; group: string; key: string; outcome: "value" | "absent" | "failed"; ms: number }
+  | { type: "load"; group: string; key: string; outcome: "value" | "notFound" | "loadFailed"; ms: number }
   /** `count` entries were evicted since the last lookup that was not a hit. */
   | { type: "evict"; group: string; count: number }
   /** The circuit breaker of a peer opened or closed. */
   | { type: "breaker"; peer: string; isOpen: boolean }
   /** A peer's list of peers differs from this node's; seen since the last lookup that was not a hit. */
-  | { type: "mismatch"; group: string };
+  | { type: "ringMismatch"; group: string };

@@ -3,7 +3,7 @@ import type { Entry } from "./options.js";
 import type { PoolStats } from "./stats.js";
 
 /** Counters that go down as well. */
-const GAUGES = new Set(["entries", "usedBytes", "maxBytes", "flights", "peersDown"]);
+const GAUGES = new Set(["entries", "usedBytes", "maxBytes", "flights", "openBreakers"]);
 
 /**
  * `pool.stats()` in the text format of Prometheus 0.0.4: `geecache_hits_total{group="users"} 7`. Counters begin anew when

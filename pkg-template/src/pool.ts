@@ -100,7 +100,7 @@ export class Pool<Env = unknown> {
   }
 
   /** @internal Makes a call into wasm trap, in builds with the crate's feature `injected-traps` alone. */
-  fault(kind: number): void {
+  injectTrap(kind: number): void {
     this.#core.injectTrap(kind);
   }
 

@@ -12,19 +12,19 @@ export interface Stats {
   /** Lookups that returned a stale copy. */
   staleHits: number;
   /** Lookups coalesced into the flight of another request. */
-  joins: number;
+  coalesced: number;
   /** Flights that a peer answered with a value. */
   peerHits: number;
   /** Peer requests without a usable response. */
   peerFailures: number;
   /** Peer requests skipped because the peer's circuit breaker was open. */
-  passedOver: number;
+  shortCircuits: number;
   /** Runs of this node's own loader. */
   loads: number;
   /** Runs of this node's own loader after a peer had failed. */
   fallbacks: number;
   /** Flights that ended because the key does not exist. */
-  absent: number;
+  notFound: number;
   /** Flights that ended with an error. */
   errors: number;
   /** Callers whose deadline passed before their flight ended. */
@@ -32,9 +32,9 @@ export interface Stats {
   /** Flights whose leader vanished, so that a follower took over. */
   lostFlights: number;
   /** Values that were loaded or set and not cached: too large, not admitted, or no memory. */
-  refused: number;
+  rejected: number;
   /** Loads whose value was returned and not cached, because a `remove`, `clear` or `set` invalidated it meanwhile. */
-  overtaken: number;
+  invalidatedLoads: number;
   /** Entries evicted for others. */
   evictions: number;
   /** Current entries. */
@@ -54,9 +54,9 @@ export interface PoolStats {
   /** Peer requests refused for want of a valid signature. */
   unauthorized: number;
   /** Requests and responses of peers whose list of peers differs from this node's. */
-  otherRings: number;
+  ringMismatches: number;
   /** Peers whose circuit breaker is open now. */
-  peersDown: number;
+  openBreakers: number;
   /** Every group's counters, by name. */
   groups: Record<string, Stats>;
 }

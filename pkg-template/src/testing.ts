@@ -3,18 +3,18 @@ import type { Context, Fetcher, PoolOptions } from "./options.js";
 import { createPool, type Pool } from "./pool.js";
 
 /** Nodes that ask each other without a socket. What the package's own tests use, for yours. */
-export class TestNetwork<Env = unknown> {
+export class TestCluster<Env = unknown> {
   /** The nodes by name. */
   readonly pools = new Map<string, Pool<Env>>();
   /** Questions that reached each node. */
-  readonly asked = new Map<string, number>();
+  readonly requests = new Map<string, number>();
   /** For each node, what rejects once it is cut off. */
   readonly #cuts = new Map<string, { cut: Promise<never>; off: (why: Error) => void }>();
 
   /** Makes a node for each name, all on one ring. Give each its groups with `forEach`. */
   constructor(names: readonly string[], options: Omit<PoolOptions<Env>, "self" | "peers" | "connect"> = {}) {
     for (const name of names) {
-      this.asked.set(name, 0);
+      this.requests.set(name, 0);
       this.start(name);
       this.pools.set(
         name,
@@ -30,7 +30,7 @@ export class TestNetwork<Env = unknown> {
         const cut = this.#cuts.get(peer)?.cut;
         // Lets what is cut off already fail before anything is asked.
         await Promise.race([cut, null]);
-        this.asked.set(peer, (this.asked.get(peer) ?? 0) + 1);
+        this.requests.set(peer, (this.requests.get(peer) ?? 0) + 1);
         const answer = this.pools.get(peer)?.handle(new Request(url, init), env, ctx);
         return (await Promise.race([answer, ...(cut ? [cut] : [])])) ?? new Response("Not found", { status: 404 });
       },

@@ -32,19 +32,19 @@ counters! {
     /// Lookups served by a stale copy.
     stale_hits = "staleHits",
     /// Lookups that joined a flight instead of leading one.
-    coalesced = "joins",
+    coalesced = "coalesced",
     /// Flights that a peer served with a value.
     peer_hits = "peerHits",
     /// Peer requests without a usable response.
     peer_failures = "peerFailures",
     /// Peer requests skipped because the circuit breaker was open.
-    short_circuits = "passedOver",
+    short_circuits = "shortCircuits",
     /// Runs of this node's loader.
     loads = "loads",
     /// Runs of this node's loader after a peer failed.
     fallbacks = "fallbacks",
     /// Flights that ended with "no such key".
-    not_found = "absent",
+    not_found = "notFound",
     /// Flights that ended with an error.
     errors = "errors",
     /// Callers whose deadline passed before their flight ended.
@@ -52,9 +52,9 @@ counters! {
     /// Flights whose leader vanished.
     lost_flights = "lostFlights",
     /// Values not stored: too large, not admitted, or no memory.
-    rejected = "refused",
+    rejected = "rejected",
     /// Values not stored because of a remove or a set during their load.
-    invalidated_loads = "overtaken",
+    invalidated_loads = "invalidatedLoads",
     /// Entries evicted.
     evictions = "evictions",
     /// Entries stored now.

@@ -17,8 +17,8 @@ const MAX_PATH_BYTES: usize = 6 * 1024;
 /// The most that is read of a failed load's message.
 const MAX_MESSAGE_BYTES: usize = 500;
 
-const ABSENT: &str = "absent";
-const UNFIT: &str = "unfit";
+const NOT_FOUND: &str = "not-found";
+const NOT_TRANSFERABLE: &str = "not-transferable";
 
 /// Returns `<base><group>/<key>`, escaped so that both of Go's ways to unescape give the same names.
 pub(super) fn path(base_path: &str, group: &str, key: &[u8]) -> Option<String> {
@@ -64,9 +64,9 @@ pub(super) fn write_response(
             let body = if encoding == BodyEncoding::Raw { value } else { protobuf::message(&value, expiry) };
             return Response { status: 200, headers, body };
         }
-        Reply::NotFound => (404, ABSENT, "the key does not exist".into()),
+        Reply::NotFound => (404, NOT_FOUND, "the key does not exist".into()),
         Reply::LoadFailed { code, message } => (500, code.as_str(), message.into()),
-        Reply::NotTransferable => (500, UNFIT, "the value is larger than maxEntryBytes".into()),
+        Reply::NotTransferable => (500, NOT_TRANSFERABLE, "the value is larger than maxEntryBytes".into()),
         Reply::NoSuchGroup(name) => (404, "", ["this node has no group ", &quoted(&name)].concat().into()),
         Reply::BadRequest(why) => (400, "", why.into()),
         Reply::MethodNotAllowed => (405, "", "use GET or HEAD".into()),
@@ -106,8 +106,8 @@ pub(super) fn read_response(
             let fresh_ms = fresh_ms.or(protobuf::left_ms(expiry, now));
             Ok(PeerAnswer::Value { value: value.to_vec(), fresh_ms })
         }
-        (404, Some(ABSENT)) => Ok(PeerAnswer::NotFound),
-        (500, Some(UNFIT)) => {
+        (404, Some(NOT_FOUND)) => Ok(PeerAnswer::NotFound),
+        (500, Some(NOT_TRANSFERABLE)) => {
             Ok(PeerAnswer::NotTransferable { why: "the value is larger than the peer's maxEntryBytes" })
         }
         (500, Some(code)) if let Some(code) = Code::of_load(code) => Ok(load_failed(code, body)),

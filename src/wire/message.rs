@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use crate::base::error::Code;
 
-/// Header of responses without a value: `absent`, `unfit`, or the code of a failed load. Go's status codes
+/// Header of responses without a value: `not-found`, `not-transferable`, or the code of a failed load. Go's status codes
 /// tell these neither from an unknown group nor from a failing peer.
 pub const OUTCOME_HEADER: &str = "geecache-outcome";
 /// Header of values with a lifetime: the freshness left at the owner, in ms.
 pub const FRESH_HEADER: &str = "geecache-fresh-ms";
 /// Header of requests and responses between our own peers, in hexadecimal: see [`Exchange`](super::Exchange).
-pub const AUTH_HEADER: &str = "geecache-seal";
+pub const AUTH_HEADER: &str = "geecache-auth";
 
 /// A peer's request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -24,7 +24,7 @@ test("not found: undefined, not cached, loaded again", async () => {
   assert.equal(await group.get("Tom"), undefined);
   assert.deepEqual(await group.getEntry("Tom"), { value: undefined, source: "loader", freshMs: undefined });
   assert.equal(loads.get("Tom"), 2);
-  assert.equal(group.stats().absent, 2);
+  assert.equal(group.stats().notFound, 2);
 });
 
 test("singleflight: 100 concurrent callers of one key, one load, 99 coalesced", async () => {
@@ -38,8 +38,8 @@ test("singleflight: 100 concurrent callers of one key, one load, 99 coalesced", 
   assert.ok(entries.every((entry) => text(entry.value) === "Tom"));
   assert.deepEqual(entries.map((entry) => entry.source).sort(), [...Array(99).fill("flight"), "loader"]);
   assert.equal(loads.get("Tom"), 1);
-  const { requests, joins, flights } = group.stats();
-  assert.deepEqual({ requests, joins, flights }, { requests: 100, joins: 99, flights: 0 });
+  const { requests, coalesced, flights } = group.stats();
+  assert.deepEqual({ requests, coalesced, flights }, { requests: 100, coalesced: 99, flights: 0 });
 });
 
 test("values: callers get copies of their own, set copies its argument", async () => {
@@ -117,8 +117,8 @@ for (const [name, change, cached] of CHANGES) {
     gates[0].resolve("old");
     assert.equal(text(await before), "old");
     assert.equal(text(group.peek("k")), cached);
-    const { overtaken, flights } = group.stats();
-    assert.deepEqual({ overtaken, flights }, { overtaken: 1, flights: 0 });
+    const { invalidatedLoads, flights } = group.stats();
+    assert.deepEqual({ invalidatedLoads, flights }, { invalidatedLoads: 1, flights: 0 });
     gates[1].resolve("fresh");
     assert.equal(text(await group.get("k")), cached ?? "fresh");
   });
@@ -227,8 +227,8 @@ for (const policy of /** @type {const} */ (["gdsf", "lru"]))
       const other = `k${below(200)}`;
       const here = group.peek(other);
       if (here !== undefined) assert.deepEqual(here, model.get(other), `seed ${seed}, step ${i}`);
-      const { usedBytes, evictions, refused, entries } = group.stats();
-      assert.equal(refused, rejections);
+      const { usedBytes, evictions, rejected, entries } = group.stats();
+      assert.equal(rejected, rejections);
       assert.ok(usedBytes <= maxBytes, `${usedBytes} bytes`);
       assert.ok(entries <= i + 1 - evictions);
     }

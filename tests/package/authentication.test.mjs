@@ -7,7 +7,7 @@ import { assertFails, bytes, countingLoader, keyOwnedBy, mockClock, text } from 
 const [A, B] = ["http://a.test", "http://b.test"];
 const MAX = { maxBytes: 64 * 1024 };
 /** The header of a request's and of a response's signature. */
-const AUTH_HEADER = "geecache-seal";
+const AUTH_HEADER = "geecache-auth";
 
 /** @typedef {any} Secret wrong types included */
 /** @typedef {(send: () => Promise<Response>, url: string, init?: RequestInit) => Promise<Response>} Wire */
@@ -54,7 +54,7 @@ test("secret: nodes that share one answer each other", async () => {
     const { a, b, key } = pair(ofA, ofB);
     assert.equal(text(await a.group.get(key)), `${B} ${key}`);
     assert.deepEqual(
-      [a.loader.total(), b.loader.total(), b.pool.stats().unauthorized, b.pool.stats().otherRings],
+      [a.loader.total(), b.loader.total(), b.pool.stats().unauthorized, b.pool.stats().ringMismatches],
       [0, 1, 0, 0],
     );
   }
@@ -145,7 +145,7 @@ test("response that is not the peer's own: a failed peer", async () => {
       async (answer) =>
         new Response(await answer.arrayBuffer(), {
           status: 404,
-          headers: { ...Object.fromEntries(answer.headers), "geecache-outcome": "absent" },
+          headers: { ...Object.fromEntries(answer.headers), "geecache-outcome": "not-found" },
         }),
     ],
     [

@@ -78,10 +78,10 @@ test("two entries in one program: share one wasm and one error class", async () 
 test("testing entry: the test cluster is not in the main entry", async (t) => {
   const { node } = program(t);
   const code = `import * as main from "geecache-edge";
-import { TestNetwork } from "geecache-edge/testing";
-const network = new TestNetwork(["a", "b"]);
+import { TestCluster } from "geecache-edge/testing";
+const network = new TestCluster(["a", "b"]);
 for (const [name, pool] of network.pools) pool.group("g", { maxBytes: 8192, codec: main.text(), load: (key) => name });
-console.log("TestNetwork" in main, network.pools.get("a").owner("k") === "a" || network.pools.get("a").owner("k") === "b");`;
+console.log("TestCluster" in main, network.pools.get("a").owner("k") === "a" || network.pools.get("a").owner("k") === "b");`;
   assert.equal(await node("a.mjs", code), "false true");
 });
 
@@ -92,7 +92,7 @@ test("exports: every entry exports the same names, all of them typed", async () 
   assert.deepEqual(await names("node"), api);
   assert.deepEqual(await names("inline"), api);
   assert.deepEqual(await names("slim"), [...api, "init"].sort());
-  assert.deepEqual(await names("testing"), ["TestNetwork"]);
+  assert.deepEqual(await names("testing"), ["TestCluster"]);
 });
 
 test("manifest: every file it names exists, the inlined wasm equals core.wasm", async () => {
@@ -108,9 +108,9 @@ test("manifest: every file it names exists, the inlined wasm equals core.wasm", 
 test("process exit: nothing keeps a program alive after its last lookup", async (t) => {
   const { node } = program(t);
   const code = `import { createPool, text } from ${JSON.stringify(pathToFileURL(new URL("entry/node.js", pkg).pathname))};
-import { TestNetwork } from "geecache-edge/testing";
+import { TestCluster } from "geecache-edge/testing";
 ${USE}
-const network = new TestNetwork(["a", "b"]);
+const network = new TestCluster(["a", "b"]);
 const groups = [...network.pools.values()].map((pool) => pool.group("g", { maxBytes: 8192, peerTimeoutMs: 600_000, deadlineMs: 600_000, codec: text(), load: () => "v" }));
 await Promise.all(Array.from({ length: 50 }, (_, i) => groups[i % 2].get("k" + (i % 7))));`;
   assert.equal(await node("a.mjs", code), "k! k!");

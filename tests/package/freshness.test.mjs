@@ -202,7 +202,7 @@ test("hot copy: hotTtlMs of 0 stores none", async (t) => {
   mockClock(t);
   const it = pair({ hotTtlMs: 0 }, {});
   for (let i = 0; i < 3; i++) assert.deepEqual((await it.get()).slice(0, 2), ["v1", "peer"]);
-  assert.equal(it.cluster.asked.get("b"), 3);
+  assert.equal(it.cluster.requests.get("b"), 3);
   assert.equal(it.stats().entries, 0);
 });
 

@@ -160,7 +160,7 @@ async function run(seed) {
               headers:
                 next() < 0.5
                   ? {}
-                  : { "geecache-seal": pick(["", "00", "zz", "00000000000000000000000001", "0".repeat(90)]) },
+                  : { "geecache-auth": pick(["", "00", "zz", "00000000000000000000000001", "0".repeat(90)]) },
             }),
             7,
           );

@@ -216,7 +216,7 @@ const BROKEN_RESPONSES = [
   ],
   ["a 404 from another server", (res) => res.writeHead(404).end("Not Found")],
   ["a 404 with another outcome", (res) => res.writeHead(404, { "geecache-outcome": "ERR_LOAD" }).end()],
-  ["a 503 with the outcome of a 404", (res) => res.writeHead(503, { "geecache-outcome": "absent" }).end()],
+  ["a 503 with the outcome of a 404", (res) => res.writeHead(503, { "geecache-outcome": "not-found" }).end()],
   ["400", (res) => res.writeHead(400).end("bad request")],
   ["201", (res) => res.writeHead(201).end("made")],
   ["204", (res) => res.writeHead(204).end()],

@@ -14,7 +14,7 @@ const MAX = { maxBytes: 64 * 1024 };
 const HEARTBEAT_MS = 100;
 
 /** The next call that reaches this point traps; `NOW` traps in this call. @param {Pool} pool @param {number} point */
-const injectTrap = (pool, point) => /** @type {any} */ (pool).fault(point);
+const injectTrap = (pool, point) => /** @type {any} */ (pool).injectTrap(point);
 
 /** Traps at once; the error reaches only this call. @param {Pool} pool */
 function trap(pool) {

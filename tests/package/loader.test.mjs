@@ -200,12 +200,12 @@ for (const [name, options, length] of TOO_LARGE) {
       assert.equal(value[length - 1], 7);
     }
     assert.equal(total(), 2);
-    assert.equal(it.stats().refused, 2);
+    assert.equal(it.stats().rejected, 2);
     assert.equal(text(it.peek("small")), "s");
     it.set("k", bytes("old"));
     assert.equal(it.set("k", new Uint8Array(length)), false);
     assert.equal(it.peek("k"), undefined, "the older value is dropped");
-    assert.equal(it.stats().refused, 3);
+    assert.equal(it.stats().rejected, 3);
   });
 }
 

@@ -49,19 +49,19 @@ test("failed peer events: fallback and load, and the circuit breaker opens and c
   };
   assert.deepEqual(await of("k0"), [
     ["miss", undefined],
-    ["peer", "peer failed"],
+    ["peer", "peerFailed"],
     ["fallback", undefined],
     ["load", "value"],
   ]);
   for (const key of ["k1", "k2", "k3"]) await of(key);
   assert.deepEqual(await of("k4"), [
     ["miss", undefined],
-    ["peer", "peer failed"],
+    ["peer", "peerFailed"],
     ["breaker", true],
     ["fallback", undefined],
     ["load", "value"],
   ]);
-  assert.equal(pool.stats().peersDown, 1);
+  assert.equal(pool.stats().openBreakers, 1);
   assert.deepEqual(
     await of("k5"),
     [
@@ -92,7 +92,7 @@ test("breaker event: names the peer that failed, not the next one that answers",
     peers: ["b", "c"],
     connect: (peer) => ({ fetch: fetches[peer] ?? assert.fail(peer) }),
   });
-  const group = pool.group("peersDown", { ...MAX, load: (key) => bytes(key) });
+  const group = pool.group("openBreakers", { ...MAX, load: (key) => bytes(key) });
   for (const key of keysOwnedBy(pool, "b", 6)) await group.get(key);
   await turn();
   assert.deepEqual(
@@ -104,11 +104,11 @@ test("breaker event: names the peer that failed, not the next one that answers",
 test("evict, ring mismatch and stale events", async (t) => {
   const advance = mockClock(t);
   const { pool, group, take } = recording(
-    () => new Response("theirs", { headers: { "geecache-seal": "0000000000000000" } }),
+    () => new Response("theirs", { headers: { "geecache-auth": "0000000000000000" } }),
     { ttlMs: 10, staleWhileRevalidateMs: 100, maxBytes: 8_192, policy: "lru" },
   );
   await group.get("k");
-  assert.ok((await take()).some(({ type }) => type === "mismatch"));
+  assert.ok((await take()).some(({ type }) => type === "ringMismatch"));
   advance(20);
   pool.setPeers([]);
   await group.get("k");
@@ -139,7 +139,7 @@ test("stats: the core's counters, in its order", async () => {
   const names = [...source.matchAll(/= "(\w+)",$/gm)].map(([, name]) => name);
   const pool = createPool();
   assert.deepEqual(Object.keys(pool.group("g", { ...MAX, load: () => bytes("v") }).stats()), names);
-  assert.deepEqual(Object.keys(pool.stats()), ["traps", "unauthorized", "otherRings", "peersDown", "groups"]);
+  assert.deepEqual(Object.keys(pool.stats()), ["traps", "unauthorized", "ringMismatches", "openBreakers", "groups"]);
   assert.equal(pool.stats().groups.g?.maxBytes, MAX.maxBytes);
 });
 
@@ -161,7 +161,7 @@ test("prometheus: the counters as text", async () => {
     'geecache_loads_total{group="users"} 1',
     'geecache_loads_total{group="od\\"d\\\\"} 1',
     "geecache_traps_total 0",
-    "geecache_peers_down 0",
+    "geecache_open_breakers 0",
     `geecache_max_bytes{group="users"} ${MAX.maxBytes}`,
   ]) {
     assert.ok(lines.includes(line), `${line} is not in\n${text}`);

@@ -55,8 +55,8 @@ test("maxBytes above all memory: every lookup is answered, values without room a
   const load = (/** @type {string} */ key) => bytes(key.padEnd(3_000, "."));
   const group = pool.group("g", { maxBytes: 64 * 1024 * 1024, load });
   for (let i = 0; i < 4_000; i++) assert.equal(text(await group.get(`key ${i}`)), `key ${i}`.padEnd(3_000, "."));
-  const { refused, usedBytes, entries } = group.stats();
-  assert.ok(refused > 0, "no memory is left");
+  const { rejected, usedBytes, entries } = group.stats();
+  assert.ok(rejected > 0, "no memory is left");
   assert.ok(entries > 100 && usedBytes < (EXTRA_PAGES + 1) * PAGE, `${entries} entries in ${usedBytes} bytes`);
   // Cached entries are still served, and an insert evicts to make room.
   assert.equal(group.set("again", bytes("v")), true);
@@ -84,7 +84,7 @@ test("values, keys and peer responses above the memory left: every lookup is ans
     assert.equal((await large.get("x".repeat(60_000) + i))?.length, 6_000_000);
     assert.equal((await pool.handle(new Request(`http://h/_geecache/large/k${i}`)))?.status, 500, "not transferable");
   }
-  assert.ok(large.stats().refused > 0);
+  assert.ok(large.stats().rejected > 0);
 });
 
 test("a trap for lack of memory: costs one request", async () => {

@@ -102,7 +102,7 @@ test("circuit breaker: five failures open it, requests are skipped, a probe afte
   const owned = keysOwnedBy(pool, "b", 22);
   const get = async (/** @type {string | undefined} */ key) => (await group.getEntry(String(key))).source;
   for (const key of owned.slice(0, 20)) assert.equal(await get(key), "loader");
-  assert.deepEqual([requests, group.stats().passedOver], [5, 15]);
+  assert.deepEqual([requests, group.stats().shortCircuits], [5, 15]);
   advance(1_000);
   isDown = false;
   assert.equal(await get(owned[20]), "peer");

@@ -44,7 +44,7 @@ test("singleflight: 100 concurrent lookups over three nodes, one load and one pe
   for (const value of await Promise.all(callers)) assert.equal(text(value), `${owner}:k`);
   assert.equal(loads(), 1);
   assert.equal(
-    [...cluster.asked.values()].reduce((sum, count) => sum + count),
+    [...cluster.requests.values()].reduce((sum, count) => sum + count),
     2,
     "one request from each of the other nodes",
   );
@@ -96,7 +96,7 @@ test("hot copy: saves the next peer request; remove drops it on this node alone"
   const key = keyOwnedBy(a.pool, "b");
   assert.equal((await a.group.getEntry(key)).source, "peer");
   assert.equal((await a.group.getEntry(key)).source, "memory");
-  assert.equal(cluster.asked.get("b"), 1);
+  assert.equal(cluster.requests.get("b"), 1);
   assert.equal(a.group.remove(key), true);
   assert.equal(text(b.group.peek(key)), `b:${key}`);
   assert.equal((await a.group.getEntry(key)).source, "peer");
@@ -142,7 +142,7 @@ test("setPeers: a peer that left the list gets no request from then on", async (
   const key = keyOwnedBy(pool, "c");
   pool.setPeers(["a", "b"]);
   await group.get(key);
-  assert.equal(cluster.asked.get("c"), 0);
+  assert.equal(cluster.requests.get("c"), 0);
 });
 
 test("setPeers: a pending peer request to a peer that left is abandoned, followers get the local load", async (t) => {
@@ -228,5 +228,5 @@ test("ring mismatch: another peer list is counted by both nodes, and requests ar
   b.setPeers(["b", "a"]);
   const key = keyOwnedBy(a, "b");
   assert.equal((await node("a").group.getEntry(key)).source, "peer");
-  assert.deepEqual([a.stats().otherRings, b.stats().otherRings], [1, 1]);
+  assert.deepEqual([a.stats().ringMismatches, b.stats().ringMismatches], [1, 1]);
 });

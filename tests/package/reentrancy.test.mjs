@@ -11,7 +11,7 @@ import { NO_TIMEOUT, random, TestCluster, turn, uncaught, until } from "./suppor
 const GROUP = { maxBytes: 1 << 20, ttlMs: 60_000, codec: text(), ...NO_TIMEOUT };
 
 /** The header that signs a peer's response. */
-const AUTH_HEADER = "geecache-seal";
+const AUTH_HEADER = "geecache-auth";
 
 /** @param {string} key */
 const valueFor = (key) => `the value of ${key}`;
@@ -225,13 +225,13 @@ test("listener of a miss that looks up the same key: it joins the flight at once
 /** What a peer answers that fails: its ring is another one as well. */
 const failing = () => new Response("", { status: 503, headers: { [AUTH_HEADER]: "ffffffff00000000" } });
 
-const LOADING = ["load", "event fallback", "event breaker", "event mismatch", "event stale", "event evict"];
+const LOADING = ["load", "event fallback", "event breaker", "event ringMismatch", "event stale", "event evict"];
 for (const place of [...LOADING, "encode", "event load"]) {
   test(`loading here: ${place} looks into the cache, every lookup returns its own value`, async (t) => {
     t.mock.timers.enable({ apis: ["Date"], now: 1_700_000_000_000 });
     const intruder = new Intruder();
     const at = (/** @type {string} */ here) => here === place && intruder.run();
-    const isFailing = ["event fallback", "event breaker", "event mismatch"].includes(place);
+    const isFailing = ["event fallback", "event breaker", "event ringMismatch"].includes(place);
     const pool = createPool({
       ...(isFailing && { peers: ["http://a.test"], connect: () => ({ fetch: async () => failing() }) }),
       onEvent: (event) => void at(`event ${event.type}`),

@@ -37,7 +37,7 @@ test("value: 200 with raw bytes, no-store", async () => {
   const { request } = node();
   const answer = await request("/_geecache/g/k");
   assert.equal(answer.status, 200);
-  const { "geecache-seal": auth, ...headers } = headersOf(answer);
+  const { "geecache-auth": auth, ...headers } = headersOf(answer);
   assert.deepEqual(
     headers,
     Object.fromEntries([
@@ -74,7 +74,7 @@ test("empty value: 200", async () => {
 test("not found, failed load, unknown group: told apart by status and outcome", async () => {
   const { request } = node();
   for (const [path, status, outcome, message] of /** @type {const} */ ([
-    ["/_geecache/g/missing", 404, "absent", /the key does not exist/],
+    ["/_geecache/g/missing", 404, "not-found", /the key does not exist/],
     ["/_geecache/g/broken", 500, "ERR_LOAD", /the database is down/],
     ["/_geecache/g/odd", 500, "ERR_LOAD_TYPE", /number/],
     ["/_geecache/nobody/k", 404, null, /no group "nobody"/],
@@ -167,7 +167,7 @@ test("value above maxEntryBytes: not transferable, no loader error", async () =>
   const { request, group } = node({}, { maxEntryBytes: 3 });
   assert.deepEqual(new Uint8Array(await (await request("/_geecache/g/abc")).arrayBuffer()), bytes("abc"));
   const answer = await request("/_geecache/g/abcd");
-  assert.deepEqual([answer.status, answer.headers.get("geecache-outcome")], [500, "unfit"]);
+  assert.deepEqual([answer.status, answer.headers.get("geecache-outcome")], [500, "not-transferable"]);
   assert.equal(group.stats().errors, 0);
 });
 

@@ -4,7 +4,7 @@ import http from "node:http";
 import net from "node:net";
 import { GeecacheError } from "../../pkg/entry/node.js";
 
-export { TestNetwork as TestCluster } from "../../pkg/entry/testing.js";
+export { TestCluster } from "../../pkg/entry/testing.js";
 
 /** @typedef {import("node:test").TestContext} TestContext */
 /** @typedef {import("../../pkg/index.js").Pool<any>} Pool */

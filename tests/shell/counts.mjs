@@ -176,7 +176,7 @@ export class Counts {
     const flights = of("flights");
     if (flights > 0) this.#world.broke("at-rest", `${node.name} has ${flights} flights at rest`);
     const led = of("loads") + book.of("asks begun");
-    // Every look-up hits, joins, or leads a flight, which runs at least one task.
+    // Every lookup hits, joins, or leads a flight, which runs at least one task.
     if (of("requests") + of("peerRequests") > of("hits") + of("staleHits") + of("coalesced") + led)
       wrong("more look-ups than ends of look-ups");
     if (!listens) return;

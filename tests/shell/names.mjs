@@ -1,10 +1,10 @@
 // Every public name of the package that this simulation depends on, in one table.
 
 /** Headers of the wire between peers, and the outcome that says that there is no such key. */
-export const AUTH_HEADER = "geecache-seal";
+export const AUTH_HEADER = "geecache-auth";
 export const OUTCOME_HEADER = "geecache-outcome";
 export const FRESH_HEADER = "geecache-fresh-ms";
-export const OUTCOME_NOT_FOUND = "absent";
+export const OUTCOME_NOT_FOUND = "not-found";
 
 /** Counters of `stats()`, by the names that the invariants use. */
 export const COUNTERS = {
@@ -12,18 +12,18 @@ export const COUNTERS = {
   peerRequests: "peerRequests",
   hits: "hits",
   staleHits: "staleHits",
-  coalesced: "joins",
+  coalesced: "coalesced",
   peerHits: "peerHits",
   peerFailures: "peerFailures",
-  shortCircuits: "passedOver",
+  shortCircuits: "shortCircuits",
   loads: "loads",
   fallbacks: "fallbacks",
-  notFound: "absent",
+  notFound: "notFound",
   errors: "errors",
   timeouts: "timeouts",
   lostFlights: "lostFlights",
-  rejected: "refused",
-  invalidatedLoads: "overtaken",
+  rejected: "rejected",
+  invalidatedLoads: "invalidatedLoads",
   evictions: "evictions",
   usedBytes: "usedBytes",
   maxBytes: "maxBytes",
@@ -34,18 +34,18 @@ export const COUNTERS = {
 export const POOL_COUNTERS = {
   traps: "traps",
   unauthorized: "unauthorized",
-  ringMismatches: "otherRings",
-  openBreakers: "peersDown",
+  ringMismatches: "ringMismatches",
+  openBreakers: "openBreakers",
 };
 
 /** Outcomes in the events `peer` and `load`. */
 export const OUTCOMES = {
   value: "value",
-  notFound: "absent",
-  loadFailed: "failed",
-  notTransferable: "unfit",
-  peerFailed: "peer failed",
+  notFound: "notFound",
+  loadFailed: "loadFailed",
+  notTransferable: "notTransferable",
+  peerFailed: "peerFailed",
 };
 
 /** The event of two nodes whose lists of peers differ. */
-export const RING_MISMATCH = "mismatch";
+export const RING_MISMATCH = "ringMismatch";

@@ -267,7 +267,7 @@ impl World {
             }
             8 => {
                 response.status = 404;
-                response.headers.insert(0, (OUTCOME_HEADER.to_owned(), "absent".to_owned()));
+                response.headers.insert(0, (OUTCOME_HEADER.to_owned(), "not-found".to_owned()));
             }
             _ => {
                 let secrets = if self.rng.chance(50) { Vec::new() } else { vec![SECRETS[2].to_owned()] };

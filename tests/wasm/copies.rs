@@ -49,7 +49,7 @@ fn stage_accepts_up_to_max_entry_bytes_and_refuses_what_memory_lacks() {
     assert_eq!(small.core.stage(0, 101, VALUE), 0);
     assert_eq!(small.begin("k", 0.0), Step::Load);
     assert_eq!(small.complete_with(small.flight(), 0.0, &[7; 101]), Step::Done);
-    assert_eq!((small.peek("k", 0.0), small.stat("refused")), (None, 1.0));
+    assert_eq!((small.peek("k", 0.0), small.stat("rejected")), (None, 1.0));
 }
 
 #[wasm_bindgen_test]
@@ -78,9 +78,9 @@ fn set_remove_and_clear_return_what_changed() {
     let bytes = shell.key(b"b");
     assert_eq!((shell.core.remove(0, bytes), shell.core.remove(0, bytes)), (true, false));
     assert_eq!(set(&mut shell, "d", b"4"), Ok(true));
-    let (bytes, refused) = (shell.key(b"d"), shell.stat("refused"));
+    let (bytes, rejected) = (shell.key(b"d"), shell.stat("rejected"));
     assert_eq!(shell.core.set(0, bytes, 0.0, false), Ok(false), "it was not staged");
-    assert_eq!(shell.stat("refused"), refused + 1.0);
+    assert_eq!(shell.stat("rejected"), rejected + 1.0);
     shell.core.clear(0);
     assert_eq!((shell.stat("entries"), shell.stat("usedBytes")), (0.0, empty_bytes));
 }

@@ -113,10 +113,10 @@ fn each_outcome_has_its_status_headers_and_body() {
     let failed = |status: u16, outcome: &str, message: &str| {
         (format!(r#"[{status},[{text},["geecache-outcome","{outcome}"]]]"#), message.to_owned())
     };
-    assert_eq!(answer(Outcome::NotFound, -1.0, 0, ""), failed(404, "absent", "the key does not exist"));
+    assert_eq!(answer(Outcome::NotFound, -1.0, 0, ""), failed(404, "not-found", "the key does not exist"));
     assert_eq!(
         answer(Outcome::NotTransferable, -1.0, 0, ""),
-        failed(500, "unfit", "the value is larger than maxEntryBytes")
+        failed(500, "not-transferable", "the value is larger than maxEntryBytes")
     );
     let number = |code| code_number(code).expect("a code of the package");
     for (code, sent) in [

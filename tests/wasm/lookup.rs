@@ -50,7 +50,7 @@ fn interleaved_flights_do_not_mix() {
     assert_eq!(shell.peek("a", 0.0), Some(b"of a".to_vec()));
     assert_eq!(shell.peek("b", 0.0), Some(b"of b".to_vec()));
     assert_eq!(shell.stat("flights"), 0.0);
-    assert_eq!(shell.stat("joins"), 3.0);
+    assert_eq!(shell.stat("coalesced"), 3.0);
 }
 
 #[wasm_bindgen_test]
@@ -114,7 +114,7 @@ fn remove_invalidates_a_load_in_flight() {
     assert_eq!(shell.begin("k", 0.0), Step::Load, "a later caller does not join");
     assert_ne!(shell.flight(), before);
     assert_eq!(shell.complete_with(before, 0.0, b"old"), Step::Done);
-    assert_eq!((shell.peek("k", 0.0), shell.stat("overtaken")), (None, 1.0));
+    assert_eq!((shell.peek("k", 0.0), shell.stat("invalidatedLoads")), (None, 1.0));
 }
 
 #[wasm_bindgen_test]
@@ -159,7 +159,7 @@ fn not_found_and_failed_load_end_the_flight() {
     let mut shell = Shell::with_group("{}", PLAIN);
     // A value that is not staged is counted as rejected.
     for (outcome, counter) in
-        [(Outcome::NotFound, "absent"), (Outcome::LoadFailed, "errors"), (Outcome::Value, "refused")]
+        [(Outcome::NotFound, "notFound"), (Outcome::LoadFailed, "errors"), (Outcome::Value, "rejected")]
     {
         assert_eq!(shell.begin("k", 0.0), Step::Load);
         assert_eq!(

@@ -10,7 +10,7 @@ const answers = {
     res.end();
   },
   zipped: (res) => res.writeHead(200, { "content-encoding": "gzip" }).end(process.getBuiltinModule("node:zlib").gzipSync("unzipped")),
-  absent: (res) => res.writeHead(404, { "geecache-outcome": "absent" }).end("there is no such key"),
+  absent: (res) => res.writeHead(404, { "geecache-outcome": "not-found" }).end("there is no such key"),
   lost: (res) => res.writeHead(404).end("Not Found"),
   failed: (res) => res.writeHead(500, { "geecache-outcome": "ERR_LOAD" }).end("the database is away"),
   broken: (res) => res.writeHead(500).end("<h1>Internal Server Error</h1>"),

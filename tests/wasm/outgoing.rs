@@ -104,7 +104,7 @@ fn value_is_cached_shown_and_ends_the_flight() {
 fn not_found_and_a_failed_load_end_the_flight() {
     let mut shell = shell();
     let flight = lead(&mut shell, b"k");
-    assert_eq!(answer(&mut shell, flight, 1, (404, "'geecache-outcome': 'absent'", b"x")), Step::Done);
+    assert_eq!(answer(&mut shell, flight, 1, (404, "'geecache-outcome': 'not-found'", b"x")), Step::Done);
     assert_eq!(outcome(&shell), Outcome::NotFound);
     let flight = lead(&mut shell, b"k");
     let failure = (500, "'geecache-outcome': 'ERR_LOAD_TYPE'", &b"away"[..]);
@@ -116,10 +116,15 @@ fn not_found_and_a_failed_load_end_the_flight() {
 #[wasm_bindgen_test]
 fn peer_failure_leads_to_the_own_loader() {
     for (status, headers, kind, message) in [
-        (500, "'geecache-outcome': 'unfit'", Outcome::NotTransferable, "the value is larger than the peer"),
+        (
+            500,
+            "'geecache-outcome': 'not-transferable'",
+            Outcome::NotTransferable,
+            "the value is larger than the peer",
+        ),
         (404, "", Outcome::PeerFailed, "status 404"),
         (301, "location: '/x'", Outcome::PeerFailed, "status 301"),
-        (200, "'geecache-seal': '0000000000000000'", Outcome::PeerFailed, "truncated, altered"),
+        (200, "'geecache-auth': '0000000000000000'", Outcome::PeerFailed, "truncated, altered"),
     ] {
         let mut shell = shell();
         let flight = lead(&mut shell, b"k");
@@ -160,7 +165,7 @@ fn late_response_is_superseded_and_changes_nothing() {
     let flight = lead(&mut shell, b"k");
     assert_eq!(shell.complete_attempt(flight, 1, NOW, Outcome::PeerFailed), Step::Load);
     let before = shell.counts(0);
-    for response in [(200, "", &b"late"[..]), (404, "'geecache-outcome': 'absent'", b""), (500, "", b"")] {
+    for response in [(200, "", &b"late"[..]), (404, "'geecache-outcome': 'not-found'", b""), (500, "", b"")] {
         assert_eq!(answer(&mut shell, flight, 1, response), Step::Superseded);
     }
     assert_eq!((shell.counts(0), shell.peek("k", NOW)), (before, None));

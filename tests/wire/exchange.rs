@@ -166,7 +166,7 @@ fn response_altered_is_a_failed_peer() {
         ("half a signature", |response| header_mut(response, AUTH_HEADER).truncate(48)),
         ("fresher", |response| *header_mut(response, FRESH_HEADER) = "9999999".into()),
         ("without expiry", |response| drop_header(response, FRESH_HEADER)),
-        ("another outcome", |response| response.headers.push((OUTCOME_HEADER, "absent".into()))),
+        ("another outcome", |response| response.headers.push((OUTCOME_HEADER, "not-found".into()))),
         ("another status", |response| response.status = 203),
     ];
     for (what, change) in signed {

@@ -285,17 +285,17 @@ fn outcome_header_counts_only_with_its_status() {
         (404, "ERR_LOAD"),
         (500, "ERR_OPTION"),
         (500, "ERR_LOADS"),
-        (404, "unfit"),
-        (500, "absent"),
+        (404, "not-transferable"),
+        (500, "not-found"),
         (404, "ABSENT"),
         (404, ""),
         (503, "ERR_LOAD"),
-        (301, "absent"),
+        (301, "not-found"),
     ] {
         assert_eq!(outcome(status, said), Err(Code::Peer), "{status} {said:?}");
     }
-    assert_eq!(outcome(404, "absent"), Ok(PeerAnswer::NotFound));
-    assert!(matches!(outcome(200, "absent"), Ok(PeerAnswer::Value { .. })), "status 200 is a value");
+    assert_eq!(outcome(404, "not-found"), Ok(PeerAnswer::NotFound));
+    assert!(matches!(outcome(200, "not-found"), Ok(PeerAnswer::Value { .. })), "status 200 is a value");
 }
 
 #[test]

@@ -141,7 +141,7 @@ test("unknown key, failed load, unknown group: distinct status and outcome", asy
   origin.override("absent", 404);
   origin.override("failing", 500);
   const absent = await rawRequest("GET", "/_geecache/main/absent");
-  assert.deepEqual([absent.status, absent.headers["geecache-outcome"]], [404, "absent"]);
+  assert.deepEqual([absent.status, absent.headers["geecache-outcome"]], [404, "not-found"]);
   const failing = await rawRequest("GET", "/_geecache/main/failing");
   assert.deepEqual([failing.status, failing.headers["geecache-outcome"]], [500, "ERR_LOAD"]);
   assert.match(failing.body.toString(), /status 500 from the origin/);
@@ -159,7 +159,7 @@ test("empty value: is cached; value above maxBytes: is returned uncached, and no
     for (const path of [`/_geecache/main/${key}`, `/get?key=${key}`, `/_geecache/main/${key}`, `/get?key=${key}`]) {
       const response = await rawRequest("GET", path);
       if (key === "large" && path.startsWith("/_geecache/"))
-        assert.deepEqual([response.status, response.headers["geecache-outcome"]], [500, "unfit"]);
+        assert.deepEqual([response.status, response.headers["geecache-outcome"]], [500, "not-transferable"]);
       else
         assert.deepEqual(
           [response.status, response.body.length, response.body.equals(value)],

@@ -239,9 +239,12 @@ function testLeaders(compatibilityDate, flags) {
 
   /** Resolves when the followers have joined the flight. @param {string} key @param {string} ctx */
   async function startFollowers(key, ctx) {
-    const { joins } = await groupStats(cache);
+    const { coalesced } = await groupStats(cache);
     const followers = Array.from({ length: FOLLOWERS }, () => startGet(cache, key, { ctx }));
-    await eventually("the followers to join", async () => (await groupStats(cache)).joins === joins + FOLLOWERS);
+    await eventually(
+      "the followers to join",
+      async () => (await groupStats(cache)).coalesced === coalesced + FOLLOWERS,
+    );
     assert.equal(origin.loads(key).length, 1);
     return followers;
   }

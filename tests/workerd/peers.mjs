@@ -130,11 +130,11 @@ export function testPeers(start, sabotages) {
       origin.hold(key);
       const leader = startGet(requester.url, key, { ctx });
       await origin.received(key, 1);
-      const { joins, lostFlights } = await groupStats(requester.url);
+      const { coalesced, lostFlights } = await groupStats(requester.url);
       const followers = Array.from({ length: 20 }, () => get(requester.url, key, { ctx }));
       await eventually(
         "the followers to join",
-        async () => (await groupStats(requester.url)).joins === joins + followers.length,
+        async () => (await groupStats(requester.url)).coalesced === coalesced + followers.length,
       );
       leader.disconnect();
       await assert.rejects(leader.response);

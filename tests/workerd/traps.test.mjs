@@ -99,7 +99,7 @@ for (const [where, kind] of Object.entries(LATER)) {
     // Two requests for each of five keys: five leaders, five followers.
     const early = [...held, ...held].map((key) => ({ key, response: get(url, key) }));
     await Promise.all(held.map((key) => origin.received(key, 1)));
-    await eventually("the followers to join", async () => (await groupStats(url)).joins === 5);
+    await eventually("the followers to join", async () => (await groupStats(url)).coalesced === 5);
     assert.equal((await inject(kind)).text, "armed");
     // Again, now into the trap, and with a key that is not in flight, so that a peer request is sent.
     const late = [...keys.slice(1), ...keys.slice(2)].map((key) => ({ key, response: get(url, key) }));

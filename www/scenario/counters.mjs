@@ -4,7 +4,7 @@
 export const COUNTERS = [
   ["requests", "requests"],
   ["hits", "local hits"],
-  ["joins", "joins"],
+  ["coalesced", "coalesced"],
   ["peerHits", "peer hits"],
   ["peerRequests", "from peers"],
   ["loads", "loads"],

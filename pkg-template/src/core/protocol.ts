@@ -103,7 +103,7 @@ export const enum InjectedTrap {
 }
 
 /** The outcomes by their names in events, in the order of `Outcome`. */
-export const OUTCOMES = ["value", "absent", "failed", "peer failed", "unfit"] as const;
+export const OUTCOMES = ["value", "notFound", "loadFailed", "peerFailed", "notTransferable"] as const;
 
 /** Where a value came from, and the number of each source. */
 export const SOURCES = { memory: 0, stale: 1, flight: 2, peer: 3, loader: 4 } as const;
@@ -155,18 +155,18 @@ export const GROUP_COUNTERS = [
   "peerRequests",
   "hits",
   "staleHits",
-  "joins",
+  "coalesced",
   "peerHits",
   "peerFailures",
-  "passedOver",
+  "shortCircuits",
   "loads",
   "fallbacks",
-  "absent",
+  "notFound",
   "errors",
   "timeouts",
   "lostFlights",
-  "refused",
-  "overtaken",
+  "rejected",
+  "invalidatedLoads",
   "evictions",
   "entries",
   "usedBytes",
@@ -175,11 +175,11 @@ export const GROUP_COUNTERS = [
 ] as const;
 
 /** The pool's counters, which follow a group's. */
-export const POOL_COUNTERS = ["unauthorized", "otherRings", "peersDown"] as const;
+export const POOL_COUNTERS = ["unauthorized", "ringMismatches", "openBreakers"] as const;
 
 /** The headers of a peer's response that the core reads, in order. */
 export const RESPONSE_HEADERS = [
-  "geecache-seal",
+  "geecache-auth",
   "geecache-outcome",
   "geecache-fresh-ms",
   "content-type",
@@ -187,7 +187,7 @@ export const RESPONSE_HEADERS = [
 ] as const;
 
 /** The header that signs peer requests and their responses. */
-export const AUTH_HEADER = "geecache-seal";
+export const AUTH_HEADER = "geecache-auth";
 
 /** How many slots the scratch area has. */
 export const SLOTS = 13;

@@ -24,7 +24,7 @@ import {
 import wasm from "geecache-edge/core.wasm";
 import { cacheStatus, prometheus } from "geecache-edge/observe";
 import { init, createPool as slimPool } from "geecache-edge/slim";
-import { TestNetwork } from "geecache-edge/testing";
+import { TestCluster } from "geecache-edge/testing";
 
 interface Env {
   DB: { find(key: string, signal: AbortSignal): Promise<User | null> };
@@ -66,10 +66,10 @@ export async function use(scope: Scope<Env>, ctx: Context): Promise<[Source, Err
     onEvent: (event: CacheEvent) => void (event.type === "peer" ? said.push(event.peer, event.outcome) : event.type),
   });
   said.push(prometheus(poolStats), cacheStatus(entry));
-  const network = new TestNetwork<Env>(["a", "b"]);
+  const network = new TestCluster<Env>(["a", "b"]);
   init(wasm satisfies WebAssembly.Module);
   slimPool().setPeers([]);
-  void [bytes, words, stats.hits, poolStats.traps, answered, network.asked.get("a")];
+  void [bytes, words, stats.hits, poolStats.traps, answered, network.requests.get("a")];
 
   // @ts-expect-error the bound is required
   pool.group("a", { load });

@@ -1,6 +1,6 @@
 // Conformance of peers: requests, failures, authentication, setPeers, and the responses of `handle`.
 import { cacheStatus, prometheus } from "geecache-edge/observe";
-import { TestNetwork } from "geecache-edge/testing";
+import { TestCluster } from "geecache-edge/testing";
 import { assertFails, equal, gate, pair, until } from "./assert.mjs";
 
 const failing = {
@@ -26,7 +26,7 @@ export const cases = (geecache) => ({
     const { opened, open } = gate();
     const { a, b, key } = pair(geecache, { load: async (key) => (await opened, key) });
     const callers = Array.from({ length: 100 }, (_, i) => (i % 2 ? a : b).group.get(key));
-    await until(() => b.group.stats().peerRequests === 1 && a.group.stats().joins === 49);
+    await until(() => b.group.stats().peerRequests === 1 && a.group.stats().coalesced === 49);
     open();
     equal([new Set(await Promise.all(callers)).size, a.load.runs, b.load.runs], [1, 0, 1]);
   },
@@ -61,7 +61,7 @@ export const cases = (geecache) => ({
       wire: () => ((asked += 1), Promise.reject(new TypeError("connection refused"))),
     });
     for (const key of keys.slice(0, 20)) equal(await a.group.get(key), `${key} of a`);
-    equal([asked, a.group.stats().passedOver], [5, 15]);
+    equal([asked, a.group.stats().shortCircuits], [5, 15]);
   },
 
   async "authentication: one secret, and a rotation of it, accepted"() {
@@ -86,7 +86,7 @@ export const cases = (geecache) => ({
     }
     const { b } = pair(geecache, { b: { secret: "s" } });
     const answer = await b.pool.handle(new Request("http://b.test/_geecache/g/k"));
-    equal([answer.status, answer.headers.get("geecache-seal"), b.load.runs], [401, null, 0]);
+    equal([answer.status, answer.headers.get("geecache-auth"), b.load.runs], [401, null, 0]);
   },
 
   async "authentication: an altered response is a failed peer"() {
@@ -117,7 +117,7 @@ export const cases = (geecache) => ({
     for (const [path, method, status, body, outcome = null] of [
       ["/_geecache/g/a%20b", "GET", 200, "a b"],
       ["/_geecache/g/a%20b", "HEAD", 200, ""],
-      ["/_geecache/g/missing", "GET", 404, undefined, "absent"],
+      ["/_geecache/g/missing", "GET", 404, undefined, "not-found"],
       ["/_geecache/g/broken", "GET", 500, undefined, "ERR_LOAD"],
       ["/_geecache/nobody/k", "GET", 404],
       ["/_geecache/g/k", "POST", 405],
@@ -182,14 +182,14 @@ export const cases = (geecache) => ({
 
   async "test cluster: requests counted, nodes stopped and started"() {
     const names = ["a", "b"];
-    const network = new TestNetwork(names);
+    const network = new TestCluster(names);
     const [group] = [...network.pools].map(([name, pool]) =>
       pool.group("g", { maxBytes: 65_536, codec: geecache.text(), load: () => name }),
     );
     const keys = Array.from({ length: 100 }, (_, i) => `k${i}`).filter(
       (key) => network.pools.get("a").owner(key) === "b",
     );
-    equal([await group.get(keys[0]), network.asked.get("b")], ["b", 1]);
+    equal([await group.get(keys[0]), network.requests.get("b")], ["b", 1]);
     network.stop("b");
     equal(await group.get(keys[1]), "a");
     network.start("b");

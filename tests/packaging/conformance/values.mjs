@@ -18,7 +18,10 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
   async "not found: undefined, not cached"() {
     const load = countingLoader(() => undefined);
     const group = createPool().group("g", { ...MAX, load });
-    equal([await group.get("k"), await group.get("k"), load.runs, group.stats().absent], [undefined, undefined, 2, 2]);
+    equal(
+      [await group.get("k"), await group.get("k"), load.runs, group.stats().notFound],
+      [undefined, undefined, 2, 2],
+    );
   },
 
   async "values: callers get copies of their own"() {
@@ -35,12 +38,12 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     const load = countingLoader(async (key) => (await opened, key));
     const group = createPool().group("g", { ...MAX, codec: text(), load });
     const callers = Array.from({ length: 50 }, () => group.getEntry("k"));
-    await until(() => group.stats().joins === 49);
+    await until(() => group.stats().coalesced === 49);
     open();
     const entries = await Promise.all(callers);
     equal(entries.map(({ value, source }) => `${value} ${source}`).sort(), [...Array(49).fill("k flight"), "k loader"]);
-    const { requests, joins, flights } = group.stats();
-    equal([load.runs, requests, joins, flights], [1, 50, 49, 0]);
+    const { requests, coalesced, flights } = group.stats();
+    equal([load.runs, requests, coalesced, flights], [1, 50, 49, 0]);
   },
 
   async "failed load: ERR_LOAD for all followers, the next caller loads again"() {
@@ -128,7 +131,7 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
       change(group);
       open();
       equal(await before, "old", name);
-      equal([group.peek("k"), group.stats().overtaken], [name === "set" ? "new" : undefined, 1], name);
+      equal([group.peek("k"), group.stats().invalidatedLoads], [name === "set" ? "new" : undefined, 1], name);
     }
   },
 
@@ -219,13 +222,13 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
       pool.group(name, { ...MAX, codec: text(), load: (key) => (key === "none" ? undefined : key) }),
     );
     for (const key of ["a", "a", "none"]) await users.get(key);
-    const { requests, hits, loads, absent, entries, errors, peerRequests, flights } = users.stats();
+    const { requests, hits, loads, notFound, entries, errors, peerRequests, flights } = users.stats();
     equal(
-      { requests, hits, loads, absent, entries, errors, peerRequests, flights },
-      { requests: 3, hits: 1, loads: 2, absent: 1, entries: 1, errors: 0, peerRequests: 0, flights: 0 },
+      { requests, hits, loads, notFound, entries, errors, peerRequests, flights },
+      { requests: 3, hits: 1, loads: 2, notFound: 1, entries: 1, errors: 0, peerRequests: 0, flights: 0 },
     );
     const { groups, ...whole } = pool.stats();
     equal(groups, { users: users.stats(), other: other.stats() });
-    equal([whole.traps, whole.unauthorized, whole.otherRings, groups.other.requests], [0, 0, 0, 0]);
+    equal([whole.traps, whole.unauthorized, whole.ringMismatches, groups.other.requests], [0, 0, 0, 0]);
   },
 });

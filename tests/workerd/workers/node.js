@@ -105,7 +105,7 @@ function errorResponse(error) {
 function injectTrap(kind) {
   try {
     // Exists only in the build with injected traps, so it is not in the types.
-    /** @type {{ fault(kind: number): void }} */ (/** @type {unknown} */ (pool)).fault(kind);
+    /** @type {{ injectTrap(kind: number): void }} */ (/** @type {unknown} */ (pool)).injectTrap(kind);
     return new Response("armed");
   } catch (error) {
     return errorResponse(error);

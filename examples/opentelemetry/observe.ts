@@ -8,7 +8,7 @@ const GAUGES: ReadonlySet<string> = new Set<keyof Stats | keyof PoolStats>([
   "usedBytes",
   "maxBytes",
   "flights",
-  "peersDown",
+  "openBreakers",
 ]);
 
 /**

@@ -3,9 +3,9 @@
 //! 1. Is a fresh copy here (owned or hot)? Return it.
 //! 2. Is a stale copy here that may still be served? Return it, and refresh it in the background.
 //! 3. Is the key already in flight here? Join that flight, with a deadline of our own.
-//! 4. Lead a flight. Is another peer the owner, and did this request not itself come from a peer? Ask the owner,
-//!    within the peer timeout.
-//! 5. The peer failed: ask the ring's next peer if `failover` allows, else run our own loader. The loader failed:
+//! 4. Lead a flight. Is another peer the owner, and did this request not itself come from a peer? Ask it, within the
+//!    peer timeout.
+//! 5. The peer failed: ask the ring's next peer if failover allows, else run our own loader. The loader failed:
 //!    serve stale if allowed, else its error.
 //! 6. Store the value, end the flight, wake the followers.
 //!

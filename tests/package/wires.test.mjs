@@ -133,6 +133,19 @@ test("groupcache-v3 DELETE and _remove-keys: remove entries on this node; invali
   assert.equal(text(group.peek("y")), "y!");
 });
 
+test("groupcache-v3 _remove-keys: bodies written by Go remove every key that they list", async () => {
+  const rows = golden("wires").v3.remove_keys.filter((/** @type {any} */ row) => row.keys !== null);
+  assert.ok(rows.length > 2);
+  for (const row of rows) {
+    const { group, send } = node({ wire: "groupcache-v3" });
+    const keys = row.keys.filter((/** @type {string} */ key) => key !== "");
+    for (const key of [...keys, "stays"]) await group.get(key);
+    assert.equal(await send("POST", "_remove-keys/", bytes(row.body)), 200, row.body);
+    for (const key of keys) assert.equal(group.peek(key), undefined, row.body);
+    assert.equal(text(group.peek("stays")), "stays!", row.body);
+  }
+});
+
 test("other wires, and every wire with a secret: changes are 405 or 401", async () => {
   /** @type {import("../../pkg/index.js").PoolOptions[]} */
   const pools = [

@@ -1,6 +1,6 @@
-// Builds the npm package: crate -> wasm -> glue -> minified JavaScript with types -> sizes, held against their limits. Does nothing when nothing changed.
+// Builds the npm package: crate -> wasm -> glue -> minified JavaScript with types -> sizes, checked against their limits. Does nothing if nothing changed.
 // Usage, with .cache/env.sh sourced: node scripts/package.mjs [--out DIR] [--features LIST] [--types]
-//   --features  cargo features, for builds that tests want; sizes are then printed but not held against the limits
+//   --features  cargo features, for builds that tests need; sizes are then printed and not checked
 //   --types     check the types only
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -23,7 +23,7 @@ import { gzipSync } from "node:zlib";
 const WASM_GZIP_MAX_BYTES = 52 * 1024;
 const JS_GZIP_MAX_BYTES = 11 * 1024;
 const CRATE = "geecache_edge";
-// What decides the package's bytes. The compiler's identity stands in target/wasm/.toolchain.
+// The inputs of the build. target/wasm/.toolchain identifies the compiler.
 const INPUTS = [
   "Cargo.toml",
   "Cargo.lock",
@@ -34,26 +34,26 @@ const INPUTS = [
   "LICENSE",
   "target/wasm/.toolchain",
 ];
-// Not copied from the template, since they only serve the build.
+// Parts of the template that serve the build alone.
 const TEMPLATE_ONLY = ["src", "tsconfig.json", "node_modules"];
 const BINDGEN_FLAGS = [
   "--target",
   "web",
   // No new URL("x.wasm", import.meta.url) in the glue: it breaks workerd and makes bundlers emit a second copy of the wasm.
   "--omit-default-module-path",
-  // Adds __wbg_reset_state(), which makes a fresh instance of the module: the way back after a trap.
+  // Adds __wbg_reset_state(), which replaces the instance after a trap.
   "--experimental-reset-state-function",
   "--remove-name-section",
   "--remove-producers-section",
 ];
-// With opt-level 2 smaller, and quicker, than opt-level "z": hardly anything is inlined that does not shrink by it.
+// With opt-level 2, smaller and faster than opt-level "z": only what shrinks is inlined.
 const RUSTFLAGS = ["-Cllvm-args=-inline-threshold=10"];
-// The features that rustc turns on for wasm32: wasm-opt refuses code that uses what it was not told of, and must not bring in newer ones.
+// wasm-opt refuses code with features that are not enabled, and must not use newer ones: these are rustc's for wasm32.
 const WASM_OPT_FLAGS = [
   "-Oz",
-  // Addresses below 1024 are the far end of the stack (rustc puts it first), so offsets may be folded into loads and stores: 230 bytes.
+  // rustc puts the stack first, so no address is below 1024, and offsets can be folded into loads and stores.
   "--low-memory-unused",
-  // A function with one caller stays one unless it is tiny: 300 bytes of gzip, since like code stands together.
+  // Functions with one caller stay functions unless they are tiny: similar code compresses better.
   "--one-caller-inline-max-function-size",
   "50",
   "--enable-bulk-memory",
@@ -66,7 +66,7 @@ const WASM_OPT_FLAGS = [
   "--strip-debug",
   "--strip-producers",
   "--strip-target-features",
-  // Fifty names with a hash in each, which gzip cannot shorten: 1.5 KB of it. Prints which name became which.
+  // Names with hashes do not compress. Prints the new name of each.
   "--minify-imports-and-exports-and-modules",
 ];
 const ESBUILD = {
@@ -79,7 +79,7 @@ const ESBUILD = {
   legalComments: "none",
   chunkNames: "shared-[hash]",
 };
-// Once more over what esbuild made: 230 bytes of gzip.
+// Minifies esbuild's output once more.
 const TERSER = { module: true, ecma: 2022 };
 
 const root = resolve(import.meta.dirname, "..");
@@ -113,7 +113,7 @@ function hashOf(paths, ...more) {
   return hash.digest("hex");
 }
 
-/** Runs `build` unless the last one that ended well had the same inputs, and gives what it gave. */
+/** Runs `build` unless its last success had the same inputs. Returns its result. */
 async function unlessUnchanged(name, inputs, isThere, build) {
   const stamp = join(work, `${name}.json`);
   const hash = hashOf(inputs, name, out, options.features, rustEnv());
@@ -125,7 +125,7 @@ async function unlessUnchanged(name, inputs, isThere, build) {
   return result;
 }
 
-/** What cargo is told by its environment: flags, and the compiler whose std is built for size, where set-up could make one. */
+/** Cargo's environment: flags, and the compiler whose std is built for size, if set-up made one. */
 function rustEnv() {
   const { CARGO_ENCODED_RUSTFLAGS: given, PACKAGE_RUSTC: RUSTC, PACKAGE_RUSTFLAGS: sizeFlags } = process.env;
   const flags = [...(given ? given.split("\x1f") : []), ...RUSTFLAGS, ...(RUSTC ? sizeFlags.split(" ") : [])];
@@ -137,7 +137,7 @@ function buildGlue() {
   const features = ["--features", ["npm", ...(options.features ? [options.features] : [])].join()];
   run(
     "cargo",
-    // The crate is a plain library, so that programs can link it: only the package makes a module of it.
+    // The crate is a plain library, which programs can link. Only the package builds a module.
     [
       "rustc",
       "--quiet",
@@ -180,7 +180,7 @@ function buildGlue() {
   );
 }
 
-/** Each method asks whether its object's instance lives still, which `Core` in core/core.ts has asked before: 0.2 KB of gzip. */
+/** Removes each method's check that its object's instance is current: `Core` in core/core.ts has made it before. */
 function leaveOutGuards(path) {
   const guard =
     /if \(this\.__wbg_inst !== undefined && this\.__wbg_inst !== __wbg_instance_id\) \{\s+throw new Error\('Invalid stale object from previous Wasm instance'\);\s+\}/g;
@@ -189,7 +189,7 @@ function leaveOutGuards(path) {
   writeFileSync(path, js.replace(guard, ""));
 }
 
-/** Calls what wasm-opt renamed by its new names. `memory` keeps its own for us. */
+/** Replaces the names that wasm-opt changed, and exports the memory. */
 function useShortNames(path, { imports, exports }) {
   const modules = new Set(imports.map(([module]) => module));
   if (modules.size !== 1)
@@ -207,13 +207,13 @@ function useShortNames(path, { imports, exports }) {
   appendFileSync(path.replace(/js$/, "d.ts"), "\nexport function linearMemory(): WebAssembly.Memory;\n");
 }
 
-/** Checks the sources together with the generated types; writes declarations when told where. */
+/** Checks the sources together with the generated types. Writes declarations to `declarationDir` if it is given. */
 function compileTypes(declarationDir) {
   const src = join(template, "src");
   const emit = declarationDir
     ? { declaration: true, emitDeclarationOnly: true, outDir: declarationDir, noEmit: false }
     : { noEmit: true };
-  // rootDirs makes the generated files stand beside the sources, as they do in the package.
+  // With rootDirs, the generated files are next to the sources, as in the package.
   const compilerOptions = {
     strict: true,
     allowArbitraryExtensions: true,
@@ -227,7 +227,7 @@ function compileTypes(declarationDir) {
   run("tsc", ["-p", config]);
 }
 
-/** Every entry in src/entry/, with what they share in common chunks. */
+/** Bundles every entry of src/entry/, with shared chunks. */
 async function bundle(to) {
   const { build } = await import("esbuild");
   const src = join(template, "src");
@@ -238,7 +238,7 @@ async function bundle(to) {
     name: "generated",
     setup({ onResolve }) {
       onResolve({ filter: /^\.\.\/glue\.js$/ }, () => ({ path: join(glue, "glue.js") }));
-      // Left as files of their own; the path is kept as written, so only an entry, which keeps its place, may import them.
+      // Stays a file of its own. The path is kept as written, so only an entry, whose folder is the same, may import it.
       onResolve({ filter: /^\.\.\/core(-inline\.js|\.wasm)$/ }, ({ path }) => ({ path, external: true }));
     },
   };
@@ -274,8 +274,7 @@ async function buildPackage() {
     );
 
   const gzipBytes = (path) => gzipSync(readFileSync(path), { level: 9 }).length;
-  // What a worker loads: one entry and the chunks that all of them share. The inlined wasm counts as wasm; what tests and
-  // dashboards import besides counts with them.
+  // A worker loads one entry and the shared chunks. Inlined wasm counts as wasm. Shared chunks of other entries count, too.
   const inFolder = (folder) =>
     filesUnder(folder)
       .filter((path) => path.endsWith(".js") && !path.endsWith("core-inline.js"))
@@ -306,13 +305,13 @@ async function main() {
     : ", with the prebuilt std: there is none built for size (rm .cache/setup.stamp; make setup says why)";
   console.log(line("wasm", sizes.wasm, WASM_GZIP_MAX_BYTES) + std);
   console.log(line("JavaScript", sizes.js, JS_GZIP_MAX_BYTES));
-  // With the prebuilt std it serves the tests of a machine that cannot have another, and is not the one to publish.
+  // With the prebuilt std the package serves tests and is not published, so its wasm may be larger.
   const isLarge = (sizes.wasm > WASM_GZIP_MAX_BYTES && process.env.PACKAGE_RUSTC) || sizes.js > JS_GZIP_MAX_BYTES;
   if (!options.features && isLarge) throw new Error("the package is larger than its limits");
 }
 
 main().catch((error) => {
-  // A tool that failed has already said why.
+  // A failed tool has already reported its error.
   console.error(`package: ${error.message.split("\n")[0]}`);
   process.exitCode = 1;
 });

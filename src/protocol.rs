@@ -1,8 +1,9 @@
 //! The protocol between the core and the package's TypeScript: each number, name and order that both must know.
 //!
-//! `pkg-template/src/core/protocol.ts` is generated from this module: `UPDATE_PROTOCOL=1 cargo test --test protocol`
-//! writes it, and the same test fails while the two differ. Numbers from JavaScript are read with `TryFrom<u32>`, which
-//! refuses the ones it does not know, so that a mismatch is an error and never a plausible meaning.
+//! `pkg-template/src/core/protocol.ts` is generated from this module: `UPDATE_PROTOCOL=1 cargo test --test
+//! protocol` writes it, and the same test fails while the two differ. Numbers from JavaScript are read with
+//! `TryFrom<u32>`, which refuses the ones it does not know, so that a mismatch is an error and never a
+//! plausible meaning.
 
 use crate::base::error::{Code, Error};
 use crate::group::stats::Stats;
@@ -255,7 +256,8 @@ macro_rules! options {
 }
 
 options! {
-    /// The options of `createPool` that the core reads, in the order in which they cross. `seed` is the shell's own.
+    /// The options of `createPool` that the core reads, in the order in which they cross. `seed` is the shell's
+    /// own.
     PoolOption {
         SelfName = "self": Kind::Text,
         BasePath = "basePath": Kind::Text,
@@ -267,7 +269,8 @@ options! {
 }
 
 options! {
-    /// The options of `pool.group` that the core reads, in the order in which they cross. `hashSeed` is the shell's own.
+    /// The options of `pool.group` that the core reads, in the order in which they cross. `hashSeed` is the
+    /// shell's own.
     GroupOption {
         Policy = "policy": Kind::OneOf(&POLICY_NAMES),
         MaxBytes = "maxBytes": Kind::Number,

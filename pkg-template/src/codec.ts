@@ -18,7 +18,11 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
  * Values as JSON. Cost: one `JSON.parse` a hit.
  *
  * ```ts
- * const users = pool.group<User>("users", { maxBytes: 1 << 20, codec: json(), load: findUser });
+ * const users = createPool().group("users", {
+ *   maxBytes: 1 << 20,
+ *   codec: json<{ name: string }>(),
+ *   load: async (key) => ({ name: key }),
+ * });
  * ```
  */
 export function json<T = unknown>(): Codec<T> {

@@ -1,9 +1,9 @@
 /**
  * Singleflight over requests: the leader's promise, its heartbeat, and how followers wait.
  *
- * A request can vanish at any await, and its `finally` never runs. So the promise is the leader's and settles with plain
- * bytes; the leader hands it to `waitUntil` before its first await and sends a heartbeat while it lives; and every follower
- * has a timer of its own, which keeps its request alive and notices when the heartbeat stops.
+ * A request can vanish at any await, and its `finally` never runs. So the promise is the leader's and settles with
+ * plain bytes; the leader hands it to `waitUntil` before its first await and sends a heartbeat while it lives; and
+ * every follower has a timer of its own, which keeps its request alive and notices when the heartbeat stops.
  */
 import type { Core } from "./core/core.js";
 import { HEARTBEAT_MS, Outcome } from "./core/protocol.js";

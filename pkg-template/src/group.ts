@@ -47,8 +47,8 @@ export class Group<T = Uint8Array, Env = unknown> {
   }
 
   /**
-   * Looks `key` up: in memory, at its owner, or by `load`. Resolves to undefined if the key does not exist. The value is the
-   * caller's own. Settles within `deadlineMs`. Cost of a hit: one call into wasm and one copy.
+   * Looks `key` up: in memory, at its owner, or by `load`. Resolves to undefined if the key does not exist. The value
+   * is the caller's own. Settles within `deadlineMs`. Cost of a hit: one call into wasm and one copy.
    *
    * @throws {GeecacheError} `ERR_KEY`, `ERR_LOAD`, `ERR_LOAD_TYPE` or `ERR_TIMEOUT`; a failed peer is never an error.
    */
@@ -81,8 +81,9 @@ export class Group<T = Uint8Array, Env = unknown> {
   }
 
   /**
-   * Caches a value on this node, over a load in flight as well. No peer is notified. Returns false if the value was rejected:
-   * larger than `maxEntryBytes`, or of lower priority than the entries it would evict. The older value is removed either way.
+   * Caches a value on this node, over a load in flight as well. No peer is notified. Returns false if the value was
+   * rejected: larger than `maxEntryBytes`, or of lower priority than the entries it would evict. The older value is
+   * removed either way.
    *
    * @throws {GeecacheError} `ERR_KEY`, or `ERR_LOAD_TYPE` if the codec cannot encode the value.
    */

@@ -1,10 +1,11 @@
 /**
- * Lookups: the loop that carries out the core's steps, and decides nothing. The numbers are those of `src/group/mod.rs`.
+ * Lookups: the loop that carries out the core's steps, and decides nothing. The numbers are those of
+ * `src/group/mod.rs`.
  *
- * The core returns a step with all that belongs to it, as plain data; only then may code of the user's run: a listener, `waitUntil`,
- * `connect`, `secret`, a codec, the loader, a peer's response. Any of them may look into the cache.
+ * The core returns a step with all that belongs to it, as plain data; only then may code of the user's run: a listener,
+ * `waitUntil`, `connect`, `secret`, a codec, the loader, a peer's response. Any of them may look into the cache.
  */
-import { type Core, unknownNumber } from "./core/core.js";
+import type { Core } from "./core/core.js";
 import { Outcome, OUTCOMES, Step } from "./core/protocol.js";
 import type { Bytes, FirstStep, NextStep, PeerAnswer, Task } from "./core/steps.js";
 import type { EventEmitter } from "./emitter.js";
@@ -174,7 +175,7 @@ export class Lookups<T, Env> {
           task = { ...task, step: Step.Load, timeoutMs: endsAt - Date.now() };
           break;
         default:
-          return unknownNumber(next);
+          return next satisfies never;
       }
     }
   }
@@ -259,7 +260,9 @@ function timedOut({ timeoutMs }: Task): PeerAnswer {
   return { kind: Outcome.PeerFailed, message: `no answer within ${timeoutMs} ms` };
 }
 
-/** A deadline that passed, or any error without a cause of its own, may be the result of the peer that failed before. */
+/**
+ * A deadline that passed, or any error without a cause of its own, may be the result of the peer that failed before.
+ */
 function withCause(error: GeecacheError, cause: GeecacheError | undefined): GeecacheError {
   if (cause !== undefined && !("cause" in error)) (error as Error).cause = cause;
   return error;

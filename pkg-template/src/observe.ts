@@ -1,13 +1,13 @@
-/** Observing a pool: its counters as Prometheus text, and RFC 9211's `Cache-Status` for answers of your own. */
+/** Observability: a pool's counters as Prometheus text, and the header `Cache-Status` (RFC 9211) of an entry. */
 import type { Entry } from "./options.js";
 import type { PoolStats } from "./stats.js";
 
-/** Counters that go down as well. */
+/** Counters that also decrease. */
 const GAUGES = new Set(["entries", "usedBytes", "maxBytes", "flights", "openBreakers"]);
 
 /**
- * `pool.stats()` in the text format of Prometheus 0.0.4: `geecache_hits_total{group="users"} 7`. Counters begin anew when
- * the isolate does.
+ * Writes `pool.stats()` in the text format 0.0.4 of Prometheus: `geecache_hits_total{group="users"} 7`. Counters start
+ * again when the isolate does.
  */
 export function prometheus(stats: PoolStats): string {
   const { groups, ...pool } = stats;
@@ -26,14 +26,17 @@ export function prometheus(stats: PoolStats): string {
   return [...families.values()].flat().join("\n") + "\n";
 }
 
-/** `Cache-Status` (RFC 9211) of what `group.getEntry` gave: `geecache-edge; hit; ttl=59`. Peers' answers carry it already. */
+/**
+ * Returns `Cache-Status` (RFC 9211) for an entry of `group.getEntry`: `geecache-edge; hit; ttl=59`. Responses to peers
+ * have it already.
+ */
 export function cacheStatus(entry: Pick<Entry<unknown>, "source" | "freshMs">): string {
-  const did = {
+  const status = {
     memory: "hit",
     stale: "hit; detail=stale",
     flight: "fwd=miss; collapsed",
     peer: "fwd=miss",
     loader: "fwd=miss",
   }[entry.source];
-  return `geecache-edge; ${did}${entry.freshMs === undefined ? "" : `; ttl=${Math.floor(entry.freshMs / 1_000)}`}`;
+  return `geecache-edge; ${status}${entry.freshMs === undefined ? "" : `; ttl=${Math.floor(entry.freshMs / 1_000)}`}`;
 }

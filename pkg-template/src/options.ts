@@ -2,7 +2,7 @@
 import type { Codec } from "./codec.js";
 import type { CacheEvent } from "./events.js";
 
-/** Anything with `fetch`: a service binding, a Durable Object's stub, the global scope. */
+/** Any object with `fetch`: a service binding, the stub of a Durable Object, the global scope. */
 export interface Fetcher {
   fetch(url: string, init?: RequestInit): Promise<Response>;
 }
@@ -58,92 +58,96 @@ export interface Entry<T> {
 
 /** Options of `createPool`. */
 export interface PoolOptions<Env = unknown> {
-  /** This node's own name among the peers. Default: none, a node that owns nothing. */
+  /** This node's own name among the peers. Default: none, a node that owns no key. */
   self?: string | undefined;
   /**
-   * The peers' names, this node's among them, in the same order everywhere. Names count byte for byte: a trailing "/"
-   * makes another peer. A name is the peer's URL, unless `connect` is given. Default: none, a cache of one node.
+   * The names of the peers, this node's among them, in the same order on every node. Names are compared byte for byte:
+   * a trailing "/" makes another peer. A name is the peer's URL unless `connect` is given. At most 10,000. Default:
+   * none, a cache of one node.
    */
   peers?: readonly string[];
-  /** Points on the ring for each peer, 1 to 1,000; the same on every peer. Default: 50, GeeCache's. */
+  /** Points on the ring per peer, 1 to 1,000; the same on every peer. Default: 50, as in GeeCache. */
   replicas?: number;
   /**
-   * What peers speak, the same on every peer: what Go peers there are decides. `geecache` is GeeCache up to its day 6,
-   * `geecache-proto` from day 7 on, `groupcache` golang/groupcache, `groupcache-v3` groupcache-go v3 and mailgun's, whose
-   * peers may be named `host:port`. Default: `geecache`.
+   * The protocol between peers, the same on every peer; Go peers decide it. `geecache` is GeeCache up to its day 6,
+   * `geecache-proto` from day 7 on, `groupcache` golang/groupcache, and `groupcache-v3` groupcache-go v3 and mailgun's,
+   * whose peers may be named `host:port`. Default: `geecache`.
    */
   wire?: "geecache" | "geecache-proto" | "groupcache" | "groupcache-v3";
   /**
-   * Where peers lie on the ring, the same on every peer. `balanced` gives the busiest of ten at most 1.15 times its share,
-   * where Go's ring gives up to 2.5 times: choose it where no peer is Go. Default: as the wire's Go peers have it.
+   * How peers are placed on the ring, the same on every peer. `balanced` evens out their shares of the keys; Go peers
+   * do not know it. Default: the placement of the wire's Go peers.
    */
   ring?: "balanced";
-  /** Where peers are asked and answered. Default: the wire's, `/_geecache/` or `/_groupcache/`. */
+  /** The path under which peers are asked and answered. Default: the wire's, `/_geecache/` or `/_groupcache/`. */
   basePath?: string;
   /**
-   * How long one peer may take, body included, in ms. The owner loads while it is asked: a time shorter than a load
-   * takes makes the asker load as well. Default: 2,000. A group may have its own.
+   * The timeout of one peer, body included, in ms. The owner loads while it is asked: a timeout shorter than a load
+   * makes the asking node load as well. Default: 2,000. A group may have its own.
    */
   peerTimeoutMs?: number;
   /**
-   * Shared by all peers: signs every question and every answer (HMAC-SHA256), and refuses what is not signed, with 401.
-   * Of an array the first signs and all are accepted: to change it, first add the new one at the end everywhere, then
-   * put it first, then take the old one away. A function is given the request's `env`, for each question. Peers' clocks
-   * may be 30 s apart. Default: none: **whoever reaches `basePath` can read every key and make `load` run.**
+   * A secret shared by all peers: signs requests and responses (HMAC-SHA256); unsigned requests are refused with 401.
+   * The first of an array signs and all are accepted. To rotate it, append the new one on every peer, move it to the
+   * front, then remove the old one. A function receives the request's `env` and is called once per request. Clocks of
+   * peers may differ by 30 s. Default: none: **anyone who reaches `basePath` can read every key and make `load` run.**
    */
   secret?: string | readonly string[] | ((env: Env) => string | readonly string[]);
-  /** Told of what happens, as it happens: hits, misses, peers, loads, evictions. What it throws is dropped. Default: nobody. */
+  /** Called with each event, synchronously. Its errors are dropped. Default: none. */
   onEvent?: (event: CacheEvent) => void;
-  /** How to reach a peer, called for each question. Default: the global `fetch` on the peer's URL. */
+  /** Returns the way to a peer; called once per request to it. Default: the global `fetch` on the peer's URL. */
   connect?: (peer: string, env: Env) => Fetcher;
 }
 
-/** What a loader is given besides its key. */
+/** What a loader receives besides its key. */
 export interface LoadScope<Env = unknown> {
   /** The `env` of the request that leads the load. */
   env: Env;
   /** The `ctx` of that request. */
   ctx: Context | undefined;
-  /** Aborts when nobody waits any longer: the deadline has passed. Hand it to `fetch`. */
+  /** Aborts when the deadline has passed. Pass it to `fetch`. */
   signal: AbortSignal;
 }
 
 /**
- * Loads a value: the slow thing that the cache is there for. `undefined` says that there is no such key. What it throws
- * reaches every caller who waits as the `cause` of an `ERR_LOAD`.
+ * Loads a value: the computation, database or API behind the cache. `undefined` means that the key does not exist. An
+ * error reaches every waiting caller as the `cause` of an `ERR_LOAD`.
  */
 export type Load<T, Env = unknown> = (key: string, scope: LoadScope<Env>) => Promise<T | undefined> | T | undefined;
 
 /** Options of `pool.group`. */
 export interface GroupOptions<T, Env = unknown> {
-  /** The bound on keys, values and bookkeeping together, in bytes, from 8 KiB to 2 GiB. Required: an unbounded cache is refused. */
+  /** The byte budget of keys, values and bookkeeping, from 8 KiB to 2 GiB. Required: an unbounded cache is refused. */
   maxBytes: number;
-  /** Loads what no peer has. Required. */
+  /** Loads keys that no peer has. Required. */
   load: Load<T, Env>;
-  /** How values become bytes. Default: they are `Uint8Array`s as they are. */
+  /** Turns values into bytes. Default: values are `Uint8Array`s. */
   codec?: Codec<T>;
   /**
-   * The largest value that is kept, and the most that is read of a peer's answer, in bytes; a larger one is answered and
-   * not kept. Memory is taken in steps of at least this size. Default: an eighth of `maxBytes`, at most 512 KiB.
+   * The largest value that is cached or read of a peer's response, in bytes. A larger value of the loader is returned
+   * and not cached. Memory grows in steps of at least this size. Default: an eighth of `maxBytes`, at most 512 KiB.
    */
   maxEntryBytes?: number;
   /**
-   * What makes room for what. `gdsf`, the default, keeps what is worth most: uses by size, with age. `lru` drops what was used least
-   * recently, exactly. The `replay` example tells which one fits a trace of yours.
+   * The eviction policy. `gdsf` weighs uses against size, with ageing, ghosts and admission. `lru` evicts the least
+   * recently used entry, exactly. The `replay` example compares them on a trace. Default: `gdsf`.
    */
   policy?: "gdsf" | "lru";
-  /** How long a copy is fresh, in ms. Default: for ever. */
+  /** How long a copy is fresh, in ms. Default: forever. */
   ttlMs?: number;
-  /** How long after that it is still answered while one load renews it behind, in ms. Default: 0. */
+  /** How long after that a copy is still returned while one load refreshes it in the background, in ms. Default: 0. */
   staleWhileRevalidateMs?: number;
-  /** How long after that it is still answered when its load fails, in ms. Default: 0. */
+  /** How long after that a copy is still returned if its load fails, in ms. Default: 0. */
   staleIfErrorMs?: number;
-  /** The most that a copy of another peer's value is kept here, in ms; 0 keeps none. Default: as long as the owner's is fresh. */
+  /**
+   * The longest freshness of a hot copy (a copy of a peer's value), in ms; 0 caches none. Default: the owner's
+   * freshness.
+   */
   hotTtlMs?: number;
-  /** How long a caller waits in all, over peers, loader and everything, in ms. Default: 10,000. */
+  /** The deadline of a lookup, over peers and loader, in ms. Default: 10,000. */
   deadlineMs?: number;
-  /** How long one peer may take, body included, in ms. Default: the pool's. */
+  /** The timeout of one peer, body included, in ms. Default: the pool's. */
   peerTimeoutMs?: number;
-  /** How many of the ring's next peers are asked after the owner failed. Default: 1. */
+  /** How many of the ring's next peers are asked after the owner failed, 0 to 16. Default: 1. */
   failover?: number;
 }

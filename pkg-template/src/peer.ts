@@ -1,10 +1,16 @@
-/** Asking a peer over `fetch`. The core says what to send and reads the response; here it is sent, and its body read up to a bound. */
+/**
+ * Asking a peer over `fetch`. The core says what to send and reads the response; here it is sent, and its body read up
+ * to a bound.
+ */
 import type { Core } from "./core/core.js";
 import { AUTH_HEADER, Outcome, RESPONSE_HEADERS } from "./core/protocol.js";
 import type { PeerAnswer, Task } from "./core/steps.js";
 import type { PeerConnection } from "./options.js";
 
-/** Asks the peer of a task for `key`. The task's timeout ends the request and the reading of its body. Rejects if either fails. */
+/**
+ * Asks the peer of a task for `key`. The task's timeout ends the request and the reading of its body. Rejects if either
+ * fails.
+ */
 export async function askPeer(
   core: Core,
   group: number,

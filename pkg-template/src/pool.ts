@@ -54,7 +54,8 @@ export class Pool<Env = unknown> {
   /**
    * Makes a group. Make it once, at the module's top level, with the same name and codec on every peer.
    *
-   * @throws {GeecacheError} `ERR_GROUP` for a name that no path can carry, `ERR_GROUP_EXISTS` the second time, `ERR_OPTION`.
+   * @throws {GeecacheError} `ERR_GROUP` for a name that no path can carry, `ERR_GROUP_EXISTS` the second time,
+   * `ERR_OPTION`.
    */
   group<T = Uint8Array>(name: string, options: GroupOptions<T, Env>): Group<T, Env> {
     const timeout = this.#peerTimeoutMs === undefined ? {} : { peerTimeoutMs: this.#peerTimeoutMs };
@@ -71,8 +72,8 @@ export class Pool<Env = unknown> {
   }
 
   /**
-   * Replaces the list of peers, from the next lookup on. Flights go on with the new list, and stop waiting for a peer that
-   * left.
+   * Replaces the list of peers, from the next lookup on. Flights go on with the new list, and stop waiting for a peer
+   * that left.
    *
    * @throws {GeecacheError} `ERR_OPTION` for a list that cannot be a ring; the old one stays.
    */
@@ -83,8 +84,8 @@ export class Pool<Env = unknown> {
   }
 
   /**
-   * Answers a peer's request: resolves to a `Response` for every path under `basePath`, and to undefined for any other. A peer's
-   * lookup is answered here and never forwarded.
+   * Answers a peer's request: resolves to a `Response` for every path under `basePath`, and to undefined for any other.
+   * A peer's lookup is answered here and never forwarded.
    */
   async handle(request: Request, env?: Env, ctx?: Context): Promise<Response | undefined> {
     return this.#server.handle(request, env as Env, ctx);
@@ -109,7 +110,10 @@ export class Pool<Env = unknown> {
     return { fetcher: this.#connect ? this.#connect(peer, env) : globalFetch, origin, secrets: this.#secrets(env) };
   }
 
-  /** The secrets as plain values. A function that returns nothing means a missing secret: null is refused, undefined is none. */
+  /**
+   * The secrets as plain values. A function that returns nothing means a missing secret: null is refused, undefined is
+   * none.
+   */
   #secrets(env: Env): unknown {
     return copied(typeof this.#secret === "function" ? (this.#secret(env) ?? null) : this.#secret);
   }
@@ -132,12 +136,12 @@ export class Pool<Env = unknown> {
 }
 
 /**
- * Makes a node among its peers; without options, a cache of one node. Cheap, does no I/O, and may be called at a module's
- * top level, where a Worker allows neither timers nor random numbers.
+ * Makes a node among its peers; without options, a cache of one node. Cheap, does no I/O, and may be called at a
+ * module's top level, where a Worker allows neither timers nor random numbers.
  *
  * ```ts
  * const pool = createPool();
- * const pages = pool.group("pages", { maxBytes: 16 << 20, codec: text(), load: (key) => render(key) });
+ * const pages = pool.group("pages", { maxBytes: 16 << 20, codec: text(), load: async (path) => `<h1>${path}</h1>` });
  * const page = await pages.get("/about");
  * ```
  *

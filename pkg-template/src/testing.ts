@@ -1,17 +1,27 @@
-/** Test peers in memory: a network of nodes that counts what they ask of each other and can be cut. */
+/** Test peers in memory: a cluster that counts the requests between its nodes, and in which nodes can be stopped. */
 import type { Context, Fetcher, PoolOptions } from "./options.js";
 import { createPool, type Pool } from "./pool.js";
 
-/** Nodes that ask each other without a socket. What the package's own tests use, for yours. */
+/**
+ * A cluster of nodes that ask each other without a socket.
+ *
+ * ```ts
+ * const cluster = new TestCluster(["a", "b"]);
+ * const groups = [...cluster.pools.values()].map((pool) =>
+ *   pool.group("g", { maxBytes: 1 << 20, load: async () => new Uint8Array(3) }),
+ * );
+ * cluster.stop("b");
+ * ```
+ */
 export class TestCluster<Env = unknown> {
-  /** The nodes by name. */
+  /** The pool of each node, by name. */
   readonly pools = new Map<string, Pool<Env>>();
-  /** Questions that reached each node. */
+  /** How many requests reached each node, by name. */
   readonly requests = new Map<string, number>();
-  /** For each node, what rejects once it is cut off. */
+  /** For each node, a promise that rejects when it is stopped. */
   readonly #cuts = new Map<string, { cut: Promise<never>; off: (why: Error) => void }>();
 
-  /** Makes a node for each name, all on one ring. Give each its groups with `forEach`. */
+  /** Makes a node for each name, all on one ring, with the given options. Each needs its groups from the test. */
   constructor(names: readonly string[], options: Omit<PoolOptions<Env>, "self" | "peers" | "connect"> = {}) {
     for (const name of names) {
       this.requests.set(name, 0);
@@ -23,12 +33,12 @@ export class TestCluster<Env = unknown> {
     }
   }
 
-  /** A way to a node: hand it to a pool of your own as its `connect`. */
+  /** Returns the way to a node: the `connect` of the cluster's pools, and for pools of the test's own. */
   connect(peer: string, env?: Env, ctx?: Context): Fetcher {
     return {
       fetch: async (url, init) => {
         const cut = this.#cuts.get(peer)?.cut;
-        // Lets what is cut off already fail before anything is asked.
+        // A stopped node receives nothing.
         await Promise.race([cut, null]);
         this.requests.set(peer, (this.requests.get(peer) ?? 0) + 1);
         const answer = this.pools.get(peer)?.handle(new Request(url, init), env, ctx);
@@ -37,16 +47,16 @@ export class TestCluster<Env = unknown> {
     };
   }
 
-  /** Cuts a node off: whoever asks it, or has asked and waits still, gets an error at once. */
+  /** Stops a node: requests to it fail at once, those that are waiting as well. */
   stop(name: string): void {
     this.#cuts.get(name)?.off(new TypeError("Network connection lost."));
   }
 
-  /** Joins it again. */
+  /** Starts a stopped node again, with its copies. */
   start(name: string): void {
     let off!: (why: Error) => void;
     const cut = new Promise<never>((_, reject) => (off = reject));
-    // Nobody need be asking when it is cut.
+    // No request may be waiting when it is stopped.
     cut.catch(() => {});
     this.#cuts.set(name, { cut, off });
   }

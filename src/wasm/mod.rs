@@ -1,4 +1,5 @@
-//! JavaScript: the bindings of the npm package (feature `npm`) and `FetchPeer` for Rust programs (feature `fetch`).
+//! JavaScript: the bindings of the npm package (feature `npm`) and `FetchPeer` for Rust programs (feature
+//! `fetch`).
 
 #[cfg(feature = "npm")]
 mod bindings;

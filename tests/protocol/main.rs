@@ -1,4 +1,5 @@
-//! The TypeScript half of the protocol: generated from `src/protocol.rs`, and compared with the file that is checked in.
+//! The TypeScript half of the protocol: generated from `src/protocol.rs`, and compared with the file that is
+//! checked in.
 //!
 //! `UPDATE_PROTOCOL=1 cargo test --test protocol` writes the file.
 #![cfg(not(target_arch = "wasm32"))]

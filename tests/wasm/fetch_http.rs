@@ -1,4 +1,4 @@
-//! OutgoingRequest a peer over real HTTP on loopback, with the runtime's own fetch.
+//! `FetchPeer` over real HTTP on loopback, with the runtime's own fetch.
 
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
@@ -19,7 +19,7 @@ impl Peer {
         field(&self.0, "url").as_string().expect("a URL")
     }
 
-    /// What asking for a key comes to, given so many milliseconds.
+    /// Asks for a key. Returns the result as JSON.
     async fn came(&self, key: &str, timeout_ms: f64) -> String {
         let fetcher = js("({ fetch: (url, init) => fetch(url, init) })");
         asked(&fetcher, &self.url(), key.as_bytes(), timeout_ms, 10_000).await
@@ -44,11 +44,11 @@ impl Peer {
     }
 }
 
-/// Where nobody is late, no timeout may decide.
+/// For tests in which no timeout may decide the result.
 const PATIENT_MS: f64 = 60_000.0;
 
 #[wasm_bindgen_test]
-async fn values_and_words_of_the_owner() {
+async fn owner_answers_with_values_and_failures() {
     let peer = Peer::start().await;
     for (key, expected) in [
         ("value", r#"["value","value",-1]"#),
@@ -67,7 +67,7 @@ async fn values_and_words_of_the_owner() {
 }
 
 #[wasm_bindgen_test]
-async fn answers_that_are_none() {
+async fn unusable_responses_are_failures() {
     let peer = Peer::start().await;
     peer.failed("lost", PATIENT_MS, "status 404").await;
     peer.failed("broken", PATIENT_MS, "status 500").await;
@@ -77,7 +77,7 @@ async fn answers_that_are_none() {
 }
 
 #[wasm_bindgen_test]
-async fn a_redirect_is_not_followed() {
+async fn redirect_is_not_followed() {
     let peer = Peer::start().await;
     peer.failed("moved", PATIENT_MS, "status 301").await;
     peer.failed("elsewhere", PATIENT_MS, "status 307").await;
@@ -86,7 +86,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[wasm_bindgen_test]
-async fn a_body_without_end_is_cut_at_max_entry_bytes() {
+async fn endless_body_is_cut_at_max_entry_bytes() {
     let peer = Peer::start().await;
     peer.failed("endless", PATIENT_MS, "larger than maxEntryBytes").await;
     peer.call("hasClosed", "endless").await;
@@ -94,7 +94,7 @@ async fn a_body_without_end_is_cut_at_max_entry_bytes() {
 }
 
 #[wasm_bindgen_test]
-async fn the_timeout_covers_the_head_and_the_body() {
+async fn timeout_covers_head_and_body() {
     let peer = Peer::start().await;
     peer.failed("silent", 30.0, "could not be reached").await;
     peer.call("hasClosed", "silent").await;
@@ -104,7 +104,7 @@ async fn the_timeout_covers_the_head_and_the_body() {
 }
 
 #[wasm_bindgen_test]
-async fn a_peer_that_is_gone() {
+async fn closed_peer_is_a_failure() {
     let peer = Peer::start().await;
     let gone = Peer(peer.0.clone());
     peer.close().await;

@@ -1,4 +1,4 @@
-//! OutgoingRequest a peer through fetchers made of a few lines: what is asked, and what becomes of whatever comes back.
+//! `FetchPeer` over stub fetchers: the request that is sent, and the result of each response.
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -10,19 +10,19 @@ fn fetcher(body: &str) -> JsValue {
     js(&["({ asked: [], async fetch(url, init) { this.asked.push(url); ", body, " } })"].concat())
 }
 
-/// What asking this object comes to, within a minute and a hundred bytes.
+/// Asks this fetcher, with a timeout of a minute and a limit of 100 bytes. Returns the result as JSON.
 async fn came(fetcher: &JsValue) -> String {
     asked(fetcher, "http://peer", b"k", 60_000.0, 100).await
 }
 
-/// That a peer counts as failed, with this message.
+/// Asserts that the peer counts as failed, with this message.
 async fn failed(fetcher: &JsValue, said: &str) {
     let came = came(fetcher).await;
     assert!(came.starts_with(r#"["peerFailed",""#) && came.contains(said), "expected {said:?}, got {came}");
 }
 
 #[wasm_bindgen_test]
-async fn what_is_asked() {
+async fn request_has_url_method_and_signal() {
     let fetcher = fetcher("this.init = init; return new Response('v');");
     for origin in ["http://peer:80", "http://peer:80/", "https://peer/below/"] {
         assert_eq!(asked(&fetcher, origin, "a_b/ž%+".as_bytes(), 1_000.0, 100).await, r#"["value","v",-1]"#);
@@ -40,7 +40,7 @@ async fn what_is_asked() {
 }
 
 #[wasm_bindgen_test]
-async fn keys_that_no_url_carries_are_not_asked_for() {
+async fn key_that_no_url_carries_is_not_requested() {
     let fetcher = fetcher("return new Response('another key');");
     let long = vec![b'x'; 7_000];
     for key in [&b"."[..], b"..", &long] {
@@ -51,7 +51,7 @@ async fn keys_that_no_url_carries_are_not_asked_for() {
 }
 
 #[wasm_bindgen_test]
-async fn answers_by_status_and_outcome() {
+async fn response_is_read_by_status_and_outcome() {
     let response = |status: &str, headers: &str, body: &str| {
         fetcher(
             &["return new Response(", body, ", { status: ", status, ", headers: {", headers, "} });"]
@@ -101,12 +101,12 @@ async fn answers_by_status_and_outcome() {
 }
 
 #[wasm_bindgen_test]
-async fn an_opaque_redirect_is_a_failure() {
+async fn opaque_redirect_is_a_failure() {
     failed(&fetcher("return Response.error();"), "status 0").await;
 }
 
 #[wasm_bindgen_test]
-async fn a_body_is_read_up_to_max_entry_bytes() {
+async fn body_is_read_up_to_max_entry_bytes() {
     let fill = |bytes: &str| fetcher(&["return new Response('x'.repeat(", bytes, "));"].concat());
     assert!(came(&fill("100")).await.starts_with(r#"["value","#));
     failed(&fill("101"), "larger than maxEntryBytes").await;
@@ -120,13 +120,13 @@ async fn a_body_is_read_up_to_max_entry_bytes() {
 }
 
 #[wasm_bindgen_test]
-async fn a_body_in_pieces_is_put_together() {
+async fn body_in_pieces_is_joined() {
     let body = "return new Response(new ReadableStream({ start(c) { for (const piece of ['a', '', 'bc', 'd']) c.enqueue(new TextEncoder().encode(piece)); c.close(); } }));";
     assert_eq!(came(&fetcher(body)).await, r#"["value","abcd",-1]"#);
 }
 
 #[wasm_bindgen_test]
-async fn whatever_a_fetcher_gives_is_a_failed_peer_and_no_trap() {
+async fn malformed_fetcher_is_a_failed_peer_and_no_trap() {
     let headers = "status: 200, headers: new Headers()";
     for (body, said) in [
         ("throw new TypeError('away');", "could not be reached: away"),
@@ -185,14 +185,14 @@ async fn whatever_a_fetcher_gives_is_a_failed_peer_and_no_trap() {
 }
 
 #[wasm_bindgen_test]
-async fn a_fetch_without_a_promise_is_as_good() {
+async fn fetch_without_a_promise_is_accepted() {
     assert_eq!(came(&js("({ fetch: () => new Response('v') })")).await, r#"["value","v",-1]"#);
     let thenable = "({ fetch: () => ({ then(resolve) { resolve(new Response('v')); } }) })";
     assert_eq!(came(&js(thenable)).await, r#"["value","v",-1]"#);
 }
 
 #[wasm_bindgen_test]
-async fn the_signal_ends_a_fetch_that_heeds_it() {
+async fn signal_ends_a_fetch_that_listens() {
     let fetcher = fetcher(
         // A signal's own timer does not keep Node from ending.
         "const alive = setInterval(() => {}, 1_000);

@@ -1,4 +1,4 @@
-//! Every owner that Go's own package gave, through the crc32 that wasm builds have of their own.
+//! The owners that Go's own package recorded, with the crc32 of wasm builds.
 
 use std::io::Read;
 
@@ -19,7 +19,7 @@ fn bytes_of(hex: &str) -> Vec<u8> {
 }
 
 #[wasm_bindgen_test]
-fn every_owner_is_go_s() {
+fn owners_match_go() {
     let mut text = String::new();
     flate2::read::GzDecoder::new(GOLDEN).read_to_string(&mut text).unwrap();
     let golden: Value = serde_json::from_str(&text).unwrap();
@@ -45,7 +45,7 @@ fn every_owner_is_go_s() {
 }
 
 #[wasm_bindgen_test]
-fn the_four_keys_that_everybody_tries_first_through_the_bindings() {
+fn owner_through_the_bindings_matches_geecache() {
     let shell = Shell::new("{ peers: [8001, 8002, 8003].map((port) => 'http://localhost:' + port) }");
     for (key, owner) in [("Tom", 8001), ("Jack", 8001), ("Sam", 8003), ("kkk", 8001)] {
         let bytes = shell.key(key.as_bytes());
@@ -54,7 +54,7 @@ fn the_four_keys_that_everybody_tries_first_through_the_bindings() {
 }
 
 #[wasm_bindgen_test]
-fn another_list_of_peers_makes_another_ring_and_a_wrong_one_none() {
+fn set_peers_replaces_the_ring_and_an_invalid_list_keeps_it() {
     let mut shell = Shell::new("{ peers: ['a'] }");
     let owner = |shell: &Shell| shell.core.owner(shell.key(b"Tom"));
     shell.core.set_peers(&js("['b']")).unwrap();

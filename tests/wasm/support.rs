@@ -35,7 +35,7 @@ pub fn json(value: &JsValue) -> String {
     js_sys::JSON::stringify(value).expect("plain data").into()
 }
 
-/// The code and the message of a thrown error.
+/// The code and the message of the error that was thrown.
 pub fn thrown<T>(result: Result<T, JsValue>) -> (String, String) {
     let Err(error) = result else { panic!("expected an error") };
     assert!(error.is_instance_of::<js_sys::Error>(), "{error:?}");
@@ -54,7 +54,8 @@ pub fn group_options(options: &str) -> Array {
     listed(options, GroupOption::ALL)
 }
 
-/// Options in the order of the protocol; names that may be chosen become their numbers, unknown ones stay as they are.
+/// Options in the order of the protocol; names that may be chosen become their numbers, unknown ones stay as
+/// they are.
 fn listed(options: &str, names: &[(&str, Kind)]) -> Array {
     let options = js(&["(", options, ")"].concat());
     let value = |(name, kind): &(&str, Kind)| match (field(&options, name), kind) {
@@ -210,7 +211,7 @@ pub fn step(number: u32) -> Step {
     Step::try_from(number).expect("a step")
 }
 
-/// Asks `fetcher` through a `FetchPeer`: what comes, as JSON, with bytes as text.
+/// Asks `fetcher` through a `FetchPeer`. Returns the result as JSON, with bytes as text.
 pub async fn asked(
     fetcher: &JsValue,
     origin: &str,

@@ -1,12 +1,13 @@
 /**
  * The core: the one file that touches the generated glue.
  *
- * Numbers go in and steps come out. Each method reads all results of its call before it returns, as plain data, so that no
- * code of the user's can run between a call and its results. A trap costs one call: the instance is replaced.
+ * Numbers go in and steps come out. Each method reads all results of its call before it returns, as plain data, so that
+ * no code of the user's can run between a call and its results. A trap costs one call: the instance is replaced.
  */
 import { Core as Wasm, __wbg_reset_state as resetInstance, initSync, linearMemory } from "../glue.js";
 import { GeecacheError } from "../errors.js";
-import { ERROR_CODES, type ErrorCode, type InjectedTrap, Outcome, Slot, Staged, Step } from "./protocol.js";
+import { type ErrorCode, type InjectedTrap, Outcome, Staged, Step } from "./protocol.js";
+import { firstStep, nextStep, peerAnswer } from "./results.js";
 import { Scratch } from "./scratch.js";
 import type {
   Bytes,
@@ -39,11 +40,6 @@ function instantiate(): WebAssembly.Memory {
   // Does nothing while an instance lives.
   initSync({ module: module() });
   return linearMemory();
-}
-
-/** For numbers that only another version of core.wasm can return. */
-export function unknownNumber(number: never): never {
-  throw new GeecacheError("ERR_OPTION", `core.wasm is of another version: it returned ${String(number)}`);
 }
 
 /** One pool's core. It is made anew, empty, when its instance has trapped. */
@@ -93,28 +89,13 @@ export class Core {
     } catch (thrown) {
       throw this.#failure(thrown);
     }
-    const scratch = this.#scratch;
-    switch (step) {
-      case Step.Hit:
-        return { step, value: scratch.value(), freshMs: scratch.slot(Slot.FreshMs) };
-      case Step.Stale: {
-        const task: Step = scratch.slot(Slot.Task);
-        const isTask = task === Step.Ask || task === Step.Load;
-        return { step, value: scratch.value(), refresh: isTask ? this.#task(task, this.#flight()) : undefined };
-      }
-      case Step.Join:
-        return { step, flight: this.#flight() };
-      case Step.Ask:
-      case Step.Load:
-        return this.#task(step, this.#flight());
-      case Step.Refused:
-        throw this.#refusal();
-      default:
-        return unknownNumber(step as never);
-    }
+    return firstStep(this.#scratch, step, this.#instance);
   }
 
-  /** Completes a task and returns the leader's next step. A flight of a replaced instance is done. Never throws for a trap. */
+  /**
+   * Completes a task and returns the leader's next step. A flight of a replaced instance is done. Never throws for a
+   * trap.
+   */
   completeTask(group: number, task: Task, outcome: Outcome, value?: Bytes, freshMs = -1): NextStep {
     const { flight, attempt } = task;
     const isStaged = value !== undefined && this.#stage(group, [value], Staged.Value);
@@ -122,7 +103,7 @@ export class Core {
     const step = this.#callOr(Step.Done as Step, (wasm) =>
       wasm.completeTask(group, flight.id, attempt, Date.now(), outcome, isStaged, freshMs),
     );
-    return this.#nextStep(step, flight);
+    return nextStep(this.#scratch, step, flight);
   }
 
   /** The request that asks a peer for a flight's key; undefined if no URL can carry the key. */
@@ -135,8 +116,8 @@ export class Core {
   }
 
   /**
-   * Takes a peer's response to the leader's next step. `headers` are the values of `RESPONSE_HEADERS`. A late response, whose
-   * attempt is no longer the current one, is superseded.
+   * Takes a peer's response to the leader's next step. `headers` are the values of `RESPONSE_HEADERS`. A late response,
+   * whose attempt is no longer the current one, is superseded.
    */
   peerAnswered(
     group: number,
@@ -157,25 +138,12 @@ export class Core {
       const id = keyBytes === 0 ? flight.id : 0;
       return wasm.peerAnswered(group, id, attempt, keyBytes, auth, secrets, status, headers, Date.now());
     });
-    const scratch = this.#scratch;
-    const next: NextStep = keyBytes === 0 ? this.#nextStep(step, flight) : { step: Step.Done };
-    const kind: Outcome = scratch.slot(Slot.Outcome);
-    switch (kind) {
-      case Outcome.Value:
-        return { kind, value: scratch.value(), freshMs: scratch.slot(Slot.FreshMs), next };
-      case Outcome.NotFound:
-        return { kind, next };
-      case Outcome.LoadFailed:
-        return { kind, code: ERROR_CODES[scratch.slot(Slot.Code)] ?? "ERR_LOAD", message: scratch.message(), next };
-      case Outcome.PeerFailed:
-      case Outcome.NotTransferable:
-        return { kind, message: scratch.message(), next };
-      default:
-        return unknownNumber(kind);
-    }
+    return peerAnswer(this.#scratch, keyBytes === 0 ? nextStep(this.#scratch, step, flight) : { step: Step.Done });
   }
 
-  /** A leader's heartbeat; false if the peer being asked has left the ring. No-op for a flight of a replaced instance. */
+  /**
+   * A leader's heartbeat; false if the peer being asked has left the ring. No-op for a flight of a replaced instance.
+   */
   heartbeat(group: number, flight: Flight): boolean {
     return flight.instance !== instance || this.#callOr(true, (wasm) => wasm.heartbeat(group, flight.id));
   }
@@ -253,7 +221,10 @@ export class Core {
     return { group, key, signer, maxChangeBytes };
   }
 
-  /** The response to a peer's lookup: a value with its source in `detail`, or another outcome with a code in it and a message. */
+  /**
+   * The response to a peer's lookup: a value with its source in `detail`, or another outcome with a code in it and a
+   * message.
+   */
   respond(
     { group, key, signer }: IncomingRequest,
     auth: string | undefined,
@@ -310,39 +281,6 @@ export class Core {
     this.#instance = instance;
     this.#scratch = new Scratch(memory, wasm.scratchAt());
     return wasm;
-  }
-
-  #refusal(): GeecacheError {
-    return new GeecacheError(ERROR_CODES[this.#scratch.slot(Slot.Code)] ?? "ERR_OPTION", this.#scratch.message());
-  }
-
-  #flight(): Flight {
-    return { id: this.#scratch.slot(Slot.Flight), instance: this.#instance };
-  }
-
-  #task(step: Step.Ask | Step.Load, flight: Flight): Task {
-    const scratch = this.#scratch;
-    const peer = step === Step.Ask ? scratch.text(Slot.PeerAt, Slot.PeerBytes) : "";
-    return { step, flight, attempt: scratch.slot(Slot.Attempt), timeoutMs: scratch.slot(Slot.TimeoutMs), peer };
-  }
-
-  #nextStep(step: Step, flight: Flight): NextStep {
-    switch (step) {
-      case Step.Ask:
-      case Step.Load:
-        return this.#task(step, flight);
-      case Step.Stale:
-        return { step, value: this.#scratch.value() };
-      case Step.Done:
-      case Step.Retry:
-      case Step.DeadlinePassed:
-      case Step.Superseded:
-        return { step };
-      case Step.Refused:
-        throw this.#refusal();
-      default:
-        return unknownNumber(step as never);
-    }
   }
 
   #response(head: unknown[]): PeerResponse {

@@ -1,4 +1,7 @@
-/** The scratch area: a fixed-address buffer in linear memory, with the results of a call in its slots and a key behind them. */
+/**
+ * The scratch area: a fixed-address buffer in linear memory, with the results of a call in its slots and a key behind
+ * them.
+ */
 import { GeecacheError } from "../errors.js";
 import { KEY_ROOM_BYTES, MAX_KEY_BYTES, Slot, SLOTS } from "./protocol.js";
 import type { Bytes } from "./steps.js";
@@ -57,7 +60,10 @@ export class Scratch {
     }
   }
 
-  /** Writes a key; returns its length in bytes, or one that the core refuses. `ERR_KEY` for anything but well-formed strings. */
+  /**
+   * Writes a key; returns its length in bytes, or one that the core refuses. `ERR_KEY` for anything but well-formed
+   * strings.
+   */
   write(key: string): number {
     if (typeof key !== "string")
       throw new GeecacheError("ERR_KEY", `the key must be a string, not ${key === null ? "null" : typeof key}`);

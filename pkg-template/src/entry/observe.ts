@@ -1,2 +1,2 @@
-/** For dashboards: a pool's counters as Prometheus text, and `Cache-Status` for your own answers. */
+/** Observability: counters as Prometheus text, and `Cache-Status`. */
 export { cacheStatus, prometheus } from "../observe.js";

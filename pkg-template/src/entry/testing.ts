@@ -1,2 +1,2 @@
-/** For tests: nodes in memory. Import it beside the main entry, which brings the wasm. */
+/** For tests: a cluster in memory. Import it next to the main entry, which brings the wasm. */
 export { TestCluster } from "../testing.js";

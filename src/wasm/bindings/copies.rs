@@ -10,8 +10,8 @@ use crate::protocol::{InjectedTrap, MAX_CHANGE_FRAMING_BYTES, POOL_COUNTERS, Poo
 
 #[wasm_bindgen]
 impl Core {
-    /// Makes room for bytes on their way in, for the purpose that `Staged` names. Returns its address; 0 if they are too many for
-    /// the group, if there is no memory, or for an unknown purpose.
+    /// Makes room for bytes on their way in, for the purpose that `Staged` names. Returns its address; 0 if
+    /// they are too many for the group, if there is no memory, or for an unknown purpose.
     pub fn stage(&mut self, group: u32, bytes: usize, purpose: u32) -> usize {
         self.staged = Vec::new();
         let (Some(group), Ok(purpose)) = (self.pool.group(GroupId(group)), Staged::try_from(purpose)) else {

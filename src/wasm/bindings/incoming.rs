@@ -20,8 +20,8 @@ impl Core {
         self.pool.base_path().to_owned()
     }
 
-    /// Reads a peer's request with its auth header. `undefined` if the path is no peer's;
-    /// `[group, key, signer, maxChangeBytes]` for a lookup or a change, where `signer` is the index of the secret that signed it; or
+    /// Reads a peer's request with its auth header. `undefined` if the path is no peer's; `[group, key, signer,
+    /// maxChangeBytes]` for a lookup or a change, where `signer` is the index of the secret that signed it; or
     /// the head of the refusal to send, `[status, headers]`, with its body where a value is.
     #[wasm_bindgen(js_name = readRequest)]
     pub fn read_request(
@@ -71,10 +71,10 @@ impl Core {
         })
     }
 
-    /// The response to a lookup of the key in the scratch area: its head `[status, headers]`, with its body where a value is.
-    /// `outcome` says which: the staged value, fresh for `fresh_ms` (below 0: forever), from the `Source` in `detail`; a failure of
-    /// the loader with the code in `detail` and its message; a failure of this node with its message. `ERR_OPTION` for an unknown
-    /// number.
+    /// The response to a lookup of the key in the scratch area: its head `[status, headers]`, with its body
+    /// where a value is. `outcome` says which: the staged value, fresh for `fresh_ms` (below 0: forever), from
+    /// the `Source` in `detail`; a failure of the loader with the code in `detail` and its message; a failure
+    /// of this node with its message. `ERR_OPTION` for an unknown number.
     #[expect(clippy::too_many_arguments, reason = "an object would be read field by field")]
     pub fn respond(
         &mut self,

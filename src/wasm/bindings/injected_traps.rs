@@ -1,4 +1,5 @@
-//! Traps on demand, in builds with the feature `injected-traps` alone: for the tests that a trap costs one request.
+//! Traps on demand, in builds with the feature `injected-traps` alone: for the tests that a trap costs one
+//! request.
 
 #[cfg(feature = "injected-traps")]
 use wasm_bindgen::prelude::*;
@@ -9,7 +10,8 @@ use crate::protocol::InjectedTrap;
 #[cfg(feature = "injected-traps")]
 #[wasm_bindgen]
 impl Core {
-    /// Makes the next call of the kind that an `InjectedTrap` names trap while the core is borrowed. `ERR_OPTION` for an unknown one.
+    /// Makes the next call of the kind that an `InjectedTrap` names trap while the core is borrowed.
+    /// `ERR_OPTION` for an unknown one.
     #[wasm_bindgen(js_name = injectTrap)]
     pub fn inject_trap(&mut self, kind: u32) -> Result<(), JsValue> {
         self.trap = Some(InjectedTrap::try_from(kind).map_err(super::thrown)?);

@@ -11,9 +11,9 @@ use crate::protocol::{InjectedTrap, Outcome, Step};
 
 #[wasm_bindgen]
 impl Core {
-    /// Begins a lookup of the key in the scratch area. Returns the step: `Hit` or `Stale` with the value, `Join` with the
-    /// flight, `Ask` or `Load` with the flight and its task, or `Refused`. `Stale` may bring a task as well. `Done` for an
-    /// unknown group.
+    /// Begins a lookup of the key in the scratch area. Returns the step: `Hit` or `Stale` with the value,
+    /// `Join` with the flight, `Ask` or `Load` with the flight and its task, or `Refused`. `Stale` may bring a
+    /// task as well. `Done` for an unknown group.
     pub fn begin(&mut self, group: u32, key_bytes: usize, now: f64, from_peer: bool, is_retry: bool) -> u32 {
         self.trap_if(InjectedTrap::Begin);
         let origin = if from_peer { Origin::Peer } else { Origin::Local };
@@ -51,8 +51,8 @@ impl Core {
         step as u32
     }
 
-    /// Completes a leader's task with an `Outcome`; a value is the one staged by [`Core::stage`], or one that could not be
-    /// staged, and stays fresh for `fresh_ms` (below 0: forever). Returns the leader's next step.
+    /// Completes a leader's task with an `Outcome`; a value is the one staged by [`Core::stage`], or one that
+    /// could not be staged, and stays fresh for `fresh_ms` (below 0: forever). Returns the leader's next step.
     #[wasm_bindgen(js_name = completeTask)]
     #[expect(clippy::too_many_arguments, reason = "an object would be read field by field")]
     pub fn complete_task(
@@ -105,7 +105,8 @@ impl Core {
         self.with(group, |group| group.is_in_flight(FlightId(flight as u64))).unwrap_or(false)
     }
 
-    /// Records that a caller's deadline passed. Returns `Stale` with a copy that may still be served, or `Done`.
+    /// Records that a caller's deadline passed. Returns `Stale` with a copy that may still be served, or
+    /// `Done`.
     #[wasm_bindgen(js_name = timedOut)]
     pub fn timed_out(&mut self, group: u32, key_bytes: usize, now: f64) -> u32 {
         self.trap_if(InjectedTrap::TimedOut);

@@ -1,9 +1,10 @@
 //! The bindings of the npm package.
 //!
-//! One `Core` is one pool with its groups. Calls are synchronous, take and return numbers, and never run JavaScript of the
-//! user's while they borrow the core: TypeScript reads headers, lists and secrets into plain values first. Keys and results
-//! cross through the [scratch area](scratch), larger values through [`Core::stage`], which returns 0 instead of
-//! trapping when memory is full. The numbers are those of [`crate::protocol`].
+//! One `Core` is one pool with its groups. Calls are synchronous, take and return numbers, and never run
+//! JavaScript of the user's while they borrow the core: TypeScript reads headers, lists and secrets into plain
+//! values first. Keys and results cross through the [scratch area](scratch), larger values through
+//! [`Core::stage`], which returns 0 instead of trapping when memory is full. The numbers are those of
+//! [`crate::protocol`].
 
 mod allocator;
 mod copies;

@@ -1,4 +1,5 @@
-//! Options from JavaScript: lists of values in the order of [`crate::protocol`]. TypeScript has checked their names and kinds.
+//! Options from JavaScript: lists of values in the order of [`crate::protocol`]. TypeScript has checked their
+//! names and kinds.
 //!
 //! A list, because serde and objects read field by field both cost more wasm.
 

@@ -1,5 +1,5 @@
-//! Requests to peers: the request to send, and the way from a response to the leader's next step. TypeScript fetches in
-//! between.
+//! Requests to peers: the request to send, and the way from a response to the leader's next step. TypeScript
+//! fetches in between.
 
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
@@ -16,9 +16,9 @@ use crate::wire::{Exchange, OutgoingRequest};
 
 #[wasm_bindgen]
 impl Core {
-    /// The request that asks a peer for a flight's key: `[path, auth, maxBytes]`, where `maxBytes` bounds the body of the response.
-    /// `undefined` if no URL can carry the key. The key is the flight's; for a flight of a replaced instance, it is the one in the
-    /// scratch area.
+    /// The request that asks a peer for a flight's key: `[path, auth, maxBytes]`, where `maxBytes` bounds the
+    /// body of the response. `undefined` if no URL can carry the key. The key is the flight's; for a flight of
+    /// a replaced instance, it is the one in the scratch area.
     pub fn request(
         &self,
         group: u32,
@@ -38,9 +38,9 @@ impl Core {
         }))
     }
 
-    /// Takes a peer's response to the leader's next step: decodes the staged body, caches the value and completes the task.
-    /// `headers` are the values of `RESPONSE_HEADERS`. Stages the `Outcome` with the value and its freshness, or with the message
-    /// and the code of a failure.
+    /// Takes a peer's response to the leader's next step: decodes the staged body, caches the value and
+    /// completes the task. `headers` are the values of `RESPONSE_HEADERS`. Stages the `Outcome` with the value
+    /// and its freshness, or with the message and the code of a failure.
     #[wasm_bindgen(js_name = peerAnswered)]
     #[expect(clippy::too_many_arguments, reason = "an object would be read field by field")]
     pub fn peer_answered(

@@ -1,5 +1,5 @@
-//! The scratch area: a fixed-address buffer shared with JavaScript. The core writes a call's results to its slots, the
-//! caller writes a key behind them, so that a hit costs one call and no allocation.
+//! The scratch area: a fixed-address buffer shared with JavaScript. The core writes a call's results to its
+//! slots, the caller writes a key behind them, so that a hit costs one call and no allocation.
 
 use std::sync::Arc;
 

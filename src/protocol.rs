@@ -186,9 +186,9 @@ numbers! {
         Now,
         /// `begin`
         Begin,
-        /// `completeTask`
+        /// `completeTask`, and the end of `peerAnswered`.
         CompleteTask,
-        /// `peerAnswered`
+        /// The beginning of `peerAnswered`.
         PeerAnswered,
         /// `heartbeat` and `abandon`
         Heartbeat,

@@ -88,9 +88,9 @@ export const enum InjectedTrap {
   Now = 0,
   /** `begin` */
   Begin = 1,
-  /** `completeTask` */
+  /** `completeTask`, and the end of `peerAnswered`. */
   CompleteTask = 2,
-  /** `peerAnswered` */
+  /** The beginning of `peerAnswered`. */
   PeerAnswered = 3,
   /** `heartbeat` and `abandon` */
   Heartbeat = 4,

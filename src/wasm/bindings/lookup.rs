@@ -65,7 +65,6 @@ impl Core {
         is_staged: bool,
         fresh_ms: f64,
     ) -> u32 {
-        self.trap_if(InjectedTrap::CompleteTask);
         let staged = std::mem::take(&mut self.staged);
         let result = match Outcome::try_from(outcome) {
             Ok(Outcome::Value) => {
@@ -133,6 +132,7 @@ impl Core {
         now: Millis,
         result: TaskResult<'_>,
     ) -> Step {
+        self.trap_if(InjectedTrap::CompleteTask);
         let Some((group, peers)) = self.pool.group_mut(group) else { return Step::Done };
         match group.complete_task(flight, attempt, now, result, peers) {
             Next::Done => Step::Done,

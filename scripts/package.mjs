@@ -297,8 +297,8 @@ async function main() {
   await unlessUnchanged("glue", crateInputs, () => existsSync(join(glue, "core-inline.js")), buildGlue);
   if (options.types) return compileTypes();
   const sizes = await unlessUnchanged("package", INPUTS, () => existsSync(join(out, "package.json")), buildPackage);
-  const line = (what, bytes, max) =>
-    `  ${what.padEnd(11)} ${String(bytes).padStart(6)} bytes gzip, limit ${max}${bytes > max ? "  TOO LARGE" : ""}`;
+  const line = (name, bytes, max) =>
+    `  ${name.padEnd(11)} ${String(bytes).padStart(6)} bytes gzip, limit ${max}${bytes > max ? "  TOO LARGE" : ""}`;
   console.log(`package: ${relative(root, out)}/`);
   const std = process.env.PACKAGE_RUSTC
     ? ""

@@ -59,7 +59,7 @@ macro_rules! numbers {
 }
 
 numbers! {
-    /// What a lookup or a flight's leader does next.
+    /// The next step of a lookup or of a flight's leader.
     Step {
         /// The flight is over; the last result is its outcome.
         Done,
@@ -139,7 +139,7 @@ numbers! {
 pub const SLOTS: usize = Slot::NUMBERS.variants.len();
 
 numbers! {
-    /// What bytes are staged for; decides how many the core accepts.
+    /// The purpose of staged bytes; decides how many the core accepts.
     Staged {
         /// A value to cache.
         Value,
@@ -154,7 +154,7 @@ numbers! {
 pub const MAX_CHANGE_FRAMING_BYTES: usize = 128 * 1024;
 
 numbers! {
-    /// Where a value came from.
+    /// The source of a value.
     Source {
         /// A fresh copy in memory.
         Memory,

@@ -4,7 +4,7 @@ import { GeecacheError } from "./errors.js";
 
 /** Turns values into bytes and back. Every peer of a group must use the same codec. */
 export interface Codec<T> {
-  /** Encodes a value. What it throws becomes the cause of an `ERR_LOAD_TYPE`. */
+  /** Encodes a value. An error becomes the cause of an `ERR_LOAD_TYPE`. */
   encode(value: T): Uint8Array;
   /** Decodes bytes into a new value, which the caller may change. */
   decode(bytes: Uint8Array): T;

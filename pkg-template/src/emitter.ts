@@ -22,7 +22,7 @@ export class EventEmitter {
     }
   }
 
-  /** Emits what the counters show since the last call: after a peer was asked or a flight has ended. */
+  /** Emits the changes of the counters since the last call: after a peer has answered or a flight has ended. */
   emitChanges(id: number, group: string, peer: string): void {
     let now: Stats & Omit<PoolStats, "traps" | "groups">;
     try {

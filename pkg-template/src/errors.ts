@@ -2,7 +2,7 @@
 import type { ErrorCode as Code } from "./core/protocol.js";
 
 /**
- * What went wrong. The codes are stable; decide by them.
+ * The code of an error. Codes are stable; decide by them.
  *
  * | code | cause | remedy |
  * |---|---|---|
@@ -21,7 +21,7 @@ export type ErrorCode = Code;
 /** Every error that this package throws. Decide by `code`, read `message`, look at `cause`. */
 export class GeecacheError extends Error {
   override readonly name = "GeecacheError";
-  /** What went wrong, to decide by. */
+  /** The stable code, to decide by. */
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, cause?: unknown) {

@@ -1,4 +1,4 @@
-/** Events: what happens in a pool, reported as it happens. */
+/** The events of a pool. */
 
 /** An event. Times are in ms of the runtime's clock, which in Workers stands still between I/O. */
 export type CacheEvent =

@@ -2,7 +2,7 @@
  * Singleflight over requests: the leader's promise, its heartbeat, and how followers wait.
  *
  * A request can vanish at any await, and its `finally` never runs. So the promise is the leader's and settles with
- * plain bytes; the leader hands it to `waitUntil` before its first await and sends a heartbeat while it lives; and
+ * plain bytes; the leader passes it to `waitUntil` before its first await and sends a heartbeat while it lives; and
  * every follower has a timer of its own, which keeps its request alive and notices when the heartbeat stops.
  */
 import type { Core } from "./core/core.js";
@@ -30,7 +30,7 @@ export interface LedFlight {
 /** The runtime's own `waitUntil`, for calls without a `ctx`. */
 let ambientContext: Context | undefined;
 
-/** Says what keeps work alive in this runtime where a call brings no `ctx`. The first call counts. */
+/** Provides the context for calls without a `ctx`. The first call counts. */
 export function provideContext(context: Context | undefined): void {
   ambientContext ??= context;
 }
@@ -77,7 +77,7 @@ export class Flights {
       });
   }
 
-  /** Waits for another request's flight. Resolves to undefined if its leader is gone: look the key up again. */
+  /** Waits for another request's flight. Resolves to undefined if its leader has vanished: look the key up again. */
   follow(
     flight: Flight,
     timeoutMs: number,
@@ -107,7 +107,7 @@ export class Flights {
     });
   }
 
-  /** Drops what vanished leaders left behind: flights that the core has abandoned, oldest first. */
+  /** Drops the flights of vanished leaders, which the core has abandoned, oldest first. */
   #sweep(): void {
     if (this.#instance !== this.#core.instance) this.#led.clear();
     this.#instance = this.#core.instance;

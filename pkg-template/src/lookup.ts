@@ -220,7 +220,7 @@ export class Lookups<T, Env> {
     return [result, next];
   }
 
-  /** Async, so that what `connect` and `secret` throw is a failed peer. */
+  /** Async, so that an error of `connect` or `secret` is a failed peer. */
   async #askPeer(task: Task, key: string, scope: Scope<Env>): Promise<PeerAnswer> {
     return askPeer(this.#core, this.#id, task, key, this.#resolvePeer(task.peer, scope.env));
   }

@@ -23,7 +23,7 @@ export interface Context {
   waitUntil(promise: Promise<unknown>): void;
 }
 
-/** The request at hand. Every field may be left out in a runtime that has no such thing. */
+/** The request at hand. Every field may be left out in a runtime that lacks it. */
 export interface Scope<Env = unknown> {
   /** Passed to `load`, `connect` and `secret`. */
   env?: Env;
@@ -33,7 +33,7 @@ export interface Scope<Env = unknown> {
   deadlineMs?: number;
 }
 
-/** Where a value came from. */
+/** The source of a value. */
 export type Source =
   /** A fresh copy on this node. */
   | "memory"
@@ -50,7 +50,7 @@ export type Source =
 export interface Entry<T> {
   /** The value; undefined if the key does not exist. */
   value: T | undefined;
-  /** Where it came from. */
+  /** The source of the value. */
   source: Source;
   /** Freshness left of the copy here, in ms; undefined if it stays fresh forever, or nothing was cached. */
   freshMs: number | undefined;
@@ -99,7 +99,7 @@ export interface PoolOptions<Env = unknown> {
   connect?: (peer: string, env: Env) => Fetcher;
 }
 
-/** What a loader receives besides its key. */
+/** The scope of a load. */
 export interface LoadScope<Env = unknown> {
   /** The `env` of the request that leads the load. */
   env: Env;

@@ -9,7 +9,7 @@ import type { Context, Fetcher, GroupOptions, PeerConnection, PoolOptions } from
 import { Server } from "./server.js";
 import { nameCounters, type PoolStats } from "./stats.js";
 
-/** The origin for peers whose name is not a URL: `connect` leads there, whatever the host is called. */
+/** The origin for peers whose name is not a URL: `connect` finds the peer, and the host is ignored. */
 const ANY_ORIGIN = "http://peer";
 
 /** The runtime's own fetch on the peer's URL, called as a plain function, as some runtimes require. */

@@ -1,6 +1,6 @@
 /** Answering peers: their lookups, and their changes to this node's copies. */
 import type { Core } from "./core/core.js";
-import { AUTH_HEADER, ERROR_CODES, Outcome, SOURCES } from "./core/protocol.js";
+import { AUTH_HEADER, ERROR_CODES, Outcome, REMOVE_KEYS, SOURCES } from "./core/protocol.js";
 import type { IncomingRequest, PeerResponse } from "./core/steps.js";
 import { asError } from "./errors.js";
 import type { Group } from "./group.js";
@@ -46,7 +46,7 @@ export class Server<Env> {
         : respond(answer.kind);
     } catch (thrown) {
       const { code, message } = asError(thrown);
-      // A trap is this node's failure and not the loader's: the peer goes on to the next one.
+      // A trap is this node's failure and not the loader's: the peer asks the next one.
       const outcome = code === "ERR_TRAP" ? Outcome.PeerFailed : Outcome.LoadFailed;
       return respond(outcome, ERROR_CODES.indexOf(code), { message });
     }
@@ -65,7 +65,7 @@ export class Server<Env> {
     if (!(Number(request.headers.get("content-length") ?? NaN) <= maxChangeBytes)) return 413;
     const body = new Uint8Array(await request.arrayBuffer());
     if (method === "PUT") return this.#core.applySet(id, now, body) ? 200 : 400;
-    if (key !== "_remove-keys/") return 405;
+    if (key !== REMOVE_KEYS) return 405;
     try {
       for (const named of JSON.parse(new TextDecoder().decode(body)).keys) group.remove(named);
       return 200;

@@ -33,7 +33,7 @@ fn typescript() -> String {
     }
     file += &list("The outcomes by their names in events, in the order of `Outcome`.", "OUTCOMES", &OUTCOMES);
     file += &table(
-        "Where a value came from, and the number of each source.",
+        "The sources of values, with their numbers.",
         "SOURCES",
         &SOURCES.iter().enumerate().map(|(at, name)| (*name, at.to_string())).collect::<Vec<_>>(),
     );
@@ -60,6 +60,11 @@ fn typescript() -> String {
         "The header that signs peer requests and their responses.",
         "AUTH_HEADER",
         &format!("{REQUEST_HEADER:?}"),
+    );
+    file += &constant(
+        "In place of a key: the body of such a POST lists the keys to remove (groupcache-v3).",
+        "REMOVE_KEYS",
+        &format!("{:?}", wire::REMOVE_KEYS),
     );
     for (name, number, doc) in [
         ("SLOTS", SLOTS as u64, "How many slots the scratch area has."),

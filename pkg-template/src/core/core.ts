@@ -148,7 +148,7 @@ export class Core {
     return flight.instance !== instance || this.#callOr(true, (wasm) => wasm.heartbeat(group, flight.id));
   }
 
-  /** Abandons a flight whose leader is known to be gone. */
+  /** Abandons a flight whose leader is known to have vanished. */
   abandon(group: number, flight: Flight): void {
     if (flight.instance === instance) this.#callOr(undefined, (wasm) => wasm.abandon(group, flight.id));
   }
@@ -180,7 +180,7 @@ export class Core {
     return step === Step.Hit ? this.#scratch.value() : undefined;
   }
 
-  /** Caches a value; false if it was rejected, and then the older value is gone too. */
+  /** Caches a value; false if it was rejected, and then the older value is removed too. */
   set(group: number, key: string, value: Bytes): boolean {
     // Removed first, so that an invalid key is refused before anything is staged.
     this.remove(group, key);

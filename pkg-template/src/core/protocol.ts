@@ -4,7 +4,7 @@
  * Generated from `src/protocol.rs` by `UPDATE_PROTOCOL=1 cargo test --test protocol`. Do not edit.
  */
 
-/** What a lookup or a flight's leader does next. */
+/** The next step of a lookup or of a flight's leader. */
 export const enum Step {
   /** The flight is over; the last result is its outcome. */
   Done = 0,
@@ -72,7 +72,7 @@ export const enum Slot {
   MessageBytes = 12,
 }
 
-/** What bytes are staged for; decides how many the core accepts. */
+/** The purpose of staged bytes; decides how many the core accepts. */
 export const enum Staged {
   /** A value to cache. */
   Value = 0,
@@ -105,7 +105,7 @@ export const enum InjectedTrap {
 /** The outcomes by their names in events, in the order of `Outcome`. */
 export const OUTCOMES = ["value", "notFound", "loadFailed", "peerFailed", "notTransferable"] as const;
 
-/** Where a value came from, and the number of each source. */
+/** The sources of values, with their numbers. */
 export const SOURCES = { memory: 0, stale: 1, flight: 2, peer: 3, loader: 4 } as const;
 
 /** The error codes; an error crosses as its index. */
@@ -188,6 +188,9 @@ export const RESPONSE_HEADERS = [
 
 /** The header that signs peer requests and their responses. */
 export const AUTH_HEADER = "geecache-auth";
+
+/** In place of a key: the body of such a POST lists the keys to remove (groupcache-v3). */
+export const REMOVE_KEYS = "_remove-keys/";
 
 /** How many slots the scratch area has. */
 export const SLOTS = 13;

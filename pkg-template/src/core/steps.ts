@@ -1,4 +1,4 @@
-/** What the core returns, as plain data. */
+/** The results of the core's calls: plain data. */
 import type { ErrorCode, Outcome, Step } from "./protocol.js";
 
 /** Bytes with a buffer of their own. */

@@ -1,4 +1,4 @@
-//! Requests of peers: what each one asks for, and the response to send.
+//! Requests from peers: reading each one, and the response to it.
 
 use js_sys::Array;
 use wasm_bindgen::prelude::*;

@@ -86,7 +86,7 @@ impl Core {
         group.is_some_and(|(group, peers)| group.heartbeat(FlightId(flight as u64), peers))
     }
 
-    /// Abandons a flight whose leader is known to be gone: the next lookup of its key leads.
+    /// Abandons a flight whose leader is known to have vanished: the next lookup of its key leads.
     pub fn abandon(&mut self, group: u32, flight: f64) {
         self.trap_if(InjectedTrap::Heartbeat);
         self.with(group, |group| group.abandon(FlightId(flight as u64)));
@@ -123,7 +123,7 @@ impl Core {
 }
 
 impl Core {
-    /// Completes a task and stages what the leader needs for its next step.
+    /// Completes a task and shows the leader's next step.
     pub(super) fn complete(
         &mut self,
         group: GroupId,

@@ -14,7 +14,7 @@ use crate::store::Found;
 pub(super) struct Scratch {
     slots: [f64; SLOTS],
     key: [u8; KEY_ROOM_BYTES],
-    /// What the slots of addresses point to.
+    /// The texts that the slots of addresses point to.
     peer: Option<Arc<str>>,
     message: Arc<str>,
 }

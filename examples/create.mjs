@@ -15,6 +15,7 @@ const here = import.meta.dirname;
 const built = resolve(here, "../pkg");
 const examples = readdirSync(here).filter((name) => existsSync(join(here, name, "package.json")));
 
+/** @param {string | undefined} example @param {string | undefined} folder @param {boolean} isPublished */
 function create(example, folder, isPublished) {
   if (!example || !folder) throw new Error("Usage: node examples/create.mjs EXAMPLE FOLDER [--published]");
   if (!examples.includes(example))
@@ -29,11 +30,14 @@ function create(example, folder, isPublished) {
   cpSync(from, target, { recursive: true, filter: (path) => !LEFTOVERS.has(relative(from, path)) });
   if (!isPublished) dependOnBuilt(target);
   createSecrets(target);
-  const [, commands] = /```sh\n([\s\S]*?)```/.exec(readFileSync(join(target, "README.md"), "utf8"));
+  const commands = /```sh\n([\s\S]*?)```/.exec(readFileSync(join(target, "README.md"), "utf8"))?.[1] ?? "";
   console.log(`Created ${target}. Next:\n\ncd ${relative(process.cwd(), target) || "."}\n${commands}`);
 }
 
-/** Packs the built package into the folder, and points the dependency in its package.json to the tarball. */
+/**
+ * Packs the built package into the folder, and makes its package.json depend on the tarball.
+ * @param {string} target
+ */
 function dependOnBuilt(target) {
   const pack = ["pack", built, "--loglevel=error", "--pack-destination", target];
   const filename = execFileSync("npm", pack, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).trim();
@@ -61,6 +65,6 @@ try {
   });
   create(positionals[0], positionals[1], values.published);
 } catch (error) {
-  console.error(`create: ${error.message}`);
+  console.error(`create: ${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;
 }

@@ -47,7 +47,10 @@ function dependOnBuilt(target) {
   writeFileSync(path, `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-/** Copies `.dev.vars.example`, if there is one, to `.dev.vars` with a random value for each variable. */
+/**
+ * Copies `.dev.vars.example`, if there is one, to `.dev.vars` with a random value for each variable.
+ * @param {string} target
+ */
 function createSecrets(target) {
   const template = join(target, ".dev.vars.example");
   if (!existsSync(template)) return;

@@ -1,24 +1,24 @@
 #!/bin/sh
-# Every figure beside its rival's from the same run: the ring and the store natively, hit ratios, both in wasm. TRACES=DIR gives traces.
+# Measures the ring and the store, native and in wasm, and hit ratios, each against its rivals in the same run. TRACES=DIR adds traces.
 set -eu
 . "$(dirname "$0")/lib.sh"
 cd "$root"
-say "== ring: a look-up, and building it ($(uptime | sed 's/.*load/load/'))"
+say "== ring: lookup and build ($(uptime | sed 's/.*load/load/'))"
 cargo bench --quiet --bench ring
 if has_go; then
   say "        Go, groupcache's consistenthash"
   in_go go run benches/go/ring.go
 else
-  say "        no Go here, or no groupcache package for it: Debian has them as golang-go and golang-github-golang-groupcache-dev"
+  say "        skipped: Go or its groupcache package is missing (Debian: golang-go and golang-github-golang-groupcache-dev)"
 fi
-say "== native: resident bytes an entry, nanoseconds a hit ($(uptime | sed 's/.*load/load/'))"
+say "== native: resident bytes per entry, nanoseconds per hit ($(uptime | sed 's/.*load/load/'))"
 cargo bench --quiet --bench store
 if has_go; then
-  say "hits of Go's, groupcache's lru, in the same way"
+  say "hits of Go's groupcache/lru, measured in the same way"
   in_go go run benches/go/lru.go
 fi
 say "== hit ratios"
-# cargo runs a benchmark in the crate's folder, which is where this stands too.
+# cargo runs a benchmark in the crate's folder, so a relative TRACES works.
 cargo bench --quiet --bench hit_ratio
 . "$cache/env.sh"
 say "== wasm, in Node $(node --version)"

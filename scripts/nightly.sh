@@ -1,5 +1,5 @@
 #!/bin/sh
-# What needs a nightly compiler: fuzz, for SECONDS (60), or miri. Says what is missing, and how to get it.
+# Runs the checks that need a nightly compiler: fuzz, for SECONDS (60), or miri. If a tool is missing, prints how to install it.
 set -eu
 . "$(dirname "$0")/lib.sh"
 cd "$root"
@@ -8,11 +8,11 @@ nightly() { cargo +nightly --version >/dev/null 2>&1; }
 
 case ${1:-} in
   fuzz)
-    say "== package, in some fifty walks a second"
+    say "== package, about fifty runs a second"
     FUZZ_RUNS=$((${SECONDS:-60} * 50)) node --test tests/package/fuzz.test.mjs
     nightly || missing fuzz "a nightly compiler" "rustup toolchain install nightly"
     have cargo-fuzz || missing fuzz "cargo-fuzz" "cargo install cargo-fuzz"
-    # No sanitizer: the crate has no unsafe, and without it the fuzzer is several times as quick.
+    # No sanitizer: the crate has no unsafe code, and the fuzzer is much faster without one.
     for target in $(cargo +nightly fuzz list); do
       say "== $target"
       cargo +nightly fuzz run "$target" --sanitizer none -- -max_total_time="${SECONDS:-60}" -max_len=4096
@@ -23,5 +23,5 @@ case ${1:-} in
     cargo +nightly miri --version >/dev/null 2>&1 || missing miri "Miri" "rustup +nightly component add miri rust-src"
     exec cargo +nightly miri test --lib store
     ;;
-  *) die "say fuzz or miri" ;;
+  *) die "usage: scripts/nightly.sh fuzz|miri" ;;
 esac

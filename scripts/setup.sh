@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings in what building and testing needs and is not here yet, into .cache/ and node_modules/; a second run passes in a moment.
+# Installs the missing tools for building and testing, into .cache/ and node_modules/. A second run takes a moment.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/wasm-std.sh"
@@ -7,7 +7,7 @@ cd "$root"
 tools=$cache/tools-$wasm_pack_version-$wasm_bindgen_version
 stamp=$cache/setup.stamp
 
-case $root in *[[:space:]]*) die "this clone's path, $root, holds a space, which wasm-pack's test runner cannot take. Move the clone to a path without one." ;; esac
+case $root in *[[:space:]]*) die "this clone's path, $root, contains a space, which breaks wasm-pack's test runner. Move the clone to a path without one." ;; esac
 need() { have "$1" || die "$1 is missing. $2"; }
 need node "Install Node.js 20 or newer, from nodejs.org or your system's packages."
 need npm "It comes with Node.js."
@@ -18,12 +18,13 @@ need cc "Install a C compiler (Debian: apt-get install gcc libc6-dev)."
 node_major=$(node -p 'process.versions.node.split(".")[0]')
 [ "$node_major" -ge 20 ] || die "Node.js $(node --version) is too old, 20 or newer is needed."
 
-# Everything that decides what has to be there. When none of it changed since the last full run, there is nothing to do.
+# The inputs of setup. If none has changed since the last complete run, there is nothing to do.
 fingerprint() {
   {
+    say "$wasm_bindgen_version"
     cat scripts/lib.sh scripts/setup.sh scripts/wasm-toolchain.sh scripts/wasm-std.sh scripts/size-std.sh package-lock.json
     rustc --version; node --version; say "$root" "${WASM_TOOLCHAIN:-}"
-    # Once std's source has come, what went without it is built again.
+    # When std's source appears, the std for size can be built.
     if has_std_source rustc; then say "std's source"; fi
   } | cksum
 }
@@ -32,13 +33,13 @@ all_there() {
   (. "$cache/env.sh" && [ -d "$(rustc --print sysroot)/lib/rustlib/$triple/lib" ] && [ -x "${PACKAGE_RUSTC:-/bin/sh}" ])
 }
 if all_there; then
-  say "setup: everything is there"
+  say "setup: nothing to install"
   exit 0
 fi
 
-# Both share most of what they are built from; their own speed matters little, so the optimiser mostly rests.
-# The build folder outlives an interruption, so that the next run goes on where this one stopped.
-# (Steps end in && because the shell's errexit sleeps inside a condition.)
+# Both tools share most of their dependencies. Their speed matters little, so most optimisations are off.
+# The build folder survives an interruption, and the next run continues from it.
+# (Steps end in && because errexit is off inside a condition.)
 install_tools() {
   rm -rf "$tools.new"
   env -u RUSTFLAGS -u CARGO_BUILD_TARGET CARGO_TARGET_DIR="$cache/tools-build" CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
@@ -46,25 +47,32 @@ install_tools() {
     cargo install --locked --root "$tools.new" "wasm-pack@$wasm_pack_version" "wasm-bindgen-cli@$wasm_bindgen_version" &&
     mv "$tools.new" "$tools" && rm -rf "$cache/tools-build"
 }
-# No package here needs its install script: binaries come as packages of their own.
+# No package needs its install script: the binaries are packages too.
 install_npm() {
   rm -f node_modules/.installed
   npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && cksum <package-lock.json >node_modules/.installed
 }
 
-# The tests of a page want a browser. Without one they say so and are skipped, so this may fail.
+# A spell checker, for `make lint`. Without it the check is skipped, so this may fail.
+install_typos() {
+  rm -rf "$typos_home" && python3 -m venv "$typos_home.new" &&
+    "$typos_home.new/bin/pip" install --quiet --disable-pip-version-check "typos==$typos_version" && mv "$typos_home.new" "$typos_home"
+}
+spell_checker() { step typos "typos $typos_version from PyPI" install_typos 2>/dev/null || say "  typos: pip could not install it, so the spelling check is skipped"; }
+
+# The browser tests need one. Without it they are skipped, so this may fail.
 install_chromium() {
   set -- apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -qq
   "$@" update && env DEBIAN_FRONTEND=noninteractive "$@" install -y --no-install-recommends --no-remove chromium
 }
-browser() { step chromium "Debian package chromium" install_chromium || say "  without chromium the tests in a browser are skipped"; }
+browser() { step chromium "Debian package chromium" install_chromium || say "  chromium: not installed, so the browser tests are skipped"; }
 
 began=$(now)
 mkdir -p "$cache"
 rm -f "$stamp"
-say "setup: bringing in what is missing, into .cache/ and node_modules/"
+say "setup: installing missing tools into .cache/ and node_modules/"
 
-# The three parts wait on different things (network, compiler), so they run side by side; set -m lets Ctrl-C end each with its children.
+# The parts wait for different things (network, compiler), so they run in parallel. With set -m, Ctrl-C ends each with its children.
 set -m
 jobs=()
 end_jobs() { for job in "${jobs[@]}"; do kill -TERM -- "-$job" 2>/dev/null || true; done; }
@@ -77,21 +85,22 @@ install_go() {
   apt_get install --no-install-recommends golang-go golang-github-golang-groupcache-dev ||
     { apt_get update && apt_get install --no-install-recommends golang-go golang-github-golang-groupcache-dev; }
 }
-go_or_not() { step go "Go and groupcache from Debian" install_go || say "  tests beside Go peers will be skipped"; }
+go_or_not() { step go "Go and groupcache from Debian" install_go || say "  go: not installed, so the tests with Go peers are skipped"; }
 start compilers
 has_go || ! have apt-get || ! { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; } || start go_or_not
 [ -x "$tools/bin/wasm-pack" ] || start step tools "wasm-pack $wasm_pack_version, wasm-bindgen $wasm_bindgen_version from crates.io" install_tools
 [ -f node_modules/.installed ] && [ "$(cat node_modules/.installed)" = "$(cksum <package-lock.json)" ] ||
   start step npm "runtimes and compilers from npm" install_npm
+[ -x "$typos_home/bin/typos" ] || have typos || ! have python3 || start spell_checker
 have chromium || ! have apt-get || [ "$(id -u)" != 0 ] || start browser
 failed=0
 for job in "${jobs[@]}"; do wait "$job" || failed=1; done
-[ "$failed" = 0 ] || die "not complete, see above. What was finished is kept: run it again once the cause is gone."
+[ "$failed" = 0 ] || die "incomplete, see above. Fix the cause and run it again: finished parts are not repeated."
 
 done_with=$(fingerprint)
 . "$cache/wasm-toolchain.env"
 . "$cache/size-std.env"
-# One folder never holds what two compilers, or two builds of std, made.
+# Never mixes the output of two compilers, or of two builds of std, in one folder.
 target=$root/target/wasm
 key="$wasm_toolchain_key ${PACKAGE_RUSTC:-prebuilt}"
 if [ "$(cat "$target/.toolchain" 2>/dev/null)" != "$key" ]; then
@@ -104,7 +113,7 @@ fi
   cat "$cache/wasm-toolchain.env" "$cache/size-std.env"
   say "PATH='$tools/bin':'$root/node_modules/.bin':\$PATH; export PATH"
   say "CARGO_TARGET_DIR='$target'; export CARGO_TARGET_DIR"
-  # Messages of panics in the wasm would name the builder's home folder.
+  # Otherwise panic messages in the wasm contain the builder's home folder.
   say "CARGO_ENCODED_RUSTFLAGS='--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=crates'; export CARGO_ENCODED_RUSTFLAGS"
 } >"$cache/env.sh.new"
 mv "$cache/env.sh.new" "$cache/env.sh"

@@ -1,13 +1,13 @@
-# How std is built for wasm32 from its source, and laid out as the folder of a compiler that has it. Sourced after lib.sh, never run.
+# Builds std for wasm32 from source, and makes a compiler folder with it. Sourced after lib.sh, never run.
 
 triple=wasm32-unknown-unknown
 
 std_source() { say "$("$1" --print sysroot)/lib/rustlib/src/rust"; } # COMPILER
 has_std_source() { [ -f "$(std_source "$1")/library/Cargo.lock" ]; } # COMPILER
 
-# build_std HOME COMPILER FLAGS ARGUMENTS...: HOME/bin/rustc is then COMPILER with that std, and knows its own host besides.
-# Built beside its place and renamed when whole, so that an interruption leaves nothing half made.
-# (Steps end in && because the shell's errexit sleeps inside a condition.)
+# build_std HOME COMPILER FLAGS ARGUMENTS...: makes HOME/bin/rustc, which is COMPILER with that std. It still has the host's std.
+# Builds in a temporary folder and renames it at the end, so that an interruption leaves nothing half done.
+# (Steps end in && because errexit is off inside a condition.)
 build_std() {
   home=$1 compiler=$2 flags=$3; shift 3
   source=$(std_source "$compiler")
@@ -17,9 +17,9 @@ build_std() {
     compile_std "$@" && lay_out_compiler && rm -rf "$home.build" && mv "$home.new" "$home"
 }
 compile_std() {
-  # Bitcode has to be embedded, or a later lto = true fails with "failed to get bitcode".
+  # Without embedded bitcode, `lto = true` fails with "failed to get bitcode".
   encoded=$(printf '%s' -Cembed-bitcode=yes; printf '\037%s' "--remap-path-prefix=$source=std" "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=crates" $flags)
-  # Debian's source brings the crates that std needs, but cargo only looks there when told to.
+  # Debian's source vendors the dependencies of std. cargo must be pointed at them.
   [ ! -d "$source/library/vendor" ] ||
     set -- --offline --config 'source.crates-io.replace-with = "std"' --config "source.std.directory = \"$source/library/vendor\"" "$@"
   cargo=${compiler%rustc}cargo

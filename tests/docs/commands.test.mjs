@@ -1,6 +1,6 @@
 // The documents' commands: each names a target, script, test, example, feature or file that exists.
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { blocksOf, DOCUMENTS, proseOf, root, spansOf } from "./documents.mjs";

@@ -1,5 +1,5 @@
 // The documents and their parts: fenced blocks, code spans, links and anchors.
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 export const root = resolve(import.meta.dirname, "../..");

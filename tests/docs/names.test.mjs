@@ -1,7 +1,7 @@
 // The names in the documents: options, calls, errors, counters and events are those of the package's types, none missing and
 // none invented; the steps of a lookup are those of the core.
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import ts from "typescript";

@@ -2,7 +2,7 @@
 // flight left. FUZZ_RUNS sets the number of runs, SEED replays one.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { createPool, GeecacheError, json, text as asText } from "../../pkg/entry/node.js";
+import { text as asText, createPool, GeecacheError, json } from "../../pkg/entry/node.js";
 import { bytes, random, uncaught, until } from "./support.mjs";
 
 /** Arguments of every type. @type {any[]} */

@@ -107,6 +107,7 @@ const FAILING = [
   [
     "returns a thenable that throws",
     () => ({
+      // biome-ignore lint/suspicious/noThenProperty: the loader returns a thenable on purpose
       then() {
         throw cause;
       },

@@ -100,7 +100,7 @@ test("groupcache-v3: peers may be named host:port", async (t) => {
 });
 
 test("groupcache-v3 PUT: cached under the message's key until it expires", async (t) => {
-  const advance = mockClock(t);
+  mockClock(t);
   for (const row of golden("wires").v3.set) {
     const { group, send } = node({ wire: "groupcache-v3" });
     assert.equal(await send("PUT", "any", Buffer.from(row.body_hex, "hex")), 200);

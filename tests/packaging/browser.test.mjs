@@ -1,13 +1,13 @@
 // A page in Chromium: a bundle by Vite, and the package as it is in a plain <script type="module">.
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { delimiter, extname, join } from "node:path";
-import { existsSync } from "node:fs";
 import test, { after, before } from "node:test";
 import { build } from "vite";
 import { projectOf } from "./runtimes.mjs";
-import { assertHarmless, filesIn, textOf, SMOKE } from "./support.mjs";
+import { assertHarmless, filesIn, SMOKE, textOf } from "./support.mjs";
 
 const NAMES = ["chromium", "google-chrome"];
 const chromium = (process.env.PATH ?? "")

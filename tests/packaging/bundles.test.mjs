@@ -6,7 +6,7 @@ import test from "node:test";
 import { build } from "esbuild";
 import { build as viteBuild } from "vite";
 import { answerOfWorkerd, bundleForWorkerd, missing, modulesFrom, node22, projectOf, workerd } from "./runtimes.mjs";
-import { assertHarmless, filesIn, run, scratch, SMOKE, tool } from "./support.mjs";
+import { assertHarmless, filesIn, run, SMOKE, scratch, tool } from "./support.mjs";
 
 const COMPATIBILITY = { compatibility_date: "2026-04-01" };
 const asWrangler = (options = {}) => ({

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { transform } from "esbuild";
 import { missing, NODES, projectOf, RUNTIMES, versionOf } from "./runtimes.mjs";
-import { textOf, SMOKE } from "./support.mjs";
+import { SMOKE, textOf } from "./support.mjs";
 
 for (const runtime of RUNTIMES) {
   test(`${runtime.name}: import`, { skip: missing(runtime) }, async (t) => {

@@ -64,9 +64,9 @@ test("imports: built-in modules of the runtime, and files of the tarball", async
 test("export conditions: workerd before all others that hold in a Worker, bundlers before Node, default last", () => {
   const conditions = Object.keys(manifest.exports["."]);
   const before = (/** @type {string} */ first, /** @type {string[]} */ ...others) =>
-    others.forEach((other) =>
-      assert.ok(conditions.indexOf(first) < conditions.indexOf(other), `${first} before ${other}`),
-    );
+    others.forEach((other) => {
+      assert.ok(conditions.indexOf(first) < conditions.indexOf(other), `${first} before ${other}`);
+    });
   before("types", ...conditions.slice(1));
   // wrangler has workerd, worker and browser active at once, and the first that matches wins.
   before("workerd", "browser", "node", "module", "default");

@@ -1,8 +1,8 @@
 // Traps in wasm, injected in a build for it: a trap fails the request that hits it, and no other.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { Origin } from "../../harness/origin.mjs";
 import { assertValue, fetchJson, get, groupStats, startRequest } from "../../harness/requests.mjs";
 import { goRing, unusedKeys } from "../../harness/ring.mjs";

@@ -64,10 +64,16 @@ export function countingLoader(give) {
  * Two nodes in memory, a and b. `key` is owned by b. `wire` may change an exchange, `a` and `b` add to each pool's options,
  * `group` to those of both groups.
  */
-export function pair(
-  { createPool, text },
-  { wire = (send) => send(), a = {}, b = {}, group = {}, load = (key, self) => `${key} of ${self}` } = {},
-) {
+export function pair({ createPool, text }, options = {}) {
+  const {
+    wire = (send) => send(),
+    a = {},
+    b = {},
+    group = {},
+    load = (key, self) => `${key} of ${self}`,
+  } = /** @type {{ wire?: (send: () => any, url: string, init: any) => any, a?: object, b?: object, group?: object, load?: (key: string, self: string) => any }} */ (
+    options
+  );
   const names = ["http://a.test", "http://b.test"];
   const nodes = names.map((self, i) => {
     const connect = (peer) => ({

@@ -26,7 +26,7 @@ async function starts(paths) {
   const firstPoolMs = mean();
   for (const _ of paths) new WebAssembly.Instance(wasm, stubs());
   const instanceMs = mean();
-  pools.forEach((pool, i) => pool.setPeers([`http://${paths[i]}`]));
+  for (const [i, pool] of pools.entries()) pool.setPeers([`http://${paths[i]}`]);
   return { importMs, firstPoolMs, instanceMs, owners: pools.map((pool) => pool.owner("k")) };
 }
 

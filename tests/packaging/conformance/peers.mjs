@@ -126,14 +126,14 @@ export const cases = (geecache) => ({
       ["/_geecache/g/", "GET", 400],
       ["/_geecache/", "GET", 400],
     ]) {
-      const given = await answer(path, method);
+      const given = await answer(String(path), String(method));
       const text = await given.text();
       equal(
         [given.status, given.headers.get("geecache-outcome"), given.headers.get("cache-control")],
         [status, outcome, "no-store"],
         `${method} ${path}`,
       );
-      if (body !== undefined) equal(text, body, path);
+      if (body !== undefined) equal(text, body, String(path));
     }
     equal([await answer("/"), await answer("/elsewhere"), loads], [undefined, undefined, 3]);
   },

@@ -196,7 +196,7 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
 
   async "deadlineMs: ERR_TIMEOUT at the group's and at the call's"() {
     let signal;
-    const load = (key, scope) => ((signal = scope.signal), new Promise(() => {}));
+    const load = (_key, scope) => ((signal = scope.signal), new Promise(() => {}));
     const group = createPool().group("g", { ...MAX, deadlineMs: 20, load });
     await assertFails(GeecacheError, "ERR_TIMEOUT", () => group.get("k"));
     await until(() => signal.aborted && group.stats().flights === 0);

@@ -1,7 +1,8 @@
 // A worker with a cache that the tests control and inspect by path and query.
-import { instanceCount } from "./instances.js"; // Before the package, to count every instance that it creates.
+
 import { env as globalEnv } from "cloudflare:workers";
 import { createPool, GeecacheError } from "geecache-edge";
+import { instanceCount } from "./instances.js"; // Before the package, to count every instance that it creates.
 
 /**
  * @typedef {object} Bindings

@@ -47,13 +47,6 @@ check() {
 }
 # skip NAME REASON: a check that cannot run here counts as skipped.
 skip() { say "== $1"; say "skipped: $2"; skipped=$((skipped + 1)); }
-# survey NAME COMMAND...: a check that is not enforced yet. It prints the number of its findings.
-survey() {
-  name=$1; shift
-  say "== $name"
-  if "$@" >"$logs/test-$name.log" 2>&1; then say "ok"; else say "not enforced yet: $(grep -cE '^::|error TS' "$logs/test-$name.log") findings in .cache/logs/test-$name.log"; fi
-}
-
 # beside NAME COMMAND...: runs stages in the background. `gather NAME` waits for them, prints their output and adds their counts.
 beside_pid=
 beside() {
@@ -93,7 +86,7 @@ wasm_has_clippy() { in_wasm eval 'case $wasm_toolchain_key in debian*) false ;; 
 
 rust_format() { check fmt cargo fmt --all --check; }
 rust_lints() { check clippy cargo clippy --all-targets --all-features -- -D warnings; }
-biome() { survey biome node_modules/.bin/biome check --error-on-warnings --max-diagnostics=none --reporter=github .; }
+biome() { check biome node_modules/.bin/biome check --error-on-warnings --max-diagnostics=none --reporter=github .; }
 checkjs() { "$tests_node" node_modules/typescript-7/bin/tsc --pretty false -p "$1"; }
 # Prints the path of typos, if it is installed.
 find_typos() { command -v typos || { [ -x "$typos_home/bin/typos" ] && say "$typos_home/bin/typos"; }; }
@@ -106,7 +99,7 @@ dependencies() {
 # The types of the package's sources need the glue, and those of the tests need the package, so both are built first.
 package_types() {
   check types in_wasm node scripts/package.mjs --types
-  survey tests-types checkjs tsconfig.tests.json
+  check tests-types checkjs tsconfig.tests.json
 }
 
 stage_lint() { stage_lint_rust; stage_build; stage_lint_js; }
@@ -172,7 +165,7 @@ check_js() {
   else
     skip types "they need the wasm tools. make setup"
   fi
-  if [ -d pkg ] && [ -d node_modules ]; then survey tests-types checkjs tsconfig.tests.json; else skip tests-types "they need the package. make package"; fi
+  if [ -d pkg ] && [ -d node_modules ]; then check tests-types checkjs tsconfig.tests.json; else skip tests-types "they need the package. make package"; fi
   spelling
 }
 stage_check() {

@@ -35,7 +35,7 @@ const CARGO_NAMES = {
 
 /** @param {string[]} words @param {string} folder the document's */
 function isCargo([subcommand = "", ...rest], folder) {
-  if (!["add", "bench", "doc", "run", "test"].includes(subcommand)) return false;
+  if (!["add", "bench", "deny", "doc", "publish", "run", "test"].includes(subcommand)) return false;
   if (subcommand === "add") return rest.every((word) => word === "--path" || CARGO.includes(`name = "${word}"`));
   return rest.every((word, at) => {
     const names = CARGO_NAMES[word];
@@ -88,6 +88,7 @@ function isRight(command, path) {
     case "bun":
     case "deno": {
       const [verb = "", name] = rest;
+      if (program === "npm" && ["audit", "publish"].includes(verb)) return true;
       if (verb === "install") return name === undefined || name === JSON.parse(text("pkg-template/package.json")).name;
       return isScript(folder, verb === "run" || verb === "task" ? name : verb);
     }

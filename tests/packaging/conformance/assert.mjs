@@ -1,6 +1,11 @@
 // Shared by the conformance cases: assertions, gates, a mock clock and nodes in memory, with no API of one runtime alone.
 
-/** Canonical JSON: object keys in order, bytes as an array. */
+/** @typedef {typeof import("geecache-edge")} Geecache the exports of the package */
+/** @typedef {import("geecache-edge").ErrorCode} ErrorCode */
+/** @typedef {import("geecache-edge").PoolOptions} PoolOptions */
+/** @typedef {import("geecache-edge").Load<string> & { runs: number }} CountingLoad a loader of texts from `countingLoader` */
+
+/** Canonical JSON: object keys in order, bytes as an array. @param {unknown} value */
 const canonical = (value) =>
   JSON.stringify(value, (_, inner) => {
     if (inner === undefined) return "(undefined)";
@@ -9,13 +14,18 @@ const canonical = (value) =>
     return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
   });
 
+/** Asserts that both have the same canonical JSON. @param {unknown} actual @param {unknown} expected */
 export function equal(actual, expected, label = "the value") {
   if (canonical(actual) !== canonical(expected))
     throw new Error(`${label} is ${canonical(actual)}, expected ${canonical(expected)}`);
 }
 
-/** Asserts that `work` throws or rejects with a `GeecacheError` of this code. Returns the error. */
+/**
+ * Asserts that `work` throws or rejects with a `GeecacheError` of this code. Returns the error.
+ * @param {Geecache["GeecacheError"]} GeecacheError @param {ErrorCode} code @param {() => unknown} work
+ */
 export async function assertFails(GeecacheError, code, work) {
+  /** @type {unknown} */
   let thrown;
   try {
     await work();
@@ -29,7 +39,8 @@ export async function assertFails(GeecacheError, code, work) {
 
 /** A promise that the case settles. */
 export function gate() {
-  let open;
+  let open = () => {};
+  /** @type {Promise<void>} */
   const opened = new Promise((resolve) => (open = resolve));
   return { opened, open };
 }
@@ -38,13 +49,13 @@ export function gate() {
 export function clock() {
   let now = 1_700_000_000_000;
   Date.now = () => now;
-  return (ms) => (now += ms);
+  return (/** @type {number} */ ms) => (now += ms);
 }
 
 /** Runs every callback that is due. */
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-/** Polls until `holds` returns true; gives up after many turns. */
+/** Polls until `holds` returns true; gives up after many turns. @param {() => unknown} holds */
 export async function until(holds) {
   for (let turns = 0; turns < 5_000; turns++) {
     if (holds()) return;
@@ -53,31 +64,45 @@ export async function until(holds) {
   throw new Error(`timed out waiting for: ${holds}`);
 }
 
-/** A loader that counts its runs and returns the result of `give`. */
+/**
+ * A loader that counts its runs and returns the result of `give`.
+ * @template T
+ * @param {(key: string, scope: import("geecache-edge").LoadScope) => T} give
+ */
 export function countingLoader(give) {
+  /** @param {string} key @param {import("geecache-edge").LoadScope} scope */
   const load = (key, scope) => ((load.runs += 1), give(key, scope));
   load.runs = 0;
   return load;
 }
 
 /**
- * Two nodes in memory, a and b. `key` is owned by b. `wire` may change an exchange, `a` and `b` add to each pool's options,
- * `group` to those of both groups.
+ * @typedef {object} PairOptions
+ * @property {(send: () => Promise<Response>, url: string, init?: RequestInit) => unknown} [wire] may change an exchange
+ * @property {PoolOptions} [a] adds to the options of a's pool
+ * @property {PoolOptions} [b] adds to the options of b's pool
+ * @property {Partial<import("geecache-edge").GroupOptions<string>>} [group] adds to the options of both groups
+ * @property {(key: string, self: string) => ReturnType<CountingLoad>} [load]
+ *
+ * @typedef {object} PairNode
+ * @property {import("geecache-edge").Pool} pool
+ * @property {import("geecache-edge").Group<string>} group
+ * @property {CountingLoad} load
  */
+
+/** Two nodes in memory, a and b. `key` is owned by b. @param {Geecache} geecache @param {PairOptions} [options] */
 export function pair({ createPool, text }, options = {}) {
-  const {
-    wire = (send) => send(),
-    a = {},
-    b = {},
-    group = {},
-    load = (key, self) => `${key} of ${self}`,
-  } = /** @type {{ wire?: (send: () => any, url: string, init: any) => any, a?: object, b?: object, group?: object, load?: (key: string, self: string) => any }} */ (
-    options
-  );
+  const { wire = (send) => send(), a = {}, b = {}, group = {}, load = (key, self) => `${key} of ${self}` } = options;
   const names = ["http://a.test", "http://b.test"];
+  /** @type {PairNode[]} */
   const nodes = names.map((self, i) => {
+    /** @param {string} peer @returns {import("geecache-edge").Fetcher} */
     const connect = (peer) => ({
-      fetch: (url, init) => wire(() => nodes[names.indexOf(peer)].pool.handle(new Request(url, init)), url, init),
+      fetch(url, init) {
+        const send = () => nodes[names.indexOf(peer)].pool.handle(new Request(url, init));
+        // The casts: the pool handles every path here, and a case may return no response on purpose.
+        return /** @type {Promise<Response>} */ (wire(/** @type {() => Promise<Response>} */ (send), url, init));
+      },
     });
     const pool = createPool({ self, peers: names, connect, ...[a, b][i] });
     const counted = countingLoader((key) => load(key, "ab"[i]));

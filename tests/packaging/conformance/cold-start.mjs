@@ -1,12 +1,17 @@
 // Measures a cold start: starts many copies of the package in one request.
 import wasm from "geecache-edge/core.wasm";
 
-/** Returns the lowest mean of the rounds, in ms: of an import, of the first pool, and of a bare instance. */
+/**
+ * Returns the lowest mean of the rounds, in ms: of an import, of the first pool, and of a bare instance.
+ * @param {{ COPIES: number, ROUNDS: number }} bindings
+ */
 export async function run({ COPIES, ROUNDS }) {
+  /** @type {Awaited<ReturnType<typeof starts>>[]} */
   const rounds = [];
   for (let round = 0; round < ROUNDS; round++)
     rounds.push(await starts(Array.from({ length: COPIES }, (_, i) => `./copy-${round * COPIES + i}.js`)));
-  const least = (name) => Math.min(...rounds.map((round) => round[name]));
+  const least = (/** @type {"importMs" | "firstPoolMs" | "instanceMs"} */ name) =>
+    Math.min(...rounds.map((round) => round[name]));
   return {
     owners: rounds.flatMap(({ owners }) => owners),
     importMs: least("importMs"),
@@ -15,10 +20,15 @@ export async function run({ COPIES, ROUNDS }) {
   };
 }
 
-/** Each path is a module of its own, so each import evaluates it. workerd's clock has whole ms, so one start is too short. */
+/**
+ * Each path is a module of its own, so each import evaluates it. workerd's clock has whole ms, so one start is too short.
+ * @param {string[]} paths
+ */
 async function starts(paths) {
   const times = [performance.now()];
-  const mean = () => (times.push(performance.now()), (times.at(-1) - times.at(-2)) / paths.length);
+  const latest = (/** @type {number} */ index) => /** @type {number} */ (times.at(index));
+  const mean = () => (times.push(performance.now()), (latest(-1) - latest(-2)) / paths.length);
+  /** @type {Pick<typeof import("geecache-edge"), "createPool">[]} */
   const copies = [];
   for (const path of paths) copies.push(await import(path));
   const importMs = mean();
@@ -32,6 +42,7 @@ async function starts(paths) {
 
 /** No-op imports for a bare instance. */
 function stubs() {
+  /** @type {WebAssembly.Imports} */
   const modules = {};
   for (const { module, name } of WebAssembly.Module.imports(wasm)) (modules[module] ??= {})[name] = () => {};
   return modules;

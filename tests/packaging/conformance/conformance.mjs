@@ -8,6 +8,7 @@ const CASES = { ...values.cases(geecache), ...keys.cases(geecache), ...peers.cas
 
 /** The result of each case by name: null, or its error. */
 export async function run() {
+  /** @type {Record<string, string | null>} */
   const results = {};
   for (const [name, holds] of Object.entries(CASES)) {
     const restore = Date.now;
@@ -15,7 +16,7 @@ export async function run() {
       await holds();
       results[name] = null;
     } catch (error) {
-      results[name] = String(error?.stack ?? error);
+      results[name] = String(/** @type {Error | undefined} */ (error)?.stack ?? error);
     } finally {
       Date.now = restore;
     }

@@ -4,9 +4,11 @@ import { assertFails, equal, pair } from "./assert.mjs";
 const MAX = { maxBytes: 1024 * 1024 };
 const LONGEST_BYTES = 65_535;
 
+/** @param {import("./assert.mjs").Geecache} geecache */
 export const cases = (geecache) => {
   const { createPool, GeecacheError, text } = geecache;
   const group = () => createPool().group("g", { ...MAX, maxEntryBytes: 131_072, codec: text(), load: (key) => key });
+  /** @param {import("./assert.mjs").ErrorCode} code @param {(() => unknown)[]} all */
   const assertAllFail = async (code, all) => {
     for (const work of all) await assertFails(GeecacheError, code, work);
   };
@@ -15,35 +17,41 @@ export const cases = (geecache) => {
       const load = () => undefined;
       const pool = createPool();
       await assertAllFail("ERR_OPTION", [
+        // @ts-expect-error options are an object
         () => createPool(null),
+        // @ts-expect-error there is no such option
         () => createPool({ nonsense: 1 }),
         () => createPool({ replicas: 0 }),
         () => createPool({ peers: ["not a URL"] }),
         () => createPool({ secret: "" }),
+        // @ts-expect-error connect is a function
         () => createPool({ connect: "https://a.test" }),
+        // @ts-expect-error the options are required
         () => pool.group("a", undefined),
+        // @ts-expect-error the bound is required
         () => pool.group("a", { load }),
+        // @ts-expect-error the loader is required
         () => pool.group("a", { ...MAX }),
         () => pool.group("a", { maxBytes: 1, load }),
         () => pool.group("a", { maxBytes: Infinity, load }),
         () => pool.group("a", { ...MAX, load, ttlMs: -1 }),
+        // @ts-expect-error there is no such option
         () => pool.group("a", { ...MAX, load, ttl: 1 }),
+        // @ts-expect-error a codec encodes and decodes
         () => pool.group("a", { ...MAX, load, codec: {} }),
         () => group().get("k", { deadlineMs: NaN }),
       ]);
-      equal(
-        (
-          await assertFails(GeecacheError, "ERR_OPTION", () => pool.group("a", { ...MAX, load, ttl: 1 }))
-        ).message.includes("ttl"),
-        true,
-      );
+      // @ts-expect-error there is no such option
+      const error = await assertFails(GeecacheError, "ERR_OPTION", () => pool.group("a", { ...MAX, load, ttl: 1 }));
+      equal(error.message.includes("ttl"), true);
     },
 
     async "group names: invalid, ERR_GROUP; taken, ERR_GROUP_EXISTS"() {
       const pool = createPool();
-      const made = (name) => pool.group(name, { ...MAX, load: () => undefined });
+      const made = (/** @type {string} */ name) => pool.group(name, { ...MAX, load: () => undefined });
       await assertAllFail(
         "ERR_GROUP",
+        // @ts-expect-error a name is a string
         ["", ".", "..", "a/b", "x".repeat(256), 7, undefined].map((name) => () => made(name)),
       );
       made("x".repeat(255));
@@ -64,6 +72,7 @@ export const cases = (geecache) => {
         7,
         {},
       ]) {
+        // @ts-expect-error a key is a string
         await assertAllFail("ERR_KEY", [() => it.get(key), () => it.getEntry(key), async () => it.set(key, "v")]);
         equal(await it.get("next"), "next");
       }

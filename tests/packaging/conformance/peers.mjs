@@ -14,6 +14,7 @@ const failing = {
   "nothing at all": () => undefined,
 };
 
+/** @param {import("./assert.mjs").Geecache} geecache */
 export const cases = (geecache) => ({
   async "peer request: the owner loads, a hot copy stays here"() {
     const { a, b, key } = pair(geecache);
@@ -85,12 +86,12 @@ export const cases = (geecache) => ({
       equal([await a.group.get(key), b.load.runs, b.pool.stats().unauthorized], [`${key} of a`, 0, 1]);
     }
     const { b } = pair(geecache, { b: { secret: "s" } });
-    const answer = await b.pool.handle(new Request("http://b.test/_geecache/g/k"));
+    const answer = /** @type {Response} */ (await b.pool.handle(new Request("http://b.test/_geecache/g/k")));
     equal([answer.status, answer.headers.get("geecache-auth"), b.load.runs], [401, null, 0]);
   },
 
   async "authentication: an altered response is a failed peer"() {
-    const altered = async (send) => {
+    const altered = async (/** @type {() => Promise<Response>} */ send) => {
       const answer = await send();
       return new Response(`${await answer.text()} and more`, { status: answer.status, headers: answer.headers });
     };
@@ -113,7 +114,8 @@ export const cases = (geecache) => ({
         return new TextEncoder().encode(key);
       },
     });
-    const answer = (path, method = "GET") => pool.handle(new Request(`http://a.test${path}`, { method }));
+    const answer = (/** @type {string} */ path, method = "GET") =>
+      pool.handle(new Request(`http://a.test${path}`, { method }));
     for (const [path, method, status, body, outcome = null] of [
       ["/_geecache/g/a%20b", "GET", 200, "a b"],
       ["/_geecache/g/a%20b", "HEAD", 200, ""],
@@ -126,7 +128,7 @@ export const cases = (geecache) => ({
       ["/_geecache/g/", "GET", 400],
       ["/_geecache/", "GET", 400],
     ]) {
-      const given = await answer(String(path), String(method));
+      const given = /** @type {Response} */ (await answer(String(path), String(method)));
       const text = await given.text();
       equal(
         [given.status, given.headers.get("geecache-outcome"), given.headers.get("cache-control")],
@@ -150,17 +152,16 @@ export const cases = (geecache) => ({
   async "owner: equal to GeeCache's ring"() {
     const peers = ["http://10.0.0.1:8001", "http://10.0.0.2:8001", "http://10.0.0.3:8001"];
     const pool = geecache.createPool({ peers });
-    const owners = ["Tom", "Jack", "Sam", "k", "a longer key", "ключ"].map((key) => peers.indexOf(pool.owner(key)));
+    const owners = ["Tom", "Jack", "Sam", "k", "a longer key", "ключ"].map((key) =>
+      peers.indexOf(/** @type {string} */ (pool.owner(key))),
+    );
     equal(owners, RING);
   },
 
   async "each wire, and the balanced ring: two nodes answer each other"() {
-    for (const options of [
-      { wire: "geecache-proto" },
-      { wire: "groupcache" },
-      { wire: "groupcache-v3" },
-      { ring: "balanced" },
-    ]) {
+    /** @type {import("./assert.mjs").PoolOptions[]} */
+    const all = [{ wire: "geecache-proto" }, { wire: "groupcache" }, { wire: "groupcache-v3" }, { ring: "balanced" }];
+    for (const options of all) {
       const { a, b, key } = pair(geecache, { a: options, b: options });
       const { value, source } = await a.group.getEntry(key);
       equal([value, source, a.load.runs, b.load.runs], [`${key} of b`, "peer", 0, 1], JSON.stringify(options));
@@ -168,6 +169,7 @@ export const cases = (geecache) => ({
   },
 
   async "events, Cache-Status and Prometheus: report a miss, a peer value and a hit"() {
+    /** @type {{ type: string, key?: string, outcome?: string }[]} */
     const events = [];
     const { a, key } = pair(geecache, { a: { onEvent: (event) => events.push(event) } });
     const entries = [await a.group.getEntry(key), await a.group.getEntry(key)];
@@ -186,9 +188,8 @@ export const cases = (geecache) => ({
     const [group] = [...network.pools].map(([name, pool]) =>
       pool.group("g", { maxBytes: 65_536, codec: geecache.text(), load: () => name }),
     );
-    const keys = Array.from({ length: 100 }, (_, i) => `k${i}`).filter(
-      (key) => network.pools.get("a").owner(key) === "b",
-    );
+    const first = /** @type {import("geecache-edge").Pool} */ (network.pools.get("a"));
+    const keys = Array.from({ length: 100 }, (_, i) => `k${i}`).filter((key) => first.owner(key) === "b");
     equal([await group.get(keys[0]), network.requests.get("b")], ["b", 1]);
     network.stop("b");
     equal(await group.get(keys[1]), "a");

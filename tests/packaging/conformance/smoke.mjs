@@ -1,10 +1,13 @@
 // Smoke test for every runtime: a get, a get from a peer, and the fallback after that peer fails.
 import { createPool, text } from "geecache-edge";
 
+/** @typedef {{ pool: import("geecache-edge").Pool, group: import("geecache-edge").Group<string> }} Node */
+
 const NAMES = ["a", "b"];
 const DOWN = new Set();
 
 // At the module's top level, where a Worker forbids I/O and random values: creating pools must work there.
+/** @type {Record<string, Node>} */
 const nodes = Object.fromEntries(
   NAMES.map((self) => {
     const pool = createPool({ self, peers: NAMES, connect });
@@ -12,11 +15,12 @@ const nodes = Object.fromEntries(
   }),
 );
 
+/** @param {string} peer @returns {import("geecache-edge").Fetcher} */
 function connect(peer) {
   return {
     async fetch(url, init) {
       if (DOWN.has(peer)) throw new TypeError("connection refused");
-      return nodes[peer].pool.handle(new Request(url, init));
+      return /** @type {Promise<Response>} */ (nodes[peer].pool.handle(new Request(url, init)));
     },
   };
 }
@@ -25,9 +29,9 @@ function connect(peer) {
 export async function run() {
   const { pool, group } = nodes.a;
   const keys = Array.from({ length: 100 }, (_, i) => `key ${i}`);
-  const mine = keys.find((key) => pool.owner(key) === "a");
+  const mine = /** @type {string} */ (keys.find((key) => pool.owner(key) === "a"));
   const [theirs, later] = keys.filter((key) => pool.owner(key) === "b");
-  const from = async (key) => {
+  const from = async (/** @type {string} */ key) => {
     const { value, source } = await group.getEntry(key);
     return [value, source];
   };

@@ -1,9 +1,12 @@
 // Conformance of one node: values, freshness, singleflight, invalidation, codecs, counters.
 import { assertFails, clock, countingLoader, equal, gate, until } from "./assert.mjs";
 
-const MAX = { maxBytes: 65_536 };
-const bytes = (text) => new TextEncoder().encode(text);
+/** @typedef {import("./assert.mjs").CountingLoad} CountingLoad */
 
+const MAX = { maxBytes: 65_536 };
+const bytes = (/** @type {string} */ text) => new TextEncoder().encode(text);
+
+/** @param {import("./assert.mjs").Geecache} geecache */
 export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) => ({
   async "get: loads once, then hits"() {
     const load = countingLoader((key) => `${key}!`);
@@ -27,9 +30,9 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
   async "values: callers get copies of their own"() {
     const group = createPool().group("g", { ...MAX, load: () => bytes("abc") });
     const values = await Promise.all([group.get("k"), group.get("k"), group.get("k")]);
-    values[0].fill(0);
-    (await group.get("k")).fill(1);
-    group.peek("k").fill(2);
+    /** @type {Uint8Array} */ (values[0]).fill(0);
+    /** @type {Uint8Array} */ (await group.get("k")).fill(1);
+    /** @type {Uint8Array} */ (group.peek("k")).fill(2);
     equal([values[1], await group.get("k")], [bytes("abc"), bytes("abc")]);
   },
 
@@ -58,17 +61,20 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     const callers = Array.from({ length: 5 }, () => assertFails(GeecacheError, "ERR_LOAD", () => group.get("k")));
     open();
     for (const error of await Promise.all(callers))
-      equal([error.cause instanceof RangeError, error.cause.message], [true, "away"]);
+      equal([error.cause instanceof RangeError, /** @type {Error} */ (error.cause).message], [true, "away"]);
     fails = false;
     equal([await group.get("k"), load.runs], ["k", 2]);
   },
 
   async "waitUntil: the leader hands its flight to it"() {
+    /** @type {Promise<unknown>[]} */
     const kept = [];
-    const group = createPool().group("g", {
+    /** @type {import("geecache-edge").Pool<{ name: string }>} */
+    const pool = createPool();
+    const group = pool.group("g", {
       ...MAX,
       codec: text(),
-      load: (key, { env, ctx }) => `${key} ${env.name} ${typeof ctx.waitUntil}`,
+      load: (key, { env, ctx }) => `${key} ${env.name} ${typeof ctx?.waitUntil}`,
     });
     equal(
       await group.get("k", { env: { name: "env" }, ctx: { waitUntil: (work) => kept.push(work) } }),
@@ -80,6 +86,7 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
 
   async "ttlMs: fresh until then, loaded again after"() {
     const pass = clock();
+    /** @type {CountingLoad} */
     const load = countingLoader(() => `v${load.runs}`);
     const group = createPool().group("g", { ...MAX, codec: text(), ttlMs: 1_000, load });
     equal(await group.getEntry("k"), { value: "v1", source: "loader", freshMs: 1_000 });
@@ -93,6 +100,7 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
   async "stale-while-revalidate: the stale value at once, one load in the background"() {
     const pass = clock();
     const { opened, open } = gate();
+    /** @type {CountingLoad} */
     const load = countingLoader(async () => (load.runs > 1 && (await opened), `v${load.runs}`));
     const group = createPool().group("g", { ...MAX, codec: text(), ttlMs: 1_000, staleWhileRevalidateMs: 500, load });
     await group.get("k");
@@ -106,6 +114,7 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
 
   async "stale-if-error: the stale value until staleIfErrorMs has passed"() {
     const pass = clock();
+    /** @type {CountingLoad} */
     const load = countingLoader(() => {
       if (load.runs > 1) throw new Error("away");
       return "v1";
@@ -119,6 +128,7 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
   },
 
   async "invalidate: remove, clear or set during a load, its value is not cached"() {
+    /** @type {Record<string, (group: import("geecache-edge").Group<string>) => unknown>} */
     const changes = {
       remove: (group) => group.remove("k"),
       clear: (group) => group.clear(),
@@ -137,6 +147,7 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
 
   async "invalidate: a caller after remove does not coalesce with the load before it"() {
     const gates = [gate(), gate()];
+    /** @type {CountingLoad} */
     const load = countingLoader(() => {
       const run = load.runs - 1;
       return gates[run].opened.then(() => `v${run}`);
@@ -165,8 +176,10 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
 
   async "codecs: bytes, json, text, custom"() {
     const pool = createPool();
+    /** @type {import("geecache-edge").Codec<number>} */
     const numbers = { encode: (n) => new Uint8Array([n]), decode: ([n]) => n };
     const user = { name: "Tom", scores: [1, 2] };
+    /** @template T @param {string} name @param {T} value @param {import("geecache-edge").Codec<T>} [codec] */
     const group = (name, value, codec) => pool.group(name, { ...MAX, load: () => value, ...(codec && { codec }) });
     const groups = [
       group("bytes", bytes("abc")),
@@ -177,10 +190,11 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
     ];
     for (let again = 0; again < 2; again++)
       equal(await Promise.all(groups.map((it) => it.get("k"))), [bytes("abc"), user, null, "\ufeffžluťoučký 🐎", 7]);
-    const [one, other] = [await groups[1].get("k"), await groups[1].get("k")];
+    const [one, other] = /** @type {(typeof user)[]} */ ([await groups[1].get("k"), await groups[1].get("k")]);
     one.scores.push(3);
     equal(other, user, "each caller gets a decoded value of its own");
     await assertFails(GeecacheError, "ERR_LOAD_TYPE", () => group("odd", 7).get("k"));
+    // @ts-expect-error a codec of texts takes texts
     await assertFails(GeecacheError, "ERR_LOAD_TYPE", () => group("odder", 7, text()).get("k"));
     const broken = {
       encode: () => bytes("x"),
@@ -188,18 +202,19 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
         throw new Error("no");
       },
     };
-    equal(
-      (await assertFails(GeecacheError, "ERR_LOAD_TYPE", () => group("broken", 7, broken).get("k"))).cause.message,
-      "no",
-    );
+    const { cause } = await assertFails(GeecacheError, "ERR_LOAD_TYPE", () => group("broken", 7, broken).get("k"));
+    equal(/** @type {Error} */ (cause).message, "no");
   },
 
   async "deadlineMs: ERR_TIMEOUT at the group's and at the call's"() {
+    /** @type {AbortSignal | undefined} */
     let signal;
-    const load = (_key, scope) => ((signal = scope.signal), new Promise(() => {}));
+    const load = (/** @type {string} */ _key, /** @type {import("geecache-edge").LoadScope} */ scope) => (
+      (signal = scope.signal), new Promise(() => {})
+    );
     const group = createPool().group("g", { ...MAX, deadlineMs: 20, load });
     await assertFails(GeecacheError, "ERR_TIMEOUT", () => group.get("k"));
-    await until(() => signal.aborted && group.stats().flights === 0);
+    await until(() => signal?.aborted && group.stats().flights === 0);
     // The flight lasts until the group's deadline, and keeps the program alive until then: a short one.
     const patient = createPool().group("g", { ...MAX, deadlineMs: 500, load });
     await assertFails(GeecacheError, "ERR_TIMEOUT", () => patient.get("k", { deadlineMs: 20 }));
@@ -209,7 +224,7 @@ export const cases = ({ createPool, GeecacheError, Group, json, Pool, text }) =>
   async "maxBytes: holds, evictions are counted"() {
     const group = createPool().group("g", { maxBytes: 16_384, policy: "lru", load: (key) => bytes(key.repeat(100)) });
     for (let i = 0; i < 200; i++) {
-      equal((await group.get(`k${i}`)).length, 100 * `k${i}`.length);
+      equal(/** @type {Uint8Array} */ (await group.get(`k${i}`)).length, 100 * `k${i}`.length);
       if (group.stats().usedBytes > 16_384) throw new Error(`${group.stats().usedBytes} bytes are in use`);
     }
     const { entries, evictions, maxBytes } = group.stats();

@@ -74,4 +74,4 @@ miri: ## the store's tests in Miri, which takes long
 	@scripts/nightly.sh miri
 
 clean: ## remove build output; the tools in .cache/ and node_modules/ stay
-	@rm -rf target pkg .cache/package .cache/logs .cache/pkg-faults
+	@rm -rf target pkg .cache/package .cache/logs .cache/pkg-traps

@@ -126,7 +126,7 @@ stage_lint_js() {
 # The package, and a second build that can trap on request, for injected-traps.test.mjs.
 stage_build() {
   check build in_wasm node scripts/package.mjs
-  check build-injected-traps in_wasm node scripts/package.mjs --features injected-traps --out .cache/pkg-faults
+  check build-injected-traps in_wasm node scripts/package.mjs --features injected-traps --out .cache/pkg-traps
 }
 stage_native() {
   run native cargo test --no-fail-fast; count native $?
@@ -165,7 +165,7 @@ check_js() {
   else
     skip types "they need the wasm tools. make setup"
   fi
-  if [ -d pkg ] && [ -d node_modules ]; then check tests-types checkjs tsconfig.tests.json; else skip tests-types "they need the package. make package"; fi
+  if [ -d pkg ] && [ -d .cache/pkg-traps ] && [ -d node_modules ]; then check tests-types checkjs tsconfig.tests.json; else skip tests-types "they need the package. make package"; fi
   spelling
 }
 stage_check() {

@@ -1,12 +1,12 @@
 // A trap inside WebAssembly costs at most the request that met it: the instance is replaced, and waiting callers are still
-// answered. Needs a build of the package that traps on request, in .cache/pkg-faults/.
+// answered. Needs a build of the package that traps on request, in .cache/pkg-traps/.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { createPool } from "../../.cache/pkg-faults/entry/node.js";
+import { createPool } from "../../.cache/pkg-traps/entry/node.js";
 import { bytes, countingLoader, deferred, keyOwnedBy, mockClock, text, turn, uncaught, until } from "./support.mjs";
 
-/** @typedef {import("../../.cache/pkg-faults/index.js").Pool<any>} Pool */
-/** @typedef {import("../../.cache/pkg-faults/index.js").Group} Group */
+/** @typedef {import("../../.cache/pkg-traps/index.js").Pool<any>} Pool */
+/** @typedef {import("../../.cache/pkg-traps/index.js").Group} Group */
 
 /** Where a trap can be injected, as the bindings number it. */
 const [NOW, BEGIN, TOLD, ASK, NOTE, LATE, WATCH, STATS] = /** @type {const} */ ([0, 1, 2, 3, 4, 5, 6, 7]);

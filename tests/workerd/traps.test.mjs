@@ -10,7 +10,7 @@ import { eventually } from "../../harness/waiting.mjs";
 import { Workers } from "./runtime.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const TRAPS_FOLDER = ".cache/pkg-faults";
+const TRAPS_FOLDER = ".cache/pkg-traps";
 const NAMES = ["one", "two"];
 const ring = goRing(NAMES);
 

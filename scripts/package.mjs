@@ -286,6 +286,8 @@ function writeDocs(to) {
     // Links into a repository need one with a remote.
     disableSources: true,
     excludeInternal: true,
+    // index.ts exports it under its own name, with its documentation.
+    intentionallyNotExported: ["core/protocol.ts:ErrorCode"],
     logLevel: "Warn",
   };
   writeFileSync(config, JSON.stringify(typedoc));

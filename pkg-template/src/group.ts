@@ -10,6 +10,10 @@ import { type Answer, Lookups } from "./lookup.js";
 import type { Entry, GroupOptions, ResolvePeer, Scope } from "./options.js";
 import { nameCounters, type Stats } from "./stats.js";
 
+/** @internal A group with any type of value. */
+// biome-ignore lint/suspicious/noExplicitAny: a group of one type is not assignable to a group of unknown
+export type AnyGroup<Env> = Group<any, Env>;
+
 /** A named space of keys with one loader, made by `pool.group`. */
 export class Group<T = Uint8Array, Env = unknown> {
   readonly #core: Core;

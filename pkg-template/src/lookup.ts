@@ -6,7 +6,7 @@
  * `waitUntil`, `connect`, `secret`, a codec, the loader, a peer's response. Any of them may look into the cache.
  */
 import type { Core } from "./core/core.js";
-import { Outcome, OUTCOMES, Step } from "./core/protocol.js";
+import { OUTCOMES, Outcome, Step } from "./core/protocol.js";
 import type { Bytes, FirstStep, NextStep, PeerAnswer, Task } from "./core/steps.js";
 import type { EventEmitter } from "./emitter.js";
 import { GeecacheError, quoteKey } from "./errors.js";

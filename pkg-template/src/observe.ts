@@ -23,7 +23,7 @@ export function prometheus(stats: PoolStats): string {
     const label = group.replace(/[\\"\n]/g, (c) => (c === "\n" ? "\\n" : `\\${c}`));
     for (const [name, count] of Object.entries(counters)) add(name, `{group="${label}"}`, count as number);
   }
-  return [...families.values()].flat().join("\n") + "\n";
+  return `${[...families.values()].flat().join("\n")}\n`;
 }
 
 /**

@@ -4,7 +4,7 @@ import { encodeOptions, randomSeed } from "./core/options.js";
 import { POOL_OPTIONS } from "./core/protocol.js";
 import { EventEmitter } from "./emitter.js";
 import { GeecacheError } from "./errors.js";
-import { Group } from "./group.js";
+import { type AnyGroup, Group } from "./group.js";
 import type { Context, Fetcher, GroupOptions, PeerConnection, PoolOptions } from "./options.js";
 import { Server } from "./server.js";
 import { nameCounters, type PoolStats } from "./stats.js";
@@ -24,7 +24,7 @@ export class Pool<Env = unknown> {
   /** Before names of the form `host:port`, on the wire whose peers have such names. */
   readonly #scheme: string;
   readonly #peerTimeoutMs: number | undefined;
-  readonly #groups: Group<any, Env>[] = [];
+  readonly #groups: AnyGroup<Env>[] = [];
   readonly #emitter: EventEmitter | undefined;
   readonly #server: Server<Env>;
 

@@ -3,7 +3,7 @@ import type { Core } from "./core/core.js";
 import { AUTH_HEADER, ERROR_CODES, Outcome, REMOVE_KEYS, SOURCES } from "./core/protocol.js";
 import type { IncomingRequest, PeerResponse } from "./core/steps.js";
 import { asError } from "./errors.js";
-import type { Group } from "./group.js";
+import type { AnyGroup } from "./group.js";
 import type { Context } from "./options.js";
 
 const NO_STORE = { "cache-control": "no-store" };
@@ -12,11 +12,11 @@ const NO_STORE = { "cache-control": "no-store" };
 export class Server<Env> {
   readonly #core: Core;
   readonly #basePath: string;
-  readonly #groups: readonly Group<any, Env>[];
+  readonly #groups: readonly AnyGroup<Env>[];
   readonly #secrets: (env: Env) => unknown;
 
   /** `groups` grows as groups are made; `secrets` returns plain values. */
-  constructor(core: Core, groups: readonly Group<any, Env>[], secrets: (env: Env) => unknown) {
+  constructor(core: Core, groups: readonly AnyGroup<Env>[], secrets: (env: Env) => unknown) {
     this.#core = core;
     this.#basePath = core.basePath();
     this.#groups = groups;

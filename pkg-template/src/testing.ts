@@ -37,12 +37,12 @@ export class TestCluster<Env = unknown> {
   connect(peer: string, env?: Env, ctx?: Context): Fetcher {
     return {
       fetch: async (url, init) => {
-        const cut = this.#cuts.get(peer)?.cut;
+        const cuts = [this.#cuts.get(peer)?.cut ?? new Promise<never>(() => {})];
         // A stopped node receives nothing.
-        await Promise.race([cut, null]);
+        await Promise.race([...cuts, null]);
         this.requests.set(peer, (this.requests.get(peer) ?? 0) + 1);
         const answer = this.pools.get(peer)?.handle(new Request(url, init), env, ctx);
-        return (await Promise.race([answer, ...(cut ? [cut] : [])])) ?? new Response("Not found", { status: 404 });
+        return (await Promise.race([answer, ...cuts])) ?? new Response("Not found", { status: 404 });
       },
     };
   }

@@ -4,8 +4,9 @@
  * Numbers go in and steps come out. Each method reads all results of its call before it returns, as plain data, so that
  * no code of the user's can run between a call and its results. A trap costs one call: the instance is replaced.
  */
-import { Core as Wasm, __wbg_reset_state as resetInstance, initSync, linearMemory } from "../glue.js";
+
 import { GeecacheError } from "../errors.js";
+import { initSync, linearMemory, __wbg_reset_state as resetInstance, Core as Wasm } from "../glue.js";
 import { type ErrorCode, type InjectedTrap, Outcome, Staged, Step } from "./protocol.js";
 import { firstStep, nextStep, peerAnswer } from "./results.js";
 import { Scratch } from "./scratch.js";

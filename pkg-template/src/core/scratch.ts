@@ -3,7 +3,7 @@
  * them.
  */
 import { GeecacheError } from "../errors.js";
-import { KEY_ROOM_BYTES, MAX_KEY_BYTES, Slot, SLOTS } from "./protocol.js";
+import { KEY_ROOM_BYTES, MAX_KEY_BYTES, SLOTS, Slot } from "./protocol.js";
 import type { Bytes } from "./steps.js";
 
 const encoder = new TextEncoder();

@@ -36,7 +36,7 @@ const CAUGHT: [(Mutant, Invariant); 22] = [
 ];
 
 #[test]
-fn each_planted_fault_is_caught_by_its_invariant() {
+fn each_mutant_is_caught_by_its_invariant() {
     let mut missed = Vec::new();
     for (fault, invariant) in CAUGHT {
         // Until the first that catches it, which is soon; or, to see by how many, all of them.

@@ -1,15 +1,14 @@
-//! The simulator can fail: each small fault that is planted in the core is caught, and by the invariant that is there for
-//! it.
+//! Mutation testing of the simulator: each mutant of the core violates the invariant named for it.
 
 use geecache_edge::base::mutants::{Mutant, activate};
 
 use crate::invariants::Invariant;
 use crate::many;
 
-/// How many seeds a fault has to show itself in.
+/// Seeds within which a mutant must be caught.
 const SEEDS: u64 = 3_000;
 
-/// What catches what.
+/// Mutants, and the invariants that catch them.
 const CAUGHT: [(Mutant, Invariant); 22] = [
     (Mutant::MissedHeartbeatsIgnored, Invariant::AtRest),
     (Mutant::FlightLeaked, Invariant::AtRest),
@@ -38,20 +37,20 @@ const CAUGHT: [(Mutant, Invariant); 22] = [
 #[test]
 fn each_mutant_is_caught_by_its_invariant() {
     let mut missed = Vec::new();
-    for (fault, invariant) in CAUGHT {
-        // Until the first that catches it, which is soon; or, to see by how many, all of them.
+    for (mutant, invariant) in CAUGHT {
+        // Stops at the first seed that catches it, unless ALL is set, which counts them.
         let all = std::env::var_os("ALL").is_some();
         let caught = many(
             0..SEEDS,
-            || activate(Some(fault)),
+            || activate(Some(mutant)),
             |_, run| all || !matches!(run, Err(violation) if violation.invariant == invariant),
         );
         let by = caught.violations.get(&invariant).map_or(0, Vec::len);
         let others: Vec<_> =
             caught.violations.iter().map(|(invariant, seeds)| (invariant.name(), seeds.len())).collect();
-        println!("{fault:?}: {} in {by} of {} seeds, in all {others:?}", invariant.name(), caught.runs);
+        println!("{mutant:?}: {} in {by} of {} seeds, in all {others:?}", invariant.name(), caught.runs);
         if by == 0 {
-            missed.push((fault, invariant.name()));
+            missed.push((mutant, invariant.name()));
         }
     }
     assert!(missed.is_empty(), "not caught: {missed:?}");

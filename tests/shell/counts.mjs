@@ -7,7 +7,7 @@ const LOOKUPS = new Set(["hit", "stale", "miss"]);
 /** What happened in a run, so that a simulation which stopped trying shows. */
 export const newSeen = () => ({
   ...{ events: 0, calls: 0, values: 0, loads: 0, asks: 0, lost: 0, doubled: 0, altered: 0, strangers: 0 },
-  ...{ turnedAway: 0, cut: 0, vanished: 0, staleHits: 0, coalesced: 0, peerHits: 0, shortCircuits: 0 },
+  ...{ turnedAway: 0, cut: 0, meddled: 0, vanished: 0, staleHits: 0, coalesced: 0, peerHits: 0, shortCircuits: 0 },
   ...{ lostFlights: 0, timeouts: 0, rejected: 0, invalidatedLoads: 0, evictions: 0, leftPeers: 0, breakers: 0 },
   /** By key: loads whose request vanished without a waitUntil. By node and peer: when it was last asked. */
   lostLoads: new Map(),
@@ -54,6 +54,8 @@ export class Counts {
     else if (event.type === "breaker") {
       seen.breakers += 1;
       book.count(event.isOpen ? "opened" : "closed");
+      const isOpen = book.troubles.get(event.peer)?.isOpen ?? false;
+      if (this.#isExact(node) && book.unsure === 0 && isOpen !== event.isOpen) wrong("the breaker of another peer");
     } else if (event.type === RING_MISMATCH) book.count("mismatch events");
     else wrong("an unknown event");
   }

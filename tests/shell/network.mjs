@@ -160,9 +160,27 @@ export class Network {
 
   #delivers(ask, said) {
     if (!ask.isOpen || ask.context.isDead) return;
-    const body = said.body === null ? null : { getReader: () => this.#reader(ask, said) };
-    ask.resolve({ status: said.status, headers: said.headers, ok: said.status === 200, body });
-    if (body === null) ask.isOpen = false;
+    ask.resolve(this.#response(ask, said));
+    if (said.body === null) ask.isOpen = false;
+  }
+
+  /** The response as an object of the user's: to read any part of it runs code of the user's. */
+  #response(ask, said) {
+    const world = this.#world;
+    const read = (part) => {
+      world.meddle(ask.node);
+      return part;
+    };
+    const body = said.body === null ? null : { getReader: () => read(this.#reader(ask, said)) };
+    return {
+      headers: { get: (name) => read(said.headers.get(name)) },
+      get status() {
+        return read(said.status);
+      },
+      get body() {
+        return read(body);
+      },
+    };
   }
 
   /** The body in pieces, each after the other, by the pace of the network. */

@@ -25,7 +25,7 @@ export class Node {
     /** Nodes without a listener compute nothing for events, so both ways run. */
     this.listens = rng.chance(90);
     const options = { self: this.name, peers: this.peers };
-    if (plan.secrets.length > 0) options.secret = (env) => env.node.secrets;
+    if (plan.secrets.length > 0) options.secret = (env) => env.node.secretList();
     if (this.listens) options.onEvent = (event) => world.counts.hears(this, event);
     if (plan.connects) options.connect = (peer) => world.network.connect(peer, this);
     const groups = new Set(plan.keys.map(({ group }) => group));
@@ -34,6 +34,7 @@ export class Node {
       this.groups = GROUPS.filter((name) => groups.has(name)).map((name) =>
         this.pool.group(name, {
           ...plan.options,
+          ...(plan.codes && { codec: this.codec() }),
           load: (key, scope) => world.loaders.load(this, world.keyIndex(name, key), scope),
         }),
       );
@@ -43,6 +44,27 @@ export class Node {
   /** The node's own time. */
   clock() {
     return this.world.clock.now + this.skewMs;
+  }
+
+  /** The user's list of secrets. To read it runs code of the user's. */
+  secretList() {
+    const { world, secrets } = this;
+    world.meddle(this);
+    const list = [...secrets];
+    const get = () => {
+      world.meddle(this);
+      return secrets[0];
+    };
+    return Object.defineProperty(list, 0, { get });
+  }
+
+  /** The user's codec. */
+  codec() {
+    const same = (value) => {
+      this.world.meddle(this);
+      return value;
+    };
+    return { encode: same, decode: same };
   }
 
   group(key) {
@@ -61,7 +83,11 @@ export class Node {
   /** What a call in `context` is given. */
   scope(context) {
     const scope = { env: { node: this } };
-    if (context.isHeld) scope.ctx = { waitUntil: (promise) => context.waitUntil(promise) };
+    const holds = (promise) => {
+      context.waitUntil(promise);
+      this.world.meddle(this);
+    };
+    if (context.isHeld) scope.ctx = { waitUntil: holds };
     else if (this.world.rng.chance(this.world.plan.odd))
       scope.ctx = {
         waitUntil: () => {

@@ -87,8 +87,10 @@ function misbehaviour(rng, often) {
     sync: often(60),
     /** Whether peers are reached by `connect` instead of the global fetch. */
     connects: rng.chance(50),
-    /** Whether user code looks into the cache while the package calls it. */
-    meddles: 0,
+    /** User code that uses the cache while the package calls it: a listener, loader, codec, fetcher or `waitUntil`. */
+    meddles: rng.chance(50) ? 0 : rng.below(30),
+    /** Whether the group has a codec of the user's. */
+    codes: rng.chance(30),
   };
 }
 

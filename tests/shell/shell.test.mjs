@@ -36,9 +36,6 @@ async function shows(name, options) {
   }
 }
 
-test("shell: user code that looks into the cache while it is called, all invariants hold", () =>
-  shows("user code", { change: (plan) => ({ ...plan, meddles: 30 }) }));
-
 const waitsLonger = { todo: "a caller whose flight is lost computes its time left by a clock that was set back" };
 test("shell: clocks set back, every call ends within its deadline", waitsLonger, () => {
   const vanishing = { setsClocks: true, skewMs: 0, held: 0, hangs: 60, killed: 100, tells: false };

@@ -23,6 +23,8 @@ export class World {
   /** By how much clocks have been set so far, in all, and backwards. */
   steppedMs = 0;
   stepBacksMs = 0;
+  /** A `set` runs, whose codec may only read: the order of two changes would be unclear. */
+  isSetting = false;
   /** The chaos is over: every caller must be answered from now on. */
   rests = false;
   broken;
@@ -174,16 +176,19 @@ export class World {
   }
 
   remove(node, key) {
+    this.trace(() => `${node.name}: removes key ${key}`);
     node.book.forgets(key, this.clock.stamp());
     node.run(() => node.group(key).remove(this.plan.keys[key].name));
   }
 
   set(node, key) {
+    this.trace(() => `${node.name}: sets key ${key}`);
     const { origin, clock, rng, plan } = this;
     node.book.forgets(key, clock.stamp());
     const version = origin.make(key, rng.below(plan.valueBytes + 1), clock.now);
     const bytes = origin.bytesOf(version);
     node.book.arrives(key, version, clock.stamp());
+    this.isSetting = true;
     node.run(() => {
       const { name } = plan.keys[key];
       const isKept = node.group(key).set(name, bytes);
@@ -193,6 +198,7 @@ export class World {
       if (isKept ? plan.options.ttlMs !== 0 && !isFound : found !== undefined)
         this.broke("right-value", `${node.name}: key ${key} was set: ${isKept}, and is here: ${isFound}`);
     });
+    this.isSetting = false;
   }
 
   clear(node) {
@@ -225,14 +231,18 @@ export class World {
     this.nodes[node.at] = new Node(this, node.at, { secrets, skewMs: this.drawSkewMs() });
   }
 
-  /** User code looks into the cache while the package calls it. */
+  /** User code uses the cache while the package calls it. Where every caller must get a value, it only reads. */
   meddle(node) {
-    const { rng, plan } = this;
-    if (!rng.chance(plan.meddles) || node.groups === undefined) return;
-    const { name, group } = rng.pick(plan.keys);
-    node.run(() => {
-      if (rng.chance(50)) node.pool.stats();
-      else node.groups.find((known) => known.name === group).peek(name);
-    });
+    const { rng, plan, seen } = this;
+    if (!rng.chance(plan.meddles) || node.groups === undefined || !node.isUp) return;
+    seen.meddled += 1;
+    const key = rng.below(plan.keys.length);
+    const kind = rng.below(isCalm(plan) || this.rests || this.isSetting ? 3 : 7);
+    if (kind === 0) node.run(() => node.pool.stats());
+    else if (kind === 1) node.run(() => node.group(key).peek(plan.keys[key].name));
+    else if (kind === 2) node.run(() => node.pool.owner(plan.keys[key].name));
+    else if (kind === 3) this.remove(node, key);
+    else if (kind === 4) this.set(node, key);
+    else this.call(node, key);
   }
 }

@@ -8,7 +8,7 @@ import { run } from "./scenario.mjs";
 export { run };
 
 /** Pools give their wasm memory back when they are collected, which must not wait until memory is short. */
-const COLLECTED_EVERY = 20;
+const COLLECTED_EVERY = 60;
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc");
 

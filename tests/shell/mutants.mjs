@@ -11,6 +11,7 @@ const work = join(root, ".cache/shell-mutants");
 /**
  * Each mutant replaces one text, which must stand exactly once in all of the sources; white space is not compared.
  * Where the sources change, change the anchor with them.
+ * A mutant that hardly shows has a harsher plan for the runs of chaos.
  */
 export const MUTANTS = [
   {
@@ -72,7 +73,13 @@ export const MUTANTS = [
     caughtBy: "in-time",
   },
   { name: "a load is never aborted", from: "abort.abort(error);", to: "", caughtBy: "in-time" },
-  { name: "a redirect is followed", from: 'redirect: "manual",', to: "", caughtBy: "right-value" },
+  {
+    name: "a redirect is followed",
+    from: 'redirect: "manual",',
+    to: "",
+    caughtBy: "right-value",
+    harsher: { lies: 60, secrets: [] },
+  },
   {
     name: "a listener's error reaches the caller",
     from: "// A listener's error fails no lookup.",
@@ -91,7 +98,13 @@ export const MUTANTS = [
     to: "RESPONSE_HEADERS.map((name) => (/fresh/.test(name) ? null : headers.get(name)))",
     caughtBy: "right-value",
   },
-  { name: "a peer's answer has no bound", from: "if (bytes > maxBytes)", to: "if (false)", caughtBy: "at-rest" },
+  {
+    name: "a peer's answer has no bound",
+    from: "if (bytes > maxBytes)",
+    to: "if (false)",
+    caughtBy: "at-rest",
+    harsher: { brokenBodies: 60 },
+  },
   {
     name: "a peer request is taken for a caller's",
     from: "return this.#lookups.lookUp(key, scope, true);",
@@ -109,6 +122,69 @@ export const MUTANTS = [
     from: "// The context of a request that has ended keeps nothing alive; followers notice by the heartbeat.",
     to: "throw new Error('waitUntil failed');",
     caughtBy: "sound",
+  },
+  {
+    name: "a hit's value is read after the listener ran",
+    from: "return { step, value: scratch.value(), freshMs: scratch.slot(Slot.FreshMs) };",
+    to: "return { step, get value() { return scratch.value(); }, get freshMs() { return scratch.slot(Slot.FreshMs); } };",
+    caughtBy: "right-value",
+  },
+  {
+    name: "a stale copy after a failure is read after the listener ran",
+    from: "return { step, value: this.#scratch.value() };",
+    to: "const scratch = this.#scratch; return { step, get value() { return scratch.value(); } };",
+    caughtBy: "right-value",
+    harsher: { fails: 30, meddles: 30, options: { ttlMs: 20, staleWhileRevalidateMs: 0, staleIfErrorMs: 20_000 } },
+  },
+  {
+    name: "a task is read after the listener ran",
+    from: "return { step, flight, attempt: scratch.slot(Slot.Attempt), timeoutMs: scratch.slot(Slot.TimeoutMs), peer };",
+    to: "return { step, flight, peer, get attempt() { return scratch.slot(Slot.Attempt); }, get timeoutMs() { return scratch.slot(Slot.TimeoutMs); } };",
+    caughtBy: "counted",
+  },
+  {
+    name: "a peer's value is read after the step was carried out",
+    from: "return { kind, value: scratch.value(), freshMs: scratch.slot(Slot.FreshMs), next };",
+    to: "return { kind, get value() { return scratch.value(); }, freshMs: scratch.slot(Slot.FreshMs), next };",
+    caughtBy: "whole",
+    harsher: { meddles: 30 },
+  },
+  {
+    name: "headers are read while the core is called",
+    from: "const values = RESPONSE_HEADERS.map((name) => headers.get(name));",
+    to: "const values = RESPONSE_HEADERS.map(() => ''); for (const at of values.keys()) Object.defineProperty(values, at, { get: () => headers.get(RESPONSE_HEADERS[at]) });",
+    caughtBy: "sound",
+  },
+  {
+    name: "secrets are read while the core is called",
+    from: 'return copied(typeof this.#secret === "function" ? (this.#secret(env) ?? null) : this.#secret);',
+    to: 'return typeof this.#secret === "function" ? (this.#secret(env) ?? null) : this.#secret;',
+    caughtBy: "sound",
+  },
+  {
+    name: "a late response is taken for that of the current attempt",
+    from: "task = next;",
+    to: "task = Object.assign(task, next);",
+    caughtBy: "counted",
+    harsher: { heedless: 100, slow: 30, setsClocks: false },
+  },
+  {
+    name: "a lost flight is taken for a finished one",
+    from: "case Step.Retry: case Step.Superseded: return undefined;",
+    to: "case Step.Retry: case Step.Superseded: return result as FlightResult;",
+    caughtBy: "sound",
+  },
+  {
+    name: "a breaker is reported at the end of the flight",
+    from: "this.#emitter?.emitChanges(this.#id, this.#group, peer);",
+    to: "",
+    caughtBy: "counted",
+  },
+  {
+    name: "a peer that has left is waited for",
+    from: "(led.onPeerLeft = () => resolve(undefined))",
+    to: "(led.onPeerLeft = () => void resolve)",
+    caughtBy: "in-time",
   },
 ];
 

@@ -143,6 +143,8 @@ export class Book {
   unsure = 0;
   /** By peer: the state that its breaker must have. */
   troubles = new Map();
+  /** A peer with an open breaker has left the list. */
+  leftOpen = false;
   /** Requests not sent because of an open breaker, and whether one was open, when that was last looked at. */
   shortCircuits = 0;
   wasTroubled = false;

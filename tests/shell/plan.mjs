@@ -68,7 +68,7 @@ function chaos(rng) {
     tells: rng.chance(30),
     killed: rng.pick([0, 50, 100]),
     lastsMs: rng.pick([500, 3_000, 20_000, 60_000]),
-    calls: 20 + rng.below(160),
+    calls: 20 + rng.below(110),
     events: rng.below(60),
   };
 }

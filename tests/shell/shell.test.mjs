@@ -24,23 +24,41 @@ test("shell: every kind of fault, all invariants hold", async () => {
   if (seeds >= 1_000) assert.deepEqual(rare, [], "hardly ever happens");
 });
 
-/** Faults of the shell that are known: each run shows one, and passes once it is fixed. */
-async function shows(name, options) {
-  const was = KNOWN[name];
-  if (name in KNOWN) KNOWN[name] = false;
+/** Known faults of the shell: a run under a harsh plan shows each one. Once fixed, its run passes and its flag goes. */
+async function shows(name, harsher) {
+  KNOWN[name] = false;
   try {
+    const change = (plan) => (plan.kind === "chaos" ? harsher(plan) : plan);
     const isEnough = ({ broken }) => broken !== undefined;
-    assert.deepEqual((await many(lib, 0, 200, { ...options, isEnough })).report(), []);
+    assert.deepEqual((await many(lib, 0, 60, { change, isEnough })).report(), []);
   } finally {
-    if (name in KNOWN) KNOWN[name] = was;
+    KNOWN[name] = true;
   }
 }
 
+const namesAnother = {
+  todo: "the breaker of a peer that left closes with the next event, which names the peer asked last",
+};
+test("shell: peers with open breakers leave, each breaker's event names its peer", namesAnother, () =>
+  shows("leftBreaker", (plan) => {
+    const failing = { nodes: 6, lost: 60, lies: 0, brokenBodies: 0, setsClocks: false };
+    return { ...plan, ...failing, events: 60, lastsMs: 20_000 };
+  }),
+);
+
 const waitsLonger = { todo: "a caller whose flight is lost computes its time left by a clock that was set back" };
-test("shell: clocks set back, every call ends within its deadline", waitsLonger, () => {
-  const vanishing = { setsClocks: true, skewMs: 0, held: 0, hangs: 60, killed: 100, tells: false };
-  const stepping = { ...vanishing, events: 400, lastsMs: 20_000 };
-  const change = (plan) =>
-    plan.kind === "chaos" ? { ...plan, ...stepping, options: { ...plan.options, deadlineMs: 5_000 } } : plan;
-  return shows("clockSetBack", { change });
-});
+test("shell: clocks set back, every call ends within its deadline", waitsLonger, () =>
+  shows("clockSetBack", (plan) => {
+    const vanishing = {
+      nodes: 1,
+      calls: 200,
+      setsClocks: true,
+      skewMs: 0,
+      held: 0,
+      hangs: 60,
+      killed: 100,
+      tells: false,
+    };
+    return { ...plan, ...vanishing, events: 400, lastsMs: 20_000, options: { ...plan.options, deadlineMs: 5_000 } };
+  }),
+);

@@ -237,7 +237,7 @@ export class World {
     if (!rng.chance(plan.meddles) || node.groups === undefined || !node.isUp) return;
     seen.meddled += 1;
     const key = rng.below(plan.keys.length);
-    const kind = rng.below(isCalm(plan) || this.rests || this.isSetting ? 3 : 7);
+    const kind = rng.below(isCalm(plan) || this.rests || this.isSetting ? 3 : 6);
     if (kind === 0) node.run(() => node.pool.stats());
     else if (kind === 1) node.run(() => node.group(key).peek(plan.keys[key].name));
     else if (kind === 2) node.run(() => node.pool.owner(plan.keys[key].name));

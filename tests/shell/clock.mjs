@@ -1,17 +1,35 @@
 // The virtual clock: a queue of due entries. Time passes only from one entry to the next.
 
+/**
+ * @typedef {object} Due
+ * @property {number} at
+ * @property {number} serial
+ * @property {() => void} run
+ * @property {import("./runtime.mjs").Context | undefined} context
+ * @property {string} kind
+ * @property {boolean} isCancelled
+ */
+
 /** The moment at which every run begins: far from 0, so that a moment taken for a duration shows. */
 export const START_MS = 1_000_000_000;
 
 export class Clock {
   now = START_MS;
   #serial = 0;
-  /** A binary heap by time, then by order of entry. */
+  /**
+   * A binary heap by time, then by order of entry.
+   *
+   * @type {Due[]}
+   */
   #heap = [];
 
   /**
    * Runs `run` in `context` after `ms`. `kind` is "world" for the script and the network, "timer" for timers of the
    * package, "signal" for AbortSignal.timeout, which nothing can clear.
+   *
+   * @param {number} ms
+   * @param {() => void} run
+   * @param {import("./runtime.mjs").Context} [context]
    */
   after(ms, run, context = undefined, kind = "world") {
     const entry = { at: this.now + ms, serial: ++this.#serial, run, context, kind, isCancelled: false };
@@ -32,6 +50,7 @@ export class Clock {
     return ++this.#serial;
   }
 
+  /** @param {Due} [entry] */
   cancel(entry) {
     if (entry) entry.isCancelled = true;
   }
@@ -62,7 +81,7 @@ export class Clock {
   #remove() {
     const heap = this.#heap;
     const last = heap.pop();
-    if (heap.length === 0) return;
+    if (last === undefined || heap.length === 0) return;
     let at = 0;
     for (;;) {
       let child = 2 * at + 1;
@@ -76,4 +95,8 @@ export class Clock {
   }
 }
 
+/**
+ * @param {Due} a
+ * @param {Due} b
+ */
 const isBefore = (a, b) => a.at < b.at || (a.at === b.at && a.serial < b.serial);

@@ -3,28 +3,39 @@ import { KNOWN } from "./known.mjs";
 import { COUNTERS, OUTCOMES, POOL_COUNTERS, RING_MISMATCH } from "./names.mjs";
 import { current } from "./runtime.mjs";
 
-const LOOKUPS = new Set(["hit", "stale", "miss"]);
-
-/** What happened in a run, so that a simulation which stopped trying shows. */
+/** Counts of a run's events: a simulation that no longer produces one of them fails. */
 export const newSeen = () => ({
   ...{ events: 0, calls: 0, values: 0, loads: 0, asks: 0, lost: 0, doubled: 0, altered: 0, strangers: 0 },
   ...{ turnedAway: 0, cut: 0, meddled: 0, vanished: 0, staleHits: 0, coalesced: 0, peerHits: 0, shortCircuits: 0 },
   ...{ lostFlights: 0, timeouts: 0, rejected: 0, invalidatedLoads: 0, evictions: 0, leftPeers: 0, breakers: 0 },
-  /** By key: loads whose request vanished without a waitUntil. By node and peer: when it was last asked. */
+  /**
+   * By key: loads whose request vanished without a waitUntil. By node and peer: when it was last asked.
+   *
+   * @type {Map<number, number>}
+   */
   lostLoads: new Map(),
+  /** @type {Map<string, number>} */
   askedAt: new Map(),
 });
-const FROM_STATS = ["staleHits", "coalesced", "peerHits", "shortCircuits", "lostFlights", "timeouts"];
-FROM_STATS.push("rejected", "invalidatedLoads", "evictions");
+const FROM_STATS = /** @type {const} */ ([
+  ...["staleHits", "coalesced", "peerHits", "shortCircuits", "lostFlights", "timeouts"],
+  ...["rejected", "invalidatedLoads", "evictions"],
+]);
 
 export class Counts {
   #world;
 
+  /** @param {import("./world.mjs").World} world */
   constructor(world) {
     this.#world = world;
   }
 
-  /** A listener of the user. */
+  /**
+   * A listener of the user.
+   *
+   * @param {import("./node.mjs").Node} node
+   * @param {import("geecache-edge/slim").CacheEvent} event
+   */
   hears(node, event) {
     const world = this.#world;
     const { rng, plan } = world;
@@ -34,13 +45,18 @@ export class Counts {
     if (rng.chance(plan.listenerThrows)) throw rng.pick([new Error("the listener fails"), undefined, "a text"]);
   }
 
+  /**
+   * @param {import("./node.mjs").Node} node
+   * @param {import("geecache-edge/slim").CacheEvent} event
+   */
   #records(node, event) {
     const { book } = node;
     const { seen, plan } = this.#world;
-    const wrong = (what) => this.#world.broke("counted", `${node.name}: ${what}: ${JSON.stringify(event)}`);
+    const wrong = (/** @type {string} */ what) =>
+      this.#world.broke("counted", `${node.name}: ${what}: ${JSON.stringify(event)}`);
     if ("key" in event && this.#world.keyIndex(event.group, event.key) === undefined) wrong("an event of no key");
     if ("ms" in event && !plan.setsClocks && !(event.ms >= 0)) wrong("an event took no time");
-    if (LOOKUPS.has(event.type)) {
+    if (event.type === "hit" || event.type === "stale" || event.type === "miss") {
       book.count(`${event.type} events`);
       book.count(event.fromPeer ? "peer lookups" : "lookups");
       if (event.fromPeer !== (current()?.kind === "handler"))
@@ -62,12 +78,17 @@ export class Counts {
     else wrong("an unknown event");
   }
 
+  /**
+   * @param {import("./node.mjs").Node} node
+   * @param {{ peer: string, outcome: string, ms: number }} event
+   * @param {(what: string) => void} wrong
+   */
   #peerEvent(node, { peer, outcome, ms }, wrong) {
     const { book } = node;
     const { clock } = this.#world;
     const context = current();
     const asks = [...book.asks].filter((ask) => ask.context === context);
-    const took = (ask) => clock.now - ask.since === ms;
+    const took = (/** @type {import("./types.js").Ask} */ ask) => clock.now - ask.since === ms;
     const exact = asks.find((ask) => ask.peer === peer && took(ask));
     const other = exact ? undefined : asks.find(took);
     if (other !== undefined) {
@@ -77,7 +98,7 @@ export class Counts {
       return;
     }
     const ask = exact ?? asks.find((ask) => ask.peer === peer);
-    book.asks.delete(ask);
+    if (ask !== undefined) book.asks.delete(ask);
     if (ask?.isAbandoned) return;
     const hasLeft = !node.hasPeer(peer);
     if (hasLeft) book.unsure += 1;
@@ -89,12 +110,22 @@ export class Counts {
       book.records(peer, this.#world.clock.now, outcome === OUTCOMES.peerFailed);
   }
 
-  /** An answer of the package to a caller or a peer, by where it came from. */
+  /**
+   * Counts a response of the package to a caller or a peer, by its source.
+   *
+   * @param {import("./node.mjs").Node} node
+   * @param {string} source
+   */
   answers(node, source) {
     node.book.count(`from ${source}`);
   }
 
-  /** The list of a node's peers changes: requests to those who left are given up at the next heartbeat. */
+  /**
+   * The list of a node's peers changes: requests to those who left are given up at the next heartbeat.
+   *
+   * @param {import("./node.mjs").Node} node
+   * @param {string[]} before
+   */
   peersChange(node, before) {
     const { clock, plan, seen } = this.#world;
     const { book } = node;
@@ -130,20 +161,25 @@ export class Counts {
     });
   }
 
+  /** @param {import("./node.mjs").Node} node */
   #isExact({ listens, book }) {
     return listens && !this.#world.plan.setsClocks && book.leaving === 0;
   }
 
-  /** Compares the counters of a node with the simulation's own. */
+  /**
+   * Compares the counters of a node with the simulation's own.
+   *
+   * @param {import("./node.mjs").Node} node
+   */
   check(node) {
     if (!node.isUp) return undefined;
     const { book, listens } = node;
     const { plan } = this.#world;
     const stats = node.stats();
-    const of = (name) => stats.group[COUNTERS[name]];
-    const wrong = (what) =>
+    const of = (/** @type {keyof typeof COUNTERS} */ name) => stats.group[COUNTERS[name]];
+    const wrong = (/** @type {string} */ what) =>
       this.#world.broke("counted", `${node.name}: ${what}; stats ${JSON.stringify(stats)}, seen ${show(book.counted)}`);
-    const same = (name, expected, unsure = 0) => {
+    const same = (/** @type {keyof typeof COUNTERS} */ name, /** @type {number} */ expected, unsure = 0) => {
       if (!(Math.abs(of(name) - expected) <= unsure)) wrong(`${name} is ${of(name)}, not ${expected}`);
     };
     if (stats.pool[POOL_COUNTERS.traps] !== 0) this.#world.broke("sound", `${node.name}: a trap`);
@@ -175,7 +211,11 @@ export class Counts {
     return { stats, of, wrong, plan };
   }
 
-  /** The same once nothing is under way and every look-up has been followed by another. */
+  /**
+   * The same once nothing is under way and every lookup has been followed by another.
+   *
+   * @param {import("./node.mjs").Node} node
+   */
   checkAtRest(node) {
     const checked = this.check(node);
     if (checked === undefined) return;
@@ -186,7 +226,7 @@ export class Counts {
     const led = of("loads") + book.of("asks begun");
     // Every lookup hits, joins, or leads a flight, which runs at least one task.
     if (of("requests") + of("peerRequests") > of("hits") + of("staleHits") + of("coalesced") + led)
-      wrong("more look-ups than ends of look-ups");
+      wrong("more lookups than ends of lookups");
     if (!listens) return;
     if (book.of("evict events") !== of("evictions")) wrong(`${book.of("evict events")} evictions are reported`);
     if (of("fallbacks") > book.of("fallback events") + of("shortCircuits") + book.of("peerFailures") + book.unsure)
@@ -199,11 +239,15 @@ export class Counts {
       wrong("events of breakers");
   }
 
-  /** Adds a node's counters to those of the run. */
+  /**
+   * Adds a node's counters to those of the run.
+   *
+   * @param {import("./node.mjs").Node} node
+   */
   takeOver(node) {
     const { group } = node.stats();
     for (const name of FROM_STATS) this.#world.seen[name] += group[COUNTERS[name]];
   }
 }
 
-const show = (counted) => JSON.stringify(counted);
+const show = (/** @type {object} */ counted) => JSON.stringify(counted);

@@ -1,16 +1,23 @@
-// Faults on the wire: requests and answers that are altered on their way, forged answers, and strangers at the door.
+// Faults on the wire: altered requests and responses, forged responses, and requests of strangers.
 import { AUTH_HEADER, FRESH_HEADER, OUTCOME_HEADER, OUTCOME_NOT_FOUND } from "./names.mjs";
 import { SECRETS } from "./plan.mjs";
-import { Context, PlainHeaders, observe, promised, runIn } from "./runtime.mjs";
+import { Context, observe, PlainHeaders, promised, runIn } from "./runtime.mjs";
 
 const MAX_BYTES = 64 << 10;
 
+/** @param {import("./random.mjs").Rng} rng */
 function oddPath(rng) {
   const odd = ["", "scores", "scores/%zz", "scores/%", "scores%20%26%20more/", "nobody/x", "../x/y", "a/b/c"];
   return (rng.chance(90) ? "/_geecache/" : "/") + rng.pick(odd);
 }
 
-/** A request that is altered on its way. */
+/**
+ * A request that is altered on its way.
+ *
+ * @param {import("./world.mjs").World} world
+ * @param {import("./types.js").Question} question
+ * @returns {import("./types.js").Question}
+ */
 export function alterQuestion({ rng, network, seen }, question) {
   let { path, auth } = question;
   const kind = rng.below(4);
@@ -27,8 +34,12 @@ export function alterQuestion({ rng, network, seen }, question) {
 }
 
 /**
- * Alters an answer on its way. Without a secret only by faults that befall bytes by chance: anyone on an open network can
+ * Alters a response on its way. Without a secret only by faults that befall bytes by chance: anyone on an open network can
  * deceive.
+ *
+ * @param {import("./world.mjs").World} world
+ * @param {import("./types.js").Question & { ask: import("./types.js").Ask }} question
+ * @param {import("./types.js").Said} said
  */
 export async function alterAnswer(world, { ask, path, auth }, said) {
   const { rng, network, seen, plan, trace } = world;
@@ -36,7 +47,7 @@ export async function alterAnswer(world, { ask, path, auth }, said) {
   seen.altered += 1;
   const kind = rng.below(isSigned ? 11 : 6);
   trace(() => `the answer to ${path} is altered, kind ${kind}`);
-  if (kind === 0 && said.body?.length > 0) said.body[rng.below(said.body.length)] ^= 1 << rng.below(8);
+  if (kind === 0 && said.body && said.body.length > 0) said.body[rng.below(said.body.length)] ^= 1 << rng.below(8);
   else if (kind === 1 && said.body) said.body = said.body.subarray(0, rng.below(said.body.length + 1));
   else if (kind === 2) {
     const others = network.answers.filter((other) => isSigned || other.path !== ask.path);
@@ -57,11 +68,21 @@ export async function alterAnswer(world, { ask, path, auth }, said) {
   } else if (kind > 8) replace(said, await forged(world, plan, { path, auth, ask }));
 }
 
+/**
+ * @param {import("./types.js").Said} said
+ * @param {{ status: number, headers: PlainHeaders | [string, string][], body: Uint8Array | null }} other
+ */
 function replace(said, { status, headers, body }) {
   Object.assign(said, { status, headers: new PlainHeaders(headers), body: body && Uint8Array.from(body) });
 }
 
-/** A well-made answer of somebody who does not know the secret. */
+/**
+ * A well-formed response of a node that does not know the secret.
+ *
+ * @param {import("./world.mjs").World} world
+ * @param {import("./types.js").Plan} plan
+ * @param {{ path: string, auth: string | undefined, ask: import("./types.js").Ask }} question
+ */
 async function forged(world, plan, { path, auth, ask }) {
   const { rng, lib } = world;
   const peers = Array.from({ length: plan.nodes }, (_, at) => `http://node-${at}`);
@@ -72,13 +93,18 @@ async function forged(world, plan, { path, auth, ask }) {
     for (const name of new Set(plan.keys.map(({ group }) => group)))
       liar.group(name, { maxBytes: MAX_BYTES, load: () => rng.bytes(30) });
     const headers = new PlainHeaders(auth === undefined ? [] : [[AUTH_HEADER, auth]]);
-    return liar.handle({ url: `http://node-0${path}`, method: "GET", headers });
+    return liar.handle(/** @type {any} */ ({ url: `http://node-0${path}`, method: "GET", headers }));
   });
-  const { status = 200, pairs = [], bytes = new Uint8Array() } = response ?? {};
+  const { status = 200, pairs = [], bytes = new Uint8Array() } = /** @type {any} */ (response ?? {});
   return { status, headers: pairs, body: bytes };
 }
 
-/** A request of somebody who knows neither the secret nor the manners. */
+/**
+ * A request of a stranger, who knows neither the secret nor the protocol.
+ *
+ * @param {import("./world.mjs").World} world
+ * @param {number} to
+ */
 export function stranger(world, to) {
   const { rng, lib, network, plan, nodes, seen } = world;
   const { group, name } = rng.pick(plan.keys);
@@ -88,8 +114,13 @@ export function stranger(world, to) {
   const node = { at: undefined, secrets: secret === undefined ? [] : [secret], clock: () => nodes[to].clock() };
   const context = new Context(node, "call");
   // Its request is caught on its way, changed, and delivered by hand.
-  const post = (url, init) => {
-    const question = { to, from: undefined, ask: undefined, path: url.slice(url.indexOf("/", 8)) };
+  const post = (/** @type {string} */ url, /** @type {any} */ init) => {
+    const question = /** @type {import("./types.js").Question} */ ({
+      to,
+      from: undefined,
+      ask: undefined,
+      path: url.slice(url.indexOf("/", 8)),
+    });
     question.auth = new PlainHeaders(Object.entries(init.headers)).get(AUTH_HEADER) ?? undefined;
     question.truth = { secret, signedAt: node.clock(), isAltered: false, isForwarded: false };
     if (kind === 0) {

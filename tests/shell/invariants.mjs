@@ -1,9 +1,9 @@
-// What must hold, each with a name. The names are those of tests/simulation/invariants.rs.
+// The invariants, each with a name. The names are those of tests/simulation/invariants.rs.
 import { KNOWN } from "./known.mjs";
 import { isCalm, peerName } from "./plan.mjs";
 import { PlainHeaders } from "./runtime.mjs";
 
-/** What each one promises. */
+/** The promise of each one. */
 export const INVARIANTS = {
   "right-value": "a value is its key's, as fresh as the options say, and no remove or set came after its load began",
   whole: "bytes that were altered, cut short, forged or shared reach no caller",
@@ -28,22 +28,32 @@ const CODES = new Set(["ERR_LOAD", "ERR_LOAD_TYPE", "ERR_TIMEOUT"]);
 export class Checks {
   #world;
 
+  /** @param {import("./world.mjs").World} world */
   constructor(world) {
     this.#world = world;
   }
 
+  /**
+   * @param {keyof typeof INVARIANTS} invariant
+   * @param {string} what
+   */
   #broke(invariant, what) {
     this.#world.broke(invariant, what);
   }
 
-  /** How a caller's look-up ended. */
+  /**
+   * How a caller's lookup ended.
+   *
+   * @param {import("./types.js").Call} call
+   * @param {import("./types.js").Ended} ended
+   */
   outcome(call, { value, error, entry }) {
     const { clock, plan, rests } = this.#world;
     const { node, key } = call;
     this.#endsInTime(call, "a call");
-    // What a follower gets may have been on its way from a peer when it joined.
+    // A follower's value may have been on its way from a peer when it joined.
     const since = call.began - plan.options.peerTimeoutMs - plan.lateMs;
-    const happenedSince = (times) => (times.get(key) ?? -1) >= since;
+    const happenedSince = (/** @type {Map<number, number>} */ times) => (times.get(key) ?? -1) >= since;
     if (error !== undefined) {
       if (!(error instanceof this.#world.lib.GeecacheError) || !CODES.has(error.code))
         return this.#broke("sound", `${node.name} throws ${error?.stack ?? error}`);
@@ -58,6 +68,10 @@ export class Checks {
     return undefined;
   }
 
+  /**
+   * @param {{ node: import("./node.mjs").Node, endsAt: number }} ended
+   * @param {string} what
+   */
   #endsInTime({ node, endsAt }, what) {
     const { clock, plan, stepBacksMs } = this.#world;
     // One timer's lateness, and another's where the flight was lost at the last moment.
@@ -65,6 +79,11 @@ export class Checks {
     if (lateMs > 2 * plan.lateMs) this.#broke("in-time", `${node.name}: ${what} ends ${lateMs} ms after its deadline`);
   }
 
+  /**
+   * @param {import("./types.js").Call} call
+   * @param {Uint8Array} bytes
+   * @param {import("./types.js").Ended["entry"]} [entry]
+   */
   value({ node, key, stamp }, bytes, entry) {
     const { origin, clock, plan, steppedMs, seen } = this.#world;
     const version = bytes instanceof Uint8Array ? origin.versionOf(bytes) : undefined;
@@ -77,9 +96,10 @@ export class Checks {
     const ageMs = clock.now - made.madeAt;
     if (ttlMs !== undefined && ageMs > ttlMs + staleMs + made.travelledMs + steppedMs)
       this.#broke("right-value", `${node.name} gave version ${version} of key ${key}, ${ageMs} ms old`);
-    if (entry && ttlMs !== undefined && !(entry.freshMs >= 0 && entry.freshMs <= ttlMs + steppedMs))
+    const freshMs = entry?.freshMs ?? -1;
+    if (entry && ttlMs !== undefined && !(freshMs >= 0 && freshMs <= ttlMs + steppedMs))
       this.#broke("right-value", `${node.name} gave key ${key} as fresh for ${entry.freshMs} ms of ${ttlMs}`);
-    const hotForMs = node.book.hotForMs(key, version, clock.now);
+    const hotForMs = node.book.hotForMs(key, version, clock.now) ?? 0;
     if (!node.book.mayGive(key, version, stamp))
       this.#broke("right-value", `${node.name} gave version ${version} of key ${key} after it was removed`);
     else if (hotTtlMs !== undefined && hotForMs > hotTtlMs + staleMs + steppedMs)
@@ -88,7 +108,11 @@ export class Checks {
     return undefined;
   }
 
-  /** A loader is called. */
+  /**
+   * A loader is called.
+   *
+   * @param {import("./types.js").Load} load
+   */
   loadBegins(load) {
     const { clock, plan } = this.#world;
     const { node, key, context, signal } = load;
@@ -112,7 +136,11 @@ export class Checks {
     );
   }
 
-  /** A peer is asked. */
+  /**
+   * A peer is asked.
+   *
+   * @param {import("./types.js").Ask} ask
+   */
   askBegins(ask) {
     const { clock, plan, seen, steppedMs } = this.#world;
     const { node, context, to } = ask;
@@ -141,7 +169,13 @@ export class Checks {
       this.#broke("breaker", `${node.name} asks ${peer}, which is down, again after ${closedMs} ms`);
   }
 
-  /** The body of an answer has arrived at the node that asked, in time or late. */
+  /**
+   * The body of a response has arrived at the node that asked, in time or late.
+   *
+   * @param {import("./types.js").Ask} ask
+   * @param {Uint8Array} body
+   * @param {number} saidAt
+   */
   bodyArrives({ node, to, began }, body, saidAt) {
     const { origin, clock } = this.#world;
     const version = origin.versionOf(body);
@@ -151,7 +185,12 @@ export class Checks {
     node.book.arrives(made.key, version, began, clock.now);
   }
 
-  /** How a peer request was answered. */
+  /**
+   * How a peer request was answered.
+   *
+   * @param {import("./types.js").Handler} handler
+   * @param {import("./types.js").Response | undefined} response
+   */
   handled({ node, question, secrets, now, began }, response) {
     const { counts, clock, plan, seen } = this.#world;
     this.#endsInTime({ node, endsAt: began + plan.options.deadlineMs }, "a peer request");
@@ -169,14 +208,18 @@ export class Checks {
       if (truth.isForwarded && status !== 508) this.#broke("no-forward", `${node.name} takes a forwarded request`);
       return;
     }
-    const isPeer =
-      secrets.includes(truth.secret) && !truth.isAltered && Math.abs(truth.signedAt - now) <= CLOCK_SKEW_MS;
+    const isSigned = truth.secret !== undefined && secrets.includes(truth.secret);
+    const isPeer = isSigned && !truth.isAltered && Math.abs(truth.signedAt - now) <= CLOCK_SKEW_MS;
     const shown = `${question.path} at ${clock.now}: ${status}`;
     if (status === 401 && isPeer) this.#broke("only-peers", `${node.name} turns a peer away: ${shown}`);
     if (status !== 401 && status !== undefined && !isPeer) this.#broke("only-peers", `${node.name} lets in ${shown}`);
   }
 
-  /** A peer that was down is back: how often it was asked meanwhile. */
+  /**
+   * A peer that was down is back: how often it was asked meanwhile.
+   *
+   * @param {import("./node.mjs").Node} peer
+   */
   outage(peer) {
     const { nodes, clock } = this.#world;
     for (const node of nodes) {
@@ -193,7 +236,7 @@ export class Checks {
   }
 
   /**
-   * What a stampede cost. In chaos no bound holds: loads are lost with their nodes, run at the asker when an answer is
+   * Bounds the loads of a stampede. In chaos no bound holds: loads are lost with their nodes, run at the asker when an answer is
    * lost, and run again when the value was removed, expired or evicted.
    */
   loads() {
@@ -202,14 +245,16 @@ export class Checks {
       const loads = origin.loads.get(key) ?? 0;
       const lost = seen.lostLoads.get(key) ?? 0;
       const owner = nodes.find(({ name }) => name === this.#world.owners[key]);
-      const most = {
+      /** @type {Record<string, number>} */
+      const bounds = {
         stampede: 1,
         // The one that is cut off loads for itself, and the next of the ring for the others.
         "owner dies": lost + (network.partition || !owner?.isUp ? 2 : 1),
         // A leader that vanishes loses its load; with a waitUntil none does.
         "leaders cut": 1 + lost,
         "peers change": plan.nodes + lost,
-      }[plan.kind];
+      };
+      const most = bounds[plan.kind] ?? Number.POSITIVE_INFINITY;
       if (loads > most) this.#broke("one-load", `key ${key} was loaded ${loads} times: ${most} at most`);
     }
   }

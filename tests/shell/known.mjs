@@ -1,6 +1,6 @@
 // Faults of the shell that are known and not fixed yet. While one is true, its invariant leaves it out.
 export const KNOWN = {
-  /** A caller whose flight is lost after the clock was set back waits for longer than its deadline, by as much. */
+  /** A caller whose flight is lost after the clock was set back waits past its deadline by as much. */
   clockSetBack: true,
   /** When a peer with an open breaker leaves the list, the next event of a breaker names another peer, or is missing. */
   leftBreaker: true,

@@ -1,5 +1,5 @@
 // Loaders of the user: they take their time, fail, hang, throw odd things, and go on writing into the arrays they gave.
-import { current, observe, promised } from "./runtime.mjs";
+import { observe, owner, promised } from "./runtime.mjs";
 
 /** Things that only plain JavaScript throws. */
 const ODD_ERRORS = [
@@ -18,15 +18,23 @@ const ODD_VALUES = [null, "a text", 7, {}];
 export class Loaders {
   #world;
 
+  /** @param {import("./world.mjs").World} world */
   constructor(world) {
     this.#world = world;
   }
 
-  /** What the group calls. */
+  /**
+   * The group's loader.
+   *
+   * @param {import("./node.mjs").Node} node
+   * @param {number} key
+   * @param {{ signal: AbortSignal }} scope
+   * @returns {any} Odd values, too.
+   */
   load(node, key, { signal }) {
     const world = this.#world;
     const { rng, plan, clock, origin } = world;
-    const context = current();
+    const context = owner();
     const load = { node, key, context, signal, began: clock.stamp(), since: clock.now, isDone: false };
     world.seen.loads += 1;
     node.book.count("loads");
@@ -53,6 +61,7 @@ export class Loaders {
     });
   }
 
+  /** @param {import("./types.js").Load} load */
   #draw(load) {
     const { rng, plan, clock, origin } = this.#world;
     const { node, key } = load;
@@ -98,6 +107,7 @@ export class Loaders {
     };
   }
 
+  /** @param {import("./types.js").Load} load */
   #vanishes(load) {
     const { seen, loads } = this.#world;
     if (!loads.delete(load)) return;
@@ -109,7 +119,12 @@ export class Loaders {
   }
 }
 
-/** Runs `run` after so many microtasks. */
+/**
+ * Runs `run` after so many microtasks.
+ *
+ * @param {number} turns
+ * @param {() => void} run
+ */
 function afterTurns(turns, run) {
   if (turns === 0) run();
   else observe(undefined, () => afterTurns(turns - 1, run));

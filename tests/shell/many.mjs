@@ -10,16 +10,25 @@ export { run };
 /** Pools give their wasm memory back when they are collected, which must not wait until memory is short. */
 const COLLECTED_EVERY = 60;
 setFlagsFromString("--expose-gc");
-const collect = runInNewContext("gc");
+const collect = /** @type {() => void} */ (runInNewContext("gc"));
 
-/** The package in `folder`, with its wasm compiled once for all pools. */
+/**
+ * The package in `folder`, with its wasm compiled once for all pools.
+ *
+ * @param {string} folder
+ * @returns {Promise<import("./types.js").Lib>}
+ */
 export async function load(folder) {
-  const lib = await import(new URL("entry/slim.js", `${pathToFileURL(folder)}/`));
+  const lib = await import(String(new URL("entry/slim.js", `${pathToFileURL(folder)}/`)));
   lib.init(new WebAssembly.Module(readFileSync(`${folder}/core.wasm`)));
   return lib;
 }
 
-/** A whole number of the environment. */
+/**
+ * A whole number of the environment.
+ *
+ * @param {string} name
+ */
 export function number(name) {
   const text = process.env[name];
   if (text === undefined || text === "") return undefined;
@@ -27,9 +36,18 @@ export function number(name) {
   return Number(text);
 }
 
-/** Runs seeds one after the other, until `isEnough(result)`. */
+/**
+ * Runs seeds one after the other, until `isEnough(result)`.
+ *
+ * @param {import("./types.js").Lib} lib
+ * @param {number} start
+ * @param {number} seeds
+ * @param {import("./types.js").RunOptions & { isEnough?: (result: Awaited<ReturnType<typeof run>>) => boolean }} [options]
+ */
 export async function many(lib, start, seeds, { isEnough = () => false, ...options } = {}) {
+  /** @type {Record<string, number>} */
   const counts = {};
+  /** @type {Map<string, { seed: number, what: string }[]>} */
   const broken = new Map();
   const began = performance.now();
   let runs = 0;

@@ -1,5 +1,5 @@
 // Mutants of the shell: small faults put into its TypeScript, each with the invariant that must catch it.
-import { copyFileSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
 
@@ -12,6 +12,8 @@ const work = join(root, ".cache/shell-mutants");
  * Each mutant replaces one text, which must stand exactly once in all of the sources; white space is not compared.
  * Where the sources change, change the anchor with them.
  * A mutant that hardly shows has a harsher plan for the runs of chaos.
+ *
+ * @type {import("./types.js").Mutant[]}
  */
 export const MUTANTS = [
   {
@@ -131,8 +133,8 @@ export const MUTANTS = [
   },
   {
     name: "a stale copy after a failure is read after the listener ran",
-    from: "return { step, value: this.#scratch.value() };",
-    to: "const scratch = this.#scratch; return { step, get value() { return scratch.value(); } };",
+    from: "case Step.Stale: return { step, value: scratch.value() };",
+    to: "case Step.Stale: return { step, get value() { return scratch.value(); } };",
     caughtBy: "right-value",
     harsher: { fails: 30, meddles: 30, options: { ttlMs: 20, staleWhileRevalidateMs: 0, staleIfErrorMs: 20_000 } },
   },
@@ -188,18 +190,26 @@ export const MUTANTS = [
   },
 ];
 
-const filesUnder = (folder) =>
-  readdirSync(folder, { recursive: true })
+const filesUnder = (/** @type {string} */ folder) =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ts"))
     .map((name) => join(folder, name));
 
-/** The text as a pattern to which all white space is alike. */
+/**
+ * The text as a pattern to which all white space is alike.
+ *
+ * @param {string} text
+ */
 function patternOf(text) {
   const words = text.split(/\s+/).map((word) => word.replace(/[$()*+.?[\\\]^{|}]/g, "\\$&"));
   return new RegExp(words.join("\\s*"), "g");
 }
 
-/** The file that holds the mutant's anchor. Throws unless there is exactly one. */
+/**
+ * The file that holds the mutant's anchor. Throws unless there is exactly one.
+ *
+ * @param {import("./types.js").Mutant} mutant
+ */
 export function anchorOf({ name, from }) {
   const hits = filesUnder(source).flatMap((path) => {
     const found = readFileSync(path, "utf8").match(patternOf(from)) ?? [];
@@ -212,10 +222,16 @@ export function anchorOf({ name, from }) {
   return hits[0];
 }
 
-/** Builds the package with one mutant in it; the folder. */
+/**
+ * Builds the package with one mutant in it. Returns the folder.
+ *
+ * @param {import("./types.js").Mutant} mutant
+ * @param {number} at
+ */
 export async function buildMutant(mutant, at) {
   const path = anchorOf(mutant);
   const out = join(work, String(at));
+  /** @type {import("esbuild").Plugin} */
   const mutated = {
     name: "mutant",
     setup({ onLoad, onResolve }) {

@@ -2,11 +2,16 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { load, many, number } from "./many.mjs";
-import { MUTANTS, buildMutant } from "./mutants.mjs";
+import { buildMutant, MUTANTS } from "./mutants.mjs";
 
 /** How many seeds a mutant has to show itself in. */
 const SEEDS = 300;
 
+/**
+ * @param {import("./types.js").Plan} plan
+ * @param {import("./types.js").Mutant["harsher"]} harsher
+ * @returns {import("./types.js").Plan}
+ */
 const withHarsher = (plan, { options, ...faults } = {}) => ({
   ...plan,
   ...faults,
@@ -18,8 +23,10 @@ test("shell: each mutant, caught by its invariant", async (t) => {
   for (const [at, mutant] of MUTANTS.entries()) {
     const lib = await load(await buildMutant(mutant, at));
     // Until the first seed that catches it; or, with ALL, all of them, to see by how many.
+    /** @param {{ broken: import("./types.js").Broken | undefined }} result */
     const isEnough = ({ broken }) => broken?.invariant === mutant.caughtBy && number("ALL") === undefined;
-    const change = (plan) => (plan.kind === "chaos" ? withHarsher(plan, mutant.harsher) : plan);
+    const change = (/** @type {import("./types.js").Plan} */ plan) =>
+      plan.kind === "chaos" ? withHarsher(plan, mutant.harsher) : plan;
     const { broken, runs, seconds } = await many(lib, 0, SEEDS, { isEnough, change });
     const caught = [...broken].map(([invariant, failed]) => `${invariant} in ${failed.length}`);
     t.diagnostic(`${mutant.name}: ${caught.join(", ") || "nothing"}, of ${runs} seeds in ${seconds.toFixed(1)} s`);

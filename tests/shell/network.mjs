@@ -1,7 +1,7 @@
 // The network: requests of peers and their responses travel late, twice, altered, in pieces or never.
 import { alterAnswer, alterQuestion } from "./faults.mjs";
 import { AUTH_HEADER } from "./names.mjs";
-import { PlainHeaders, current, observe, promised, runIn } from "./runtime.mjs";
+import { observe, owner, PlainHeaders, promised, runIn } from "./runtime.mjs";
 
 /** How many messages are remembered, to be repeated or mixed up. */
 const REMEMBERED = 16;
@@ -9,19 +9,36 @@ const ENDLESS_PIECE = new Uint8Array(16 << 10).fill(0x55);
 const lostConnection = () => new TypeError("Network connection lost.");
 
 export class Network {
-  /** The nodes on one side of a partition, bit by bit, and whether messages that would cross it vanish. */
+  /**
+   * The nodes on one side of a partition, bit by bit, and whether messages that would cross it vanish.
+   *
+   * @type {import("./types.js").Partition | undefined}
+   */
   partition;
+  /** @type {import("./types.js").Question[]} */
   questions = [];
+  /** @type {{ path: string, said: import("./types.js").Said }[]} */
   answers = [];
-  /** Handlers of peer requests under way. */
+  /**
+   * Handlers of peer requests under way.
+   *
+   * @type {Set<import("./types.js").Handler>}
+   */
   handlers = new Set();
   #world;
 
+  /** @param {import("./world.mjs").World} world */
   constructor(world) {
     this.#world = world;
   }
 
-  /** The user's `connect`. */
+  /**
+   * The user's `connect`.
+   *
+   * @param {string} peer
+   * @param {import("./node.mjs").Node} node
+   * @returns {{ fetch(url: string, init: any): unknown }}
+   */
   connect(peer, node) {
     const { rng, plan } = this.#world;
     this.#world.meddle(node);
@@ -30,19 +47,27 @@ export class Network {
     return { fetch: (url, init) => this.fetch(new URL(peer).host, url, init) };
   }
 
-  /** A request to a peer, made in the context that runs now. */
+  /**
+   * A request to a peer, made in the context that runs now.
+   *
+   * @param {string} host
+   * @param {string} url
+   * @param {{ headers: Record<string, string>, signal?: AbortSignal, redirect?: string }} init
+   */
   fetch(host, url, init) {
     const world = this.#world;
-    const context = current();
+    const context = owner();
     const signal = init.signal;
     const { node } = context;
     const truth = { secret: node.secrets[0], signedAt: node.clock(), isAltered: false, isForwarded: false };
-    const ask = { context, node, signal, truth, to: Number(host.split("-")[1]), began: world.clock.stamp() };
-    Object.assign(ask, { since: world.clock.now, redirect: init.redirect, isOpen: true, heeds: true });
+    const ask = /** @type {import("./types.js").Ask} */ ({ context, node, signal, truth, redirect: init.redirect });
+    Object.assign(ask, { to: Number(host.split("-")[1]), began: world.clock.stamp(), since: world.clock.now });
+    ask.isOpen = true;
     ask.heeds = !world.rng.chance(world.plan.heedless);
     world.checks.askBegins(ask);
     const headers = new PlainHeaders(Object.entries(init.headers));
-    const question = { ask, from: node.at, to: ask.to, path: url.slice(url.indexOf("/", 8)), truth };
+    /** @type {import("./types.js").Question} */
+    const question = { auth: undefined, ask, from: node.at, to: ask.to, path: url.slice(url.indexOf("/", 8)), truth };
     ask.path = question.path;
     question.auth = headers.get(AUTH_HEADER) ?? undefined;
     return promised((resolve, reject) => {
@@ -53,13 +78,17 @@ export class Network {
         reject(error);
         ask.breaksBody?.(error);
       };
-      if (ask.heeds) signal?.addEventListener("abort", () => ask.fails(signal.reason));
+      if (ask.heeds) signal?.addEventListener("abort", () => ask.fails(signal?.reason));
       context.onDeath(() => this.#hangUp(ask));
       world.network.post(question);
     });
   }
 
-  /** Nobody waits for the answer any more, and the peer may hear of that. */
+  /**
+   * The asker no longer waits for the response, and the peer may notice that.
+   *
+   * @param {import("./types.js").Ask} ask
+   */
   #hangUp(ask) {
     if (!ask.isOpen) return;
     ask.isOpen = false;
@@ -70,12 +99,21 @@ export class Network {
     });
   }
 
+  /**
+   * @param {number | undefined} from
+   * @param {number} to
+   */
   #reaches(from, to) {
     if (this.partition === undefined || from === undefined) return true;
     return ((this.partition.side >> from) & 1) === ((this.partition.side >> to) & 1);
   }
 
-  /** A message that cannot arrive vanishes, or its sender gets an error. */
+  /**
+   * A message that cannot arrive vanishes, or its sender gets an error.
+   *
+   * @param {import("./types.js").Ask | undefined} ask
+   * @param {boolean} swallows
+   */
   #isUndeliverable(ask, swallows) {
     if (ask === undefined || swallows) return;
     const { rng, clock, plan } = this.#world;
@@ -83,12 +121,14 @@ export class Network {
     clock.after(rng.between(plan.delayMs), () => ask.fails(error));
   }
 
+  /** @param {import("./types.js").Question} question */
   post(question) {
     const { rng, clock, plan, seen, trace } = this.#world;
     seen.asks += 1;
     this.questions = [question, ...this.questions.slice(0, REMEMBERED - 1)];
     trace(() => `node ${question.from}: asks node ${question.to} for ${question.path}`);
-    if (!this.#reaches(question.from, question.to)) return this.#isUndeliverable(question.ask, this.partition.swallows);
+    if (!this.#reaches(question.from, question.to))
+      return this.#isUndeliverable(question.ask, this.partition?.swallows ?? false);
     if (rng.chance(plan.lost)) {
       seen.lost += 1;
       return;
@@ -101,13 +141,18 @@ export class Network {
     return void clock.after(this.#delayMs(sent.to), () => this.arrives(sent));
   }
 
+  /** @param {number} at */
   #delayMs(at) {
     const { rng, plan, nodes } = this.#world;
     const slowMs = rng.chance(plan.slow) ? rng.below(3_000) : 0;
     return rng.between(plan.delayMs) + slowMs + nodes[at].slowMs;
   }
 
-  /** A request arrives: the shipped handler answers it. */
+  /**
+   * A request arrives: the shipped handler serves it.
+   *
+   * @param {import("./types.js").Question} question
+   */
   arrives(question) {
     const world = this.#world;
     const node = world.nodes[question.to];
@@ -121,6 +166,7 @@ export class Network {
       else if (world.rng.chance(50)) this.#isUndeliverable(question.ask, false);
     });
     const headers = new PlainHeaders(question.auth === undefined ? [] : [[AUTH_HEADER, question.auth]]);
+    /** @type {any} */
     const request = { url: `http://${node.name.slice(7)}${question.path}`, method: "GET", headers };
     const { env, ctx } = node.scope(context);
     const answered = runIn(context, () => node.pool.handle(request, env, ctx));
@@ -138,14 +184,19 @@ export class Network {
     );
   }
 
+  /**
+   * @param {import("./types.js").Handler} handler
+   * @param {import("./types.js").Response} response
+   */
   #replies({ node, question }, { status, pairs, bytes }) {
     const { rng, clock, plan, seen, trace } = this.#world;
     const { ask } = question;
     trace(() => `${node.name}: answers ${question.path} with ${status}, ${bytes?.length ?? 0} bytes`);
     if (ask === undefined || !ask.isOpen) return;
-    const body = bytes === null ? null : typeof bytes === "string" ? Buffer.from(bytes) : (bytes?.slice() ?? null);
+    const body = typeof bytes === "string" ? Buffer.from(bytes) : (bytes?.slice() ?? null);
+    /** @type {import("./types.js").Said} */
     const said = { status, headers: new PlainHeaders(pairs), body, saidAt: clock.now, fate: "whole" };
-    if (!this.#reaches(node.at, ask.node.at)) return this.#isUndeliverable(ask, this.partition.swallows);
+    if (!this.#reaches(node.at, ask.node.at)) return this.#isUndeliverable(ask, this.partition?.swallows ?? false);
     if (rng.chance(plan.lost)) {
       seen.lost += 1;
       return this.#isUndeliverable(ask, node.swallows);
@@ -154,26 +205,41 @@ export class Network {
     if (rng.chance(plan.brokenBodies)) said.fate = rng.pick(["cut", "hangs", "is endless", "is odd"]);
     const isAltered = rng.chance(Math.max(plan.lies, node.lies));
     const deliver = () => clock.after(this.#delayMs(node.at), () => this.#delivers(ask, said));
-    if (isAltered) observe(alterAnswer(this.#world, question, said), deliver, (error) => this.#world.fails(error));
+    if (isAltered)
+      observe(alterAnswer(this.#world, { ...question, ask }, said), deliver, (error) => this.#world.fails(error));
     else deliver();
   }
 
+  /**
+   * @param {import("./types.js").Ask} ask
+   * @param {import("./types.js").Said} said
+   */
   #delivers(ask, said) {
     if (!ask.isOpen || ask.context.isDead) return;
     ask.resolve(this.#response(ask, said));
     if (said.body === null) ask.isOpen = false;
   }
 
-  /** The response as an object of the user's: to read any part of it runs code of the user's. */
+  /**
+   * The response as an object of the user's: to read any part of it runs code of the user's.
+   *
+   * @param {import("./types.js").Ask} ask
+   * @param {import("./types.js").Said} said
+   */
   #response(ask, said) {
     const world = this.#world;
+    /**
+     * @template T
+     * @param {T} part
+     */
     const read = (part) => {
       world.meddle(ask.node);
       return part;
     };
-    const body = said.body === null ? null : { getReader: () => read(this.#reader(ask, said)) };
+    const bytes = said.body;
+    const body = bytes === null ? null : { getReader: () => read(this.#reader(ask, bytes, said)) };
     return {
-      headers: { get: (name) => read(said.headers.get(name)) },
+      headers: { get: (/** @type {string} */ name) => read(said.headers.get(name)) },
       get status() {
         return read(said.status);
       },
@@ -183,9 +249,16 @@ export class Network {
     };
   }
 
-  /** The body in pieces, each after the other, by the pace of the network. */
-  #reader(ask, { body, fate, saidAt }) {
+  /**
+   * The body in pieces, each after the other, by the pace of the network.
+   *
+   * @param {import("./types.js").Ask} ask
+   * @param {Uint8Array} body
+   * @param {import("./types.js").Said} said
+   */
+  #reader(ask, body, { fate, saidAt }) {
     const { rng, clock, plan, checks } = this.#world;
+    /** @type {Uint8Array[]} */
     const pieces = [];
     const most = 1 + rng.below(plan.pieces);
     const step = Math.max(1, Math.ceil(body.length / most));

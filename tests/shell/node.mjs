@@ -10,24 +10,38 @@ export class Node {
   isUp = true;
   /** Whether requests to it hang while it is down, instead of failing at once. */
   swallows = false;
-  /** How much later its answers are, and how many of them are altered. */
+  /** The delay of its responses in ms, and the percentage of them that is altered. */
   slowMs = 0;
   lies = 0;
   book = new Book();
-  /** Every context of this node that may still run. */
+  /**
+   * Every context of this node that may still run.
+   *
+   * @type {Set<Context>}
+   */
   contexts = new Set();
 
+  /**
+   * @param {import("./world.mjs").World} world
+   * @param {number} at
+   * @param {{ secrets: string[], skewMs: number }} state
+   */
   constructor(world, at, { secrets, skewMs }) {
     const { plan, lib, rng } = world;
-    Object.assign(this, { world, at, name: peerName(at), secrets, skewMs });
+    this.world = world;
+    this.at = at;
+    this.name = peerName(at);
+    this.secrets = secrets;
+    this.skewMs = skewMs;
     this.context = new Context(this, "node");
     this.peers = Array.from({ length: plan.nodes }, (_, other) => peerName(other));
     /** Nodes without a listener compute nothing for events, so both ways run. */
     this.listens = rng.chance(90);
+    /** @type {import("geecache-edge/slim").PoolOptions<{ node: Node }>} */
     const options = { self: this.name, peers: this.peers };
     if (plan.secrets.length > 0) options.secret = (env) => env.node.secretList();
     if (this.listens) options.onEvent = (event) => world.counts.hears(this, event);
-    if (plan.connects) options.connect = (peer) => world.network.connect(peer, this);
+    if (plan.connects) options.connect = (peer) => /** @type {any} */ (world.network.connect(peer, this));
     const groups = new Set(plan.keys.map(({ group }) => group));
     runIn(this.context, () => {
       this.pool = lib.createPool(options);
@@ -35,7 +49,7 @@ export class Node {
         this.pool.group(name, {
           ...plan.options,
           ...(plan.codes && { codec: this.codec() }),
-          load: (key, scope) => world.loaders.load(this, world.keyIndex(name, key), scope),
+          load: (key, scope) => world.loaders.load(this, /** @type {number} */ (world.keyIndex(name, key)), scope),
         }),
       );
     });
@@ -60,18 +74,26 @@ export class Node {
 
   /** The user's codec. */
   codec() {
-    const same = (value) => {
+    const same = (/** @type {Uint8Array} */ value) => {
       this.world.meddle(this);
       return value;
     };
     return { encode: same, decode: same };
   }
 
+  /** @param {number} key */
   group(key) {
-    return this.groups.find(({ name }) => name === this.world.plan.keys[key].group);
+    const group = this.groups.find(({ name }) => name === this.world.plan.keys[key].group);
+    if (group === undefined) throw new Error(`no group has key ${key}`);
+    return group;
   }
 
-  /** A request's context on this node. */
+  /**
+   * A request's context on this node.
+   *
+   * @param {"call" | "handler"} kind
+   * @param {boolean} isHeld
+   */
   request(kind, isHeld) {
     const context = new Context(this, kind, isHeld);
     context.began = this.world.clock.stamp();
@@ -80,10 +102,15 @@ export class Node {
     return context;
   }
 
-  /** What a call in `context` is given. */
+  /**
+   * The scope of a call in `context`.
+   *
+   * @param {Context} context
+   */
   scope(context) {
+    /** @type {import("geecache-edge/slim").Scope<any>} */
     const scope = { env: { node: this } };
-    const holds = (promise) => {
+    const holds = (/** @type {Promise<unknown>} */ promise) => {
       context.waitUntil(promise);
       this.world.meddle(this);
     };
@@ -97,22 +124,34 @@ export class Node {
     return scope;
   }
 
-  /** Runs `use` as code of the node. */
+  /**
+   * Runs `use` as code of the node.
+   *
+   * @template T
+   * @param {() => T} use
+   * @returns {T}
+   */
   run(use) {
     return current()?.node === this ? use() : runIn(this.context, use);
   }
 
-  /** Counters of the pool, and those of its groups added up. */
+  /**
+   * Counters of the pool, and those of its groups added up.
+   *
+   * @returns {import("./types.js").NodeStats}
+   */
   stats() {
     return this.run(() => {
       const { groups, ...pool } = this.pool.stats();
+      /** @type {Record<string, number>} */
       const sum = {};
       for (const counters of Object.values(groups))
         for (const [name, count] of Object.entries(counters)) sum[name] = (sum[name] ?? 0) + count;
-      return { pool, group: sum };
+      return { pool: { ...pool }, group: sum };
     });
   }
 
+  /** @param {string} peer */
   hasPeer(peer) {
     return this.peers.includes(peer);
   }
@@ -126,22 +165,50 @@ export class Node {
 
 /** The simulation's record of a node since its start. */
 export class Book {
-  /** By name: how often something happened. */
+  /**
+   * By name: how often something happened.
+   *
+   * @type {Record<string, number>}
+   */
   counted = {};
-  /** By key: the versions that arrived, each with the stamp at which its load or request began. */
+  /**
+   * By key: the versions that arrived, each with the stamp at which its load or request began.
+   *
+   * @type {Map<number, { version: number, began: number, hotSince: number | undefined }[]>}
+   */
   #arrivals = new Map();
-  /** By key: the stamps of removes and sets. */
+  /**
+   * By key: the stamps of removes and sets.
+   *
+   * @type {Map<number, number[]>}
+   */
   #forgotten = new Map();
-  /** By key: loads under way. */
+  /**
+   * By key: loads under way.
+   *
+   * @type {Map<number, Set<import("./types.js").Load>>}
+   */
   loading = new Map();
-  /** Requests to peers that have not been reported by an event, and those given up because the peer left. */
+  /**
+   * Requests to peers that have not been reported by an event, and those given up because the peer left.
+   *
+   * @type {Set<import("./types.js").Ask>}
+   */
   asks = new Set();
-  /** By peer: when it left the list. */
+  /**
+   * By peer: when it left the list.
+   *
+   * @type {Map<string, number>}
+   */
   leftAt = new Map();
   /** Changes of the list whose effect on requests under way is not sure yet, and requests that ended meanwhile. */
   leaving = 0;
   unsure = 0;
-  /** By peer: the state that its breaker must have. */
+  /**
+   * By peer: the state that its breaker must have.
+   *
+   * @type {Map<string, import("./types.js").Trouble>}
+   */
   troubles = new Map();
   /** A peer with an open breaker has left the list. */
   leftOpen = false;
@@ -149,49 +216,90 @@ export class Book {
   shortCircuits = 0;
   wasTroubled = false;
 
+  /** @param {string} name */
   count(name, by = 1) {
     this.counted[name] = (this.counted[name] ?? 0) + by;
   }
 
+  /** @param {string} name */
   of(name) {
     return this.counted[name] ?? 0;
   }
 
+  /**
+   * @param {number} key
+   * @param {number} version
+   * @param {number} began
+   * @param {number} [hotSince]
+   */
   arrives(key, version, began, hotSince) {
-    if (!this.#arrivals.has(key)) this.#arrivals.set(key, []);
-    this.#arrivals.get(key).push({ version, began, hotSince });
+    const arrivals = this.#arrivals.get(key) ?? [];
+    arrivals.push({ version, began, hotSince });
+    this.#arrivals.set(key, arrivals);
   }
 
+  /**
+   * @param {number} key
+   * @param {number} stamp
+   */
   forgets(key, stamp) {
-    if (!this.#forgotten.has(key)) this.#forgotten.set(key, []);
-    this.#forgotten.get(key).push(stamp);
+    const stamps = this.#forgotten.get(key) ?? [];
+    stamps.push(stamp);
+    this.#forgotten.set(key, stamps);
   }
 
-  /** Whether a remove or a set of the key happened since. */
+  /**
+   * Whether a remove or a set of the key happened since.
+   *
+   * @param {number} key
+   * @param {number} stamp
+   */
   isForgottenSince(key, stamp) {
     return (this.#forgotten.get(key)?.at(-1) ?? 0) > stamp;
   }
 
+  /**
+   * @param {number} key
+   * @param {number} version
+   */
   #of(key, version) {
     return (this.#arrivals.get(key) ?? []).filter((arrival) => arrival.version === version);
   }
 
-  /** For how long a version has been here at least, if every copy of it is a hot copy. */
+  /**
+   * For how long a version has been here at least, if every copy of it is a hot copy.
+   *
+   * @param {number} key
+   * @param {number} version
+   * @param {number} now
+   */
   hotForMs(key, version, now) {
     const newest = Math.max(...this.#of(key, version).map(({ hotSince }) => hotSince ?? now));
     return Number.isFinite(newest) ? now - newest : undefined;
   }
 
-  /** Whether a look-up that began at `stamp` may be given the version: its load began after the last remove before. */
+  /**
+   * Whether a lookup that began at `stamp` may return the version: its load began after the last remove before.
+   *
+   * @param {number} key
+   * @param {number} version
+   * @param {number} stamp
+   */
   mayGive(key, version, stamp) {
     const removed = (this.#forgotten.get(key) ?? []).findLast((remove) => remove < stamp) ?? 0;
     return this.#of(key, version).some(({ began }) => began >= removed);
   }
 
-  /** How a request to a peer ended. */
+  /**
+   * Records how a request to a peer ended.
+   *
+   * @param {string} peer
+   * @param {number} now
+   * @param {boolean} failed
+   */
   records(peer, now, failed) {
-    if (!this.troubles.has(peer)) this.troubles.set(peer, { history: [], isOpen: false, probes: 0 });
-    const trouble = this.troubles.get(peer);
+    const trouble = this.troubles.get(peer) ?? { history: [], isOpen: false, probes: 0, openedAt: 0, closedSince: 0 };
+    this.troubles.set(peer, trouble);
     if (trouble.isOpen) {
       if (!failed) this.troubles.delete(peer);
       return;

@@ -2,25 +2,42 @@
 // tests/simulation/plan.rs.
 export const SECRETS = ["the old one", "the new one", "a stranger's"];
 export const GROUPS = ["scores & more", "second"];
+/** @param {number} node */
 export const peerName = (node) => `http://node-${node}`;
 
-/** Percentages are of requests, messages or loads. */
+/**
+ * Percentages are of requests, messages or loads.
+ *
+ * @param {import("./random.mjs").Rng} rng
+ * @param {import("./types.js").Lib} lib
+ * @returns {import("./types.js").Plan}
+ */
 export function drawPlan(rng, lib) {
   const kind = rng.below(20);
   if (kind < 12) return chaos(rng);
   if (kind < 14) return calm(rng, "stampede");
   if (kind < 17) return calm(rng, "owner dies");
-  // An owner whose leaders vanish twice still answers within the peer timeout.
+  // An owner whose leaders vanish twice still responds within the peer timeout.
   if (kind === 17) return { ...calm(rng, "leaders cut"), takesMs: [1, 300], events: 1 + rng.below(2) };
   if (kind === 18) return calm(rng, "peers change");
   return outage(rng, lib);
 }
 
-/** Nothing happens that could leave a caller without a value. */
+/**
+ * Nothing happens that could leave a caller without a value.
+ *
+ * @param {import("./types.js").Plan} plan
+ */
 export const isCalm = (plan) => plan.kind !== "chaos";
 
+/**
+ * @param {import("./random.mjs").Rng} rng
+ * @returns {import("./types.js").Plan}
+ */
 function chaos(rng) {
-  const options = { maxBytes: rng.pick([8 << 10, 16 << 10, 64 << 10, 1 << 20]) };
+  const options = /** @type {import("./types.js").Options} */ ({
+    maxBytes: rng.pick([8 << 10, 16 << 10, 64 << 10, 1 << 20]),
+  });
   if (rng.chance(30)) options.policy = "lru";
   options.maxEntryBytes = rng.chance(30) ? 200 + rng.below(800) : Math.min(options.maxBytes / 8, 512 << 10);
   const anyMs = () => rng.pick([20, 200, 1_000, 5_000, 20_000]);
@@ -38,7 +55,7 @@ function chaos(rng) {
   // No URL can carry these.
   if (rng.chance(20)) names.push(".", "ü".repeat(1_100));
   const sizes = [64, Math.min(options.maxEntryBytes, 4_096) / 2, Math.min((options.maxEntryBytes * 5) / 4, 8_192)];
-  const often = (most) => (rng.chance(50) ? 0 : rng.below(most));
+  const often = (/** @type {number} */ most) => (rng.chance(50) ? 0 : rng.below(most));
   return {
     ...misbehaviour(rng, often),
     kind: "chaos",
@@ -55,11 +72,13 @@ function chaos(rng) {
     doubled: often(20),
     slow: often(20),
     lies: often(30),
-    takesMs: rng.pick([
-      [0, 5],
-      [10, 100],
-      [50, 1_500],
-    ]),
+    takesMs: rng.pick(
+      /** @type {import("./types.js").Range[]} */ ([
+        [0, 5],
+        [10, 100],
+        [50, 1_500],
+      ]),
+    ),
     fails: often(30),
     hangs: often(10),
     notFound: often(15),
@@ -73,7 +92,12 @@ function chaos(rng) {
   };
 }
 
-/** Faults of the code around the package: listeners, loaders and fetchers of the user. */
+/**
+ * Faults of the code around the package: listeners, loaders and fetchers of the user.
+ *
+ * @param {import("./random.mjs").Rng} rng
+ * @param {import("./types.js").Often} often
+ */
 function misbehaviour(rng, often) {
   return {
     /** Listeners that throw, loaders that throw odd things, fetchers that do not heed their signal. */
@@ -94,9 +118,19 @@ function misbehaviour(rng, often) {
   };
 }
 
-/** Values stay fresh, nothing is lost on the way, and there is time for everything. */
+/**
+ * Values stay fresh, nothing is lost on the way, and there is time for everything.
+ *
+ * @param {import("./random.mjs").Rng} rng
+ * @param {import("./types.js").Plan["kind"]} kind
+ * @returns {import("./types.js").Plan}
+ */
 function calm(rng, kind) {
-  const options = { maxBytes: 4 << 20, maxEntryBytes: 512 << 10, deadlineMs: 10_000 };
+  const options = /** @type {import("./types.js").Options} */ ({
+    maxBytes: 4 << 20,
+    maxEntryBytes: 512 << 10,
+    deadlineMs: 10_000,
+  });
   if (rng.chance(20)) options.hotTtlMs = 0;
   if (rng.chance(50)) options.ttlMs = 600_000;
   Object.assign(options, { staleWhileRevalidateMs: 0, staleIfErrorMs: 0, peerTimeoutMs: 2_000 });
@@ -126,7 +160,12 @@ function calm(rng, kind) {
   };
 }
 
-/** Node 0 owns every key. */
+/**
+ * Node 0 owns every key.
+ *
+ * @param {import("./random.mjs").Rng} rng
+ * @param {import("./types.js").Lib} lib
+ */
 function outage(rng, lib) {
   const plan = calm(rng, "outage");
   plan.nodes = 2 + rng.below(2);
@@ -140,4 +179,8 @@ function outage(rng, lib) {
   return plan;
 }
 
+/**
+ * @param {string[]} names
+ * @param {string[]} groups
+ */
 const keysOf = (names, groups) => groups.flatMap((group) => names.map((name) => ({ group, name })));

@@ -4,6 +4,7 @@
 export class Rng {
   #state;
 
+  /** @param {number} seed */
   constructor(seed) {
     this.#state = seed >>> 0;
   }
@@ -17,24 +18,42 @@ export class Rng {
     return (mixed ^ (mixed >>> 15)) >>> 0;
   }
 
-  /** 0 to `limit` - 1. */
+  /**
+   * 0 to `limit` - 1.
+   *
+   * @param {number} limit
+   */
   below(limit) {
     return this.next() % limit;
   }
 
-  /** From `least` to `most`, both included. */
+  /**
+   * From `least` to `most`, both included.
+   *
+   * @param {readonly [least: number, most: number]} range
+   */
   between([least, most]) {
     return least + this.below(most - least + 1);
   }
 
+  /** @param {number} percent */
   chance(percent) {
     return this.below(100) < percent;
   }
 
+  /**
+   * @template T
+   * @param {readonly T[]} list
+   * @returns {T}
+   */
   pick(list) {
     return list[this.below(list.length)];
   }
 
+  /**
+   * @template T
+   * @param {T[]} list
+   */
   shuffle(list) {
     for (let last = list.length - 1; last > 0; last--) {
       const other = this.below(last + 1);
@@ -43,6 +62,7 @@ export class Rng {
     return list;
   }
 
+  /** @param {number} length */
   bytes(length) {
     return Uint8Array.from({ length }, () => this.next());
   }

@@ -1,6 +1,7 @@
 // The runtime: request contexts that can vanish at any await, and the globals that the package calls, all virtual.
 import { AsyncLocalStorage } from "node:async_hooks";
 
+/** @type {AsyncLocalStorage<Context | undefined>} */
 const storage = new AsyncLocalStorage();
 const real = {
   Promise,
@@ -17,23 +18,56 @@ const real = {
 };
 const { setImmediate } = globalThis;
 const OWNER = Symbol("the context that made the promise");
-/** One for all: to make one with its stack costs more than a whole look-up. */
+/** Shared: making one with its stack costs more than a whole lookup. */
 const TIMED_OUT = new DOMException("The operation was aborted due to timeout", "TimeoutError");
-/** The run that owns the globals. */
+/**
+ * The run that owns the globals.
+ *
+ * @type {import("./world.mjs").World}
+ */
 let world;
 
 /** The context of the code that runs now; undefined in the simulation's own code. */
 export const current = () => storage.getStore();
+
+/** The same, where the package calls code of its user. */
+export function owner() {
+  const context = storage.getStore();
+  if (context === undefined) throw new Error("code of the package runs outside of every context");
+  return context;
+}
+
+/**
+ * @template T
+ * @param {Context | undefined} context
+ * @param {() => T} run
+ */
 export const runIn = (context, run) => storage.run(context, run);
 
-/** Watches a promise from outside of every context. */
+/**
+ * Watches a promise from outside of every context.
+ *
+ * @param {any} promise
+ * @param {(value: any) => void} onValue
+ * @param {(error: any) => void} [onError]
+ * @returns {void}
+ */
 export const observe = (promise, onValue, onError) =>
-  storage.run(undefined, () => real.promiseThen.call(real.Promise.resolve(promise), onValue, onError));
+  storage.run(undefined, () => void real.promiseThen.call(real.Promise.resolve(promise), onValue, onError));
 
-/** A promise that belongs to no context. */
+/**
+ * A promise that belongs to no context.
+ *
+ * @param {(resolve: (value?: any) => void, reject: (error?: any) => void) => void} executor
+ */
 export const promised = (executor) => new real.Promise(executor);
 
-/** Calls `step` until it returns true. All microtasks run between two calls. */
+/**
+ * Calls `step` until it returns true. All microtasks run between two calls.
+ *
+ * @param {() => boolean} step
+ * @returns {Promise<void>}
+ */
 export const drive = (step) =>
   new real.Promise((resolve, reject) => {
     const next = () => {
@@ -47,23 +81,37 @@ export const drive = (step) =>
     setImmediate(next);
   });
 
-/** One request, or a node's own code. Once dead, no timer, answer or continuation of it runs again. */
+/** One request, or a node's own code. Once dead, no timer, response or continuation of it runs again. */
 export class Context {
   isDead = false;
   /** Its promises that `waitUntil` was given and that are pending. */
   #kept = 0;
   #isOver = false;
-  /** What rejects in other contexts when this one dies, where the runtime reports that. */
+  /**
+   * Waiters of other contexts, which reject when this one dies where the runtime reports that.
+   *
+   * @type {Set<() => void>}
+   */
   #foreign = new Set();
+  /** @type {(() => void)[]} */
   #onDeath = [];
+  /** Its number in the order of events. */
+  began = 0;
 
-  /** `kind` is "call", "handler" or "node". */
+  /**
+   * A stranger's context has a node of its own, which is none of the cluster.
+   *
+   * @param {any} node
+   * @param {"call" | "handler" | "node"} kind
+   */
   constructor(node, kind, isHeld = false) {
+    /** @type {import("./node.mjs").Node} */
     this.node = node;
     this.kind = kind;
     this.isHeld = isHeld;
   }
 
+  /** @param {Promise<unknown>} promise */
   waitUntil(promise) {
     this.#kept += 1;
     const done = () => {
@@ -79,6 +127,7 @@ export class Context {
     if (this.#kept === 0) this.die();
   }
 
+  /** @param {() => void} run */
   onDeath(run) {
     this.#onDeath.push(run);
   }
@@ -91,6 +140,7 @@ export class Context {
     this.#foreign.clear();
   }
 
+  /** @param {() => void} reject */
   whenGone(reject) {
     if (this.isDead) reject();
     else this.#foreign.add(reject);
@@ -101,48 +151,65 @@ export class Context {
 const never = () => new real.Promise(() => {});
 const ended = () => new Error("This promise was created by a request that has since ended, so it can never settle.");
 
-/** `then` as workerd has it: a callback runs in the context that registered it, and never after that context has died. */
+/**
+ * `then` as workerd has it: a callback runs in the context that registered it, and never after that context has died.
+ *
+ * @this {any}
+ * @param {any} onValue
+ * @param {any} onError
+ * @returns {Promise<any>}
+ */
 function then(onValue, onError) {
   const here = storage.getStore();
   if (here === undefined) return real.promiseThen.call(this, onValue, onError);
-  const alive = (run) => (typeof run === "function" ? (value) => (here.isDead ? never() : run(value)) : run);
-  const owner = this[OWNER];
+  const alive = (/** @type {any} */ run) =>
+    typeof run === "function" ? (/** @type {unknown} */ value) => (here.isDead ? never() : run(value)) : run;
+  const maker = this[OWNER];
   let source = this;
-  if (owner !== undefined && owner !== here && world.plan.tells) {
+  if (maker !== undefined && maker !== here && world.plan.tells) {
     source = new real.Promise((resolve, reject) => {
       real.promiseThen.call(this, resolve, reject);
       // One turn later, so that a promise which settled before its request ended keeps its value.
-      owner.whenGone(() => real.promiseThen.call(real.Promise.resolve(), () => reject(ended())));
+      maker.whenGone(() => real.promiseThen.call(real.Promise.resolve(), () => reject(ended())));
     });
   }
   return real.promiseThen.call(source, alive(onValue), alive(onError));
 }
 
+/** @param {ConstructorParameters<typeof Promise<any>>[0]} executor */
 function OwnedPromise(executor) {
-  const promise = new real.Promise(executor);
+  const promise = /** @type {any} */ (new real.Promise(executor));
   promise[OWNER] = storage.getStore();
   return promise;
 }
 OwnedPromise.prototype = real.Promise.prototype;
 for (const name of ["resolve", "reject", "all", "race", "any", "allSettled", "withResolvers"])
-  OwnedPromise[name] = real.Promise[name]?.bind(real.Promise);
+  Object.assign(OwnedPromise, { [name]: /** @type {any} */ (real.Promise)[name]?.bind(real.Promise) });
 
 /** Headers with the little that the package calls. */
 export class PlainHeaders {
+  /** @type {Map<string, string>} */
   #byName;
 
+  /** @param {PlainHeaders | [string, string][]} [pairs] */
   constructor(pairs = []) {
     this.#byName = new Map(pairs instanceof PlainHeaders ? pairs.#byName : pairs);
   }
 
+  /** @param {string} name */
   get(name) {
     return this.#byName.get(name.toLowerCase()) ?? null;
   }
 
+  /**
+   * @param {string} name
+   * @param {string} value
+   */
   set(name, value) {
     this.#byName.set(name, value);
   }
 
+  /** @param {string} name */
   delete(name) {
     this.#byName.delete(name);
   }
@@ -150,15 +217,27 @@ export class PlainHeaders {
 
 /** A response as a handler makes it: the network reads its parts. */
 class PlainResponse {
+  /**
+   * @param {unknown} body
+   * @param {{ status?: number, headers?: [string, string][] | Record<string, string> }} [init]
+   */
   constructor(body, { status = 200, headers = [] } = {}) {
     const pairs = Array.isArray(headers) ? headers : Object.entries(headers);
     Object.assign(this, { bytes: body, status, pairs });
   }
 }
 
+/**
+ * @param {(...args: unknown[]) => void} run
+ * @param {unknown} ms
+ * @param {unknown[]} args
+ * @param {boolean} repeats
+ * @returns {any}
+ */
 function startTimer(run, ms, args, repeats) {
   const context = storage.getStore();
-  const wait = Math.max(repeats ? 1 : 0, Number.isFinite(ms) ? ms : 0);
+  const wait = Math.max(repeats ? 1 : 0, typeof ms === "number" && Number.isFinite(ms) ? ms : 0);
+  /** @type {{ entry: import("./clock.mjs").Due | undefined }} */
   const timer = { entry: undefined };
   const start = () => {
     timer.entry = world.clock.after(wait + world.rng.below(world.plan.lateMs + 1), fire, context, "timer");
@@ -172,11 +251,13 @@ function startTimer(run, ms, args, repeats) {
   return timer;
 }
 
-const stopTimer = (clear) => (timer) => {
+/** @param {(timer: any) => void} clear */
+const stopTimer = (clear) => (/** @type {any} */ timer) => {
   if (timer !== null && typeof timer === "object" && "entry" in timer) world?.clock.cancel(timer.entry);
   else clear(timer);
 };
 
+/** @param {number} ms */
 function timeoutSignal(ms) {
   if (storage.getStore() === undefined) return real.timeout.call(AbortSignal, ms);
   const abort = new AbortController();
@@ -185,20 +266,25 @@ function timeoutSignal(ms) {
   return abort.signal;
 }
 
-/** Puts virtual globals in place of the real ones, for one run. */
+/**
+ * Puts virtual globals in place of the real ones, for one run.
+ *
+ * @param {import("./world.mjs").World} run
+ */
 export function install(run) {
   world = run;
+  const globals = /** @type {any} */ (globalThis);
   Error.stackTraceLimit = 3;
   const inContext = () => storage.getStore() !== undefined;
-  globalThis.setTimeout = (callback, ms, ...args) =>
+  globals.setTimeout = (/** @type {any} */ callback, /** @type {any} */ ms, /** @type {any[]} */ ...args) =>
     inContext() ? startTimer(callback, ms, args, false) : real.setTimeout(callback, ms, ...args);
-  globalThis.setInterval = (callback, ms, ...args) =>
+  globals.setInterval = (/** @type {any} */ callback, /** @type {any} */ ms, /** @type {any[]} */ ...args) =>
     inContext() ? startTimer(callback, ms, args, true) : real.setInterval(callback, ms, ...args);
-  globalThis.clearTimeout = stopTimer(real.clearTimeout);
-  globalThis.clearInterval = stopTimer(real.clearInterval);
-  globalThis.fetch = (url, init) => world.network.fetch(new URL(url).host, url, init);
-  globalThis.Response = PlainResponse;
-  globalThis.Promise = OwnedPromise;
+  globals.clearTimeout = stopTimer(real.clearTimeout);
+  globals.clearInterval = stopTimer(real.clearInterval);
+  globals.fetch = (/** @type {string} */ url, /** @type {any} */ init) =>
+    world.network.fetch(new URL(url).host, url, init);
+  Object.assign(globals, { Response: PlainResponse, Promise: OwnedPromise });
   // biome-ignore lint/suspicious/noThenProperty: promises behave as in the runtime that is simulated
   real.Promise.prototype.then = then;
   Date.now = () => storage.getStore()?.node.clock() ?? real.now();
@@ -208,7 +294,7 @@ export function install(run) {
 
 /** Puts the real ones back. */
 export function uninstall() {
-  world = undefined;
+  world = /** @type {any} */ (undefined);
   Error.stackTraceLimit = 10;
   const { setTimeout, clearTimeout, setInterval, clearInterval, fetch, Response } = real;
   Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval, fetch, Response });

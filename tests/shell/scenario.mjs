@@ -1,7 +1,7 @@
 // Runs: a script for each kind of plan, and the checks at rest after it. As tests/simulation/scenarios.rs.
 import { START_MS } from "./clock.mjs";
 import { stranger } from "./faults.mjs";
-import { SECRETS, peerName } from "./plan.mjs";
+import { peerName, SECRETS } from "./plan.mjs";
 import { World } from "./world.mjs";
 
 /** How many callers of a key a stampede has on each node, at most. */
@@ -12,7 +12,11 @@ const AFTER_MS = 40_000;
 /** At most so many keys are looked up on every node at rest. */
 const MOST_KEYS_AT_REST = 32;
 
-/** The run that uncaught errors belong to. */
+/**
+ * The run that uncaught errors belong to.
+ *
+ * @type {World | undefined}
+ */
 let inCharge;
 process.on("unhandledRejection", (error) => inCharge?.fails(error));
 process.on("uncaughtException", (error) => {
@@ -20,7 +24,13 @@ process.on("uncaughtException", (error) => {
   inCharge.fails(error);
 });
 
-/** One run, from its seed to the rest at its end. */
+/**
+ * One run, from its seed to the rest at its end.
+ *
+ * @param {import("./types.js").Lib} lib
+ * @param {number} seed
+ * @param {import("./types.js").RunOptions} options
+ */
 export async function run(lib, seed, options) {
   const world = new World(lib, seed, options);
   inCharge = world;
@@ -38,6 +48,7 @@ export async function run(lib, seed, options) {
   return { seed, plan: world.plan, seen: world.seen, broken: world.broken };
 }
 
+/** @param {World} world */
 function script(world) {
   const { plan } = world;
   if (plan.kind === "chaos") return scriptChaos(world);
@@ -46,7 +57,14 @@ function script(world) {
   return scriptLosses(world);
 }
 
-/** Puts a deed into the script. Nodes are looked up when it is done: they may have restarted. */
+/**
+ * Puts a deed into the script. Nodes are looked up when it is done: they may have restarted.
+ *
+ * @param {World} world
+ * @param {number} at
+ * @param {string} what
+ * @param {() => unknown} deed
+ */
 function planDeed(world, at, what, deed) {
   world.clock.after(at, () => {
     world.trace(() => `-- ${what}`);
@@ -54,6 +72,7 @@ function planDeed(world, at, what, deed) {
   });
 }
 
+/** @param {World} world */
 function scriptChaos(world) {
   const { plan, rng } = world;
   for (let call = 0; call < plan.calls; call++) {
@@ -65,13 +84,21 @@ function scriptChaos(world) {
   for (let event = 0; event < plan.events; event++) scriptEvent(world, rng.below(plan.lastsMs));
 }
 
-/** Low numbers are asked for more often. */
+/**
+ * Low numbers are asked for more often.
+ *
+ * @param {World} world
+ */
 function anyKey({ rng, plan }) {
   const count = plan.keys.length;
   return Math.floor((rng.below(count) * (rng.below(count) + 1)) / count);
 }
 
-/** A secret is rotated: each node accepts the new one, then signs with it, then drops the old one, none a step ahead. */
+/**
+ * A secret is rotated: each node accepts the new one, then signs with it, then drops the old one, none a step ahead.
+ *
+ * @param {World} world
+ */
 function scriptRotation(world) {
   const { plan, rng } = world;
   const [old, next] = SECRETS;
@@ -84,11 +111,21 @@ function scriptRotation(world) {
   });
 }
 
-/** A fault begins at a moment, and ends later. */
+/**
+ * A fault begins at a moment, and ends later.
+ *
+ * @param {World} world
+ * @param {number} at
+ */
 function scriptEvent(world, at) {
   const { rng, plan, network } = world;
   const [node, key, swallows, side] = [rng.below(plan.nodes), anyKey(world), rng.chance(50), rng.next()];
   const later = at + rng.below(Math.floor(plan.lastsMs / 2) + 1);
+  /**
+   * @param {number} when
+   * @param {string} what
+   * @param {(node: import("./node.mjs").Node) => unknown} deed
+   */
   const does = (when, what, deed) => planDeed(world, when, `${what} ${node}`, () => deed(world.nodes[node]));
   const kind = rng.below(16);
   if (kind <= 1) {
@@ -112,7 +149,10 @@ function scriptEvent(world, at) {
   else if (kind === 9 && rng.chance(20)) does(at, "clear", (node) => node.isUp && world.clear(node));
   else if (kind === 10) does(at, "a stranger asks", (node) => stranger(world, node.at));
   else if (kind === 11)
-    does(at, "repeat", () => network.questions.length > 0 && network.arrives(network.questions.at(-1)));
+    does(at, "repeat", () => {
+      const oldest = network.questions.at(-1);
+      if (oldest !== undefined) network.arrives(oldest);
+    });
   else if (kind === 12 && plan.secrets.length > 0) {
     does(at, "another secret", (node) => (node.secrets = [SECRETS[1]]));
     does(later, "the secret", (node) => (node.secrets = [SECRETS[0]]));
@@ -126,9 +166,15 @@ function scriptEvent(world, at) {
   } else does(at, "cut", () => world.cutSome());
 }
 
+/** @param {import("./types.js").Plan} plan */
 const allPeers = ({ nodes }) => Array.from({ length: nodes }, (_, at) => peerName(at));
 
-/** Another list of peers, which some nodes get late, or never. */
+/**
+ * Another list of peers, which some nodes get late, or never.
+ *
+ * @param {World} world
+ * @param {number} at
+ */
 function scriptPeers(world, at) {
   const { rng, plan } = world;
   const list = rng.shuffle(allPeers(plan).filter(() => rng.chance(50)));
@@ -140,7 +186,11 @@ function scriptPeers(world, at) {
   }
 }
 
-/** Every node is asked for every key, within a moment. */
+/**
+ * Every node is asked for every key, within a moment.
+ *
+ * @param {World} world
+ */
 function scriptStampede(world) {
   const { rng, plan, clock } = world;
   for (let node = 0; node < plan.nodes; node++)
@@ -149,13 +199,14 @@ function scriptStampede(world) {
         clock.after(rng.below(plan.lastsMs), () => world.call(world.nodes[node], key));
 }
 
+/** @param {World} world */
 function scriptLosses(world) {
   const { rng, plan, network } = world;
   if (plan.kind === "owner dies") {
     const [node, swallows] = [rng.below(plan.nodes), rng.chance(50)];
     const isParted = rng.chance(30);
     planDeed(world, rng.below(plan.lastsMs + 1_000), `node ${node} is lost`, () => {
-      // Or it lives on, and nobody can reach it.
+      // Or it lives on, unreachable.
       if (isParted) network.partition = { side: 1 << node, swallows };
       else world.crash(world.nodes[node], swallows);
     });
@@ -166,7 +217,11 @@ function scriptLosses(world) {
     planDeed(world, rng.below(plan.lastsMs + 300), "cut", () => world.cutSome());
 }
 
-/** Node 0 owns every key and is down for a while; the others are asked for one key after the other. */
+/**
+ * Node 0 owns every key and is down for a while; the others are asked for one key after the other.
+ *
+ * @param {World} world
+ */
 function scriptOutage(world) {
   const { rng, plan, clock } = world;
   for (let key = 0; key < plan.keys.length; key++)
@@ -176,10 +231,16 @@ function scriptOutage(world) {
   planDeed(world, BEFORE_MS + plan.lastsMs, "start 0", () => world.restart(world.nodes[0]));
 }
 
+/** @param {import("./types.js").Plan} plan */
 const gapMs = (plan) => Math.floor((BEFORE_MS + plan.lastsMs + AFTER_MS) / plan.keys.length);
+/** @param {import("./types.js").Plan} plan */
 const lastsMs = (plan) => (plan.kind === "outage" ? BEFORE_MS + plan.lastsMs + AFTER_MS : plan.lastsMs * 2 + 5_000);
 
-/** Runs until nothing is due. Work that is still under way long after every deadline never ends. */
+/**
+ * Runs until nothing is due. Work that is still under way long after every deadline never ends.
+ *
+ * @param {World} world
+ */
 async function settleDown(world) {
   const { plan, clock } = world;
   if (world.broken !== undefined) return;
@@ -196,7 +257,11 @@ async function settleDown(world) {
     if (!context.isDead && !signal.aborted) world.broke("in-time", `${node.name}: a load of key ${key} hangs for ever`);
 }
 
-/** After an outage the peer is asked again, by everybody. */
+/**
+ * After an outage the peer is asked again, by everybody.
+ *
+ * @param {World} world
+ */
 function checkReturn(world) {
   const { plan, seen } = world;
   if (plan.kind !== "outage") return;
@@ -206,14 +271,21 @@ function checkReturn(world) {
       world.broke("breaker", `node ${node} does not ask node 0, which has been back for long`);
 }
 
-/** No fault is left: every key is answered on every node, and then nothing is under way. */
+/**
+ * No fault is left: every key returns a value on every node, and then nothing is under way.
+ *
+ * @param {World} world
+ */
 async function rest(world) {
   if (world.broken !== undefined) return;
   const { plan, rng, nodes, network } = world;
   world.trace(() => "-- calm");
-  for (const fault of ["lost", "doubled", "slow", "lies", "fails", "hangs", "notFound", "killed"]) plan[fault] = 0;
-  for (const fault of ["listenerThrows", "odd", "heedless", "brokenBodies"]) plan[fault] = 0;
-  Object.assign(plan, { takesMs: [0, 10], delayMs: [0, 5] });
+  /** @type {import("./types.js").Faults} */
+  const none = {
+    ...{ lost: 0, doubled: 0, slow: 0, lies: 0, fails: 0, hangs: 0, notFound: 0, killed: 0 },
+    ...{ listenerThrows: 0, odd: 0, heedless: 0, brokenBodies: 0 },
+  };
+  Object.assign(plan, none, { takesMs: [0, 10], delayMs: [0, 5] });
   network.partition = undefined;
   world.rests = true;
   for (let at = 0; at < plan.nodes; at++) {
@@ -228,7 +300,7 @@ async function rest(world) {
     for (let key = 0; key < Math.min(plan.keys.length, MOST_KEYS_AT_REST); key++) world.call(node, key);
   await settleDown(world);
   await world.pass(longMs);
-  // Keys that nobody has looked up: their look-up gives up flights without a leader, and reports the last events.
+  // New keys: their lookups abandon flights without a leader, and report the last events.
   for (const group of new Set(plan.keys.map(({ group }) => group))) {
     const key = world.addKey(group, "the last one");
     for (const node of nodes) world.call(node, key);

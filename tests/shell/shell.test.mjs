@@ -10,7 +10,7 @@ const lib = await load(resolve(import.meta.dirname, "../../pkg"));
 test("shell: every kind of fault, all invariants hold", async () => {
   const seed = number("SEED");
   if (seed !== undefined) {
-    const { broken, seen } = await run(lib, seed, { traces: number("TRACE") > 0 });
+    const { broken, seen } = await run(lib, seed, { traces: (number("TRACE") ?? 0) > 0 });
     assert.equal(broken, undefined, `seed ${seed}: ${broken?.invariant} is broken: ${broken?.what}`);
     console.log(`seed ${seed}: every invariant holds; ${JSON.stringify(seen)}`);
     return;
@@ -24,12 +24,17 @@ test("shell: every kind of fault, all invariants hold", async () => {
   if (seeds >= 1_000) assert.deepEqual(rare, [], "hardly ever happens");
 });
 
-/** Known faults of the shell: a run under a harsh plan shows each one. Once fixed, its run passes and its flag goes. */
+/**
+ * Known faults of the shell: a run under a harsh plan shows each one. Once fixed, its run passes and its flag is removed.
+ *
+ * @param {keyof typeof KNOWN} name
+ * @param {(plan: import("./types.js").Plan) => import("./types.js").Plan} harsher
+ */
 async function shows(name, harsher) {
   KNOWN[name] = false;
   try {
-    const change = (plan) => (plan.kind === "chaos" ? harsher(plan) : plan);
-    const isEnough = ({ broken }) => broken !== undefined;
+    const change = (/** @type {import("./types.js").Plan} */ plan) => (plan.kind === "chaos" ? harsher(plan) : plan);
+    const isEnough = (/** @type {{ broken: unknown }} */ { broken }) => broken !== undefined;
     assert.deepEqual((await many(lib, 0, 60, { change, isEnough })).report(), []);
   } finally {
     KNOWN[name] = true;

@@ -17,8 +17,13 @@ export class World {
   clock = new Clock();
   origin = new Origin();
   seen = newSeen();
+  /** @type {Set<import("./types.js").Call>} */
   calls = new Set();
-  /** Loads under way. */
+  /**
+   * Loads under way.
+   *
+   * @type {Set<import("./types.js").Load>}
+   */
   loads = new Set();
   /** By how much clocks have been set so far, in all, and backwards. */
   steppedMs = 0;
@@ -27,11 +32,22 @@ export class World {
   isSetting = false;
   /** The chaos is over: every caller must be answered from now on. */
   rests = false;
-  broken;
+  /** @type {import("./types.js").Broken | undefined} */
+  broken = undefined;
+  /** @type {Node[]} */
+  nodes = [];
+  /** @type {(string | undefined)[]} */
+  owners = [];
   #traces;
   #keys;
 
-  /** `lib` is the package; `change` makes another plan of the one that is drawn. */
+  /**
+   * `lib` is the package; `change` makes another plan of the one that is drawn.
+   *
+   * @param {import("./types.js").Lib} lib
+   * @param {number} seed
+   * @param {import("./types.js").RunOptions} [options]
+   */
   constructor(lib, seed, { traces = false, change = (plan) => plan } = {}) {
     this.lib = lib;
     this.rng = new Rng(seed);
@@ -61,16 +77,28 @@ export class World {
     return this.rng.below(2 * this.plan.skewMs + 1) - this.plan.skewMs;
   }
 
+  /**
+   * @param {string} group
+   * @param {string} name
+   */
   keyIndex(group, name) {
     return this.#keys.get(`${group}\0${name}`);
   }
 
+  /**
+   * @param {string} group
+   * @param {string} name
+   */
   addKey(group, name) {
     this.#keys.set(`${group}\0${name}`, this.plan.keys.length);
     return this.plan.keys.push({ group, name }) - 1;
   }
 
-  /** Runs everything due until `end`. Resolves to whether nothing is left. */
+  /**
+   * Runs everything due until `end`. Resolves to whether nothing is left.
+   *
+   * @param {number} end
+   */
   async runUntil(end) {
     let isAll = true;
     await drive(() => {
@@ -97,29 +125,48 @@ export class World {
     return isAll;
   }
 
-  /** Lets so much time pass. */
+  /**
+   * Lets so much time pass.
+   *
+   * @param {number} ms
+   */
   async pass(ms) {
     const end = this.clock.now + ms;
     await this.runUntil(end);
     this.clock.now = Math.max(this.clock.now, end);
   }
 
-  /** The first invariant that does not hold ends the run. */
+  /**
+   * The first invariant that does not hold ends the run.
+   *
+   * @param {string} invariant
+   * @param {string} what
+   */
   broke(invariant, what) {
     this.trace(() => `BROKEN ${invariant}: ${what}`);
     this.broken ??= { invariant, what };
   }
 
-  /** Something was thrown that nobody caught. */
+  /**
+   * An error that nobody caught.
+   *
+   * @param {any} error
+   */
   fails(error) {
     this.broke("sound", `uncaught: ${error?.stack ?? String(error)}`);
   }
 
+  /** @param {() => string} said */
   trace = (said) => {
     if (this.#traces) console.log(`${String(this.clock.now - START_MS).padStart(8)} ms  ${said()}`);
   };
 
-  /** A caller looks a key up. */
+  /**
+   * A caller looks a key up.
+   *
+   * @param {Node} node
+   * @param {number} key
+   */
   call(node, key, withinMs = Infinity) {
     const { rng, plan, clock, seen } = this;
     if (!node.isUp) return;
@@ -135,7 +182,7 @@ export class World {
     node.book.count("calls");
     context.onDeath(() => this.calls.delete(call));
     const group = node.group(key);
-    const ended = (how) => {
+    const ended = (/** @type {import("./types.js").Ended} */ how) => {
       if (context.isDead) return;
       if (clock.now >= endsAt) node.book.count("late");
       if (how.entry?.value !== undefined) this.counts.answers(node, how.entry.source);
@@ -154,14 +201,22 @@ export class World {
     );
   }
 
-  /** A request has its answer. What it leaves behind lives as long as its runtime lets it. */
+  /**
+   * A request has its response. Its other work lives on as long as its runtime lets it.
+   *
+   * @param {import("./runtime.mjs").Context} context
+   */
   answered(context) {
     const { rng, clock, plan } = this;
     if (context.isHeld) context.end();
     else if (rng.chance(plan.killed)) clock.after(rng.between([0, 300]), () => context.die());
   }
 
-  /** A request's client hangs up. */
+  /**
+   * A request's client hangs up.
+   *
+   * @param {import("./runtime.mjs").Context} context
+   */
   cut(context) {
     this.trace(() => `${context.node.name}: a ${context.kind} is cut`);
     this.seen.cut += 1;
@@ -175,12 +230,20 @@ export class World {
     if (contexts.length > 0) this.cut(this.rng.pick(contexts));
   }
 
+  /**
+   * @param {Node} node
+   * @param {number} key
+   */
   remove(node, key) {
     this.trace(() => `${node.name}: removes key ${key}`);
     node.book.forgets(key, this.clock.stamp());
     node.run(() => node.group(key).remove(this.plan.keys[key].name));
   }
 
+  /**
+   * @param {Node} node
+   * @param {number} key
+   */
   set(node, key) {
     this.trace(() => `${node.name}: sets key ${key}`);
     const { origin, clock, rng, plan } = this;
@@ -201,6 +264,7 @@ export class World {
     this.isSetting = false;
   }
 
+  /** @param {Node} node */
   clear(node) {
     for (let key = 0; key < this.plan.keys.length; key++) node.book.forgets(key, this.clock.stamp());
     node.run(() => {
@@ -208,6 +272,10 @@ export class World {
     });
   }
 
+  /**
+   * @param {Node} node
+   * @param {string[]} list
+   */
   setPeers(node, list) {
     if (!node.isUp) return;
     const before = node.peers;
@@ -216,6 +284,10 @@ export class World {
     this.counts.peersChange(node, before);
   }
 
+  /**
+   * @param {Node} node
+   * @param {boolean} swallows
+   */
   crash(node, swallows) {
     if (!node.isUp) return;
     this.counts.check(node);
@@ -224,6 +296,7 @@ export class World {
     node.crash();
   }
 
+  /** @param {Node} node */
   restart(node) {
     if (node.isUp) return;
     if (this.plan.kind === "outage") this.checks.outage(node);
@@ -231,7 +304,11 @@ export class World {
     this.nodes[node.at] = new Node(this, node.at, { secrets, skewMs: this.drawSkewMs() });
   }
 
-  /** User code uses the cache while the package calls it. Where every caller must get a value, it only reads. */
+  /**
+   * User code uses the cache while the package calls it. Where every caller must get a value, it only reads.
+   *
+   * @param {Node} node
+   */
   meddle(node) {
     const { rng, plan, seen } = this;
     if (!rng.chance(plan.meddles) || node.groups === undefined || !node.isUp) return;

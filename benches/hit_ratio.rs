@@ -5,6 +5,8 @@
 //! capacities are 0.1, 1 and 10 % of a trace's footprint. Without `TRACES` it generates five traces from a seed, which show that the
 //! benchmark works, and not how good the policies are on real loads.
 
+#[path = "support/figures.rs"]
+mod figures;
 #[path = "../examples/replay/trace.rs"]
 mod trace;
 
@@ -56,6 +58,8 @@ struct Point {
     lru: f64,
     gdsf: f64,
     best: Option<f64>,
+    /// Hit ratios of bytes, `lru` and `gdsf`. `None` if the trace has no sizes.
+    bytes: Option<(f64, f64)>,
 }
 
 fn row(name: &str, trace: &Trace, capacity: u64, published: &[&Reference]) -> Result<Point, Box<dyn Error>> {
@@ -83,6 +87,8 @@ fn row(name: &str, trace: &Trace, capacity: u64, published: &[&Reference]) -> Re
         lru: 100.0 * lru.ohr(),
         gdsf: 100.0 * gdsf.ohr(),
         best: best.map(|best| 100.0 * best.ohr),
+        // Without sizes every object counts as one byte, so that both ratios are the same.
+        bytes: (lru.bhr() != lru.ohr()).then(|| (100.0 * lru.bhr(), 100.0 * gdsf.bhr())),
     })
 }
 
@@ -91,20 +97,32 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
-fn print_means(title: &str, points: &[&Point]) {
+/// Prints the means over some points, and records them as figures called `figure`.
+fn print_means(figure: &str, title: &str, points: &[&Point]) {
     if points.is_empty() {
         return;
     }
+    let record = |name: &str, value: f64| figures::record(&format!("{figure}.{name}"), value);
     let best: Option<Vec<f64>> = points.iter().map(|point| point.best).collect();
+    let best = best.map(|best| mean(best.into_iter()));
+    let (lru, gdsf) =
+        (mean(points.iter().map(|point| point.lru)), mean(points.iter().map(|point| point.gdsf)));
+    record("points", points.len() as f64);
+    record("lru", lru);
+    record("gdsf", gdsf);
+    if let Some(best) = best {
+        record("best", best);
+    }
+    let bytes: Vec<(f64, f64)> = points.iter().filter_map(|point| point.bytes).collect();
+    if !bytes.is_empty() {
+        record("bytes.points", bytes.len() as f64);
+        record("bytes.lru", mean(bytes.iter().map(|bytes| bytes.0)));
+        record("bytes.gdsf", mean(bytes.iter().map(|bytes| bytes.1)));
+    }
     println!(
-        "{title}, {} points: lru {:.2}, gdsf {:.2}{}",
+        "{title}, {} points: lru {lru:.2}, gdsf {gdsf:.2}{}",
         points.len(),
-        mean(points.iter().map(|point| point.lru)),
-        mean(points.iter().map(|point| point.gdsf)),
-        best.map_or(String::new(), |best| format!(
-            ", best published at each point {:.2}",
-            mean(best.into_iter())
-        ))
+        best.map_or(String::new(), |best| format!(", best published at each point {best:.2}"))
     );
 }
 
@@ -182,7 +200,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 points.push(row(name, &trace, trace.footprint.div_ceil(1000) * thousandths, &[])?);
             }
         }
-        print_means("mean of objects", &points.iter().collect::<Vec<_>>());
+        print_means("generated", "mean of objects", &points.iter().collect::<Vec<_>>());
         return Ok(());
     };
     let folder = Path::new(&folder);
@@ -213,11 +231,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     if points.is_empty() {
         return Err(format!("no *.txt.gz in {}", folder.display()).into());
     }
-    print_means("mean of objects, all", &points.iter().collect::<Vec<_>>());
+    for same in points.chunk_by(|one, next| one.name == next.name) {
+        if let Some(first) = same.first() {
+            print_means(&format!("trace.{}", first.name), &first.name, &same.iter().collect::<Vec<_>>());
+        }
+    }
+    print_means("all", "mean of objects, all", &points.iter().collect::<Vec<_>>());
     let judged: Vec<&Point> = points.iter().filter(|point| JUDGED.contains(&&*point.name)).collect();
-    print_means("mean of objects, the traces that count", &judged);
+    print_means("judged", "mean of objects, the traces that count", &judged);
     let worst = points.iter().min_by(|one, other| (one.gdsf - one.lru).total_cmp(&(other.gdsf - other.lru)));
     if let Some(worst) = worst {
+        figures::record("smallest_lead", worst.gdsf - worst.lru);
         println!("smallest lead over lru: {:+.2} on {}", worst.gdsf - worst.lru, worst.name);
     }
     Ok(())

@@ -1,17 +1,24 @@
-//! The ring beside other implementations: a lookup of a 10-byte key, and the construction of a ring.
+//! The ring beside other implementations: a lookup of a 10-byte key, the construction of a ring, and the busiest peer's share.
 //!
 //! `cargo bench --bench ring`. If Go and the groupcache package are installed, `make bench` adds their figures.
 
+#[path = "support/figures.rs"]
+mod figures;
+
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::Instant;
 
 use geecache_edge::Ring;
+use geecache_edge::ring::Placement;
 
 const PEERS: [usize; 3] = [3, 100, 1_000];
 const REPLICAS: u32 = 50;
 const KEYS: usize = 1 << 12;
 const LOOKUPS: usize = 1 << 20;
 const ROUNDS: usize = 15;
+/// The names of the rings in the figures.
+const RINGS: [&str; 4] = ["ours", "search", "hashring", "consistent"];
 
 fn names(peers: usize) -> Vec<String> {
     (0..peers).map(|peer| format!("https://node-{peer}.example.net")).collect()
@@ -80,6 +87,19 @@ fn consistent(names: &[String]) -> consistent_hash_ring::Ring<String> {
         .build()
 }
 
+/// The keys of the busiest of ten peers over the mean.
+fn busiest(placement: Placement) -> f64 {
+    let names = names(10);
+    let ring = Ring::placed(placement, REPLICAS, &names);
+    let mut keys: HashMap<&str, f64> = HashMap::new();
+    for key in 0..100_000 {
+        if let Some(owner) = ring.owner(format!("user:{key}").as_bytes()) {
+            *keys.entry(owner).or_default() += 1.0;
+        }
+    }
+    keys.into_values().fold(0.0, f64::max) * names.len() as f64 / 100_000.0
+}
+
 fn main() {
     println!("{:>6} peers x {REPLICAS} points: ns per lookup of a 10-byte key, ms to build", "");
     println!(
@@ -105,7 +125,17 @@ fn main() {
                 min_ns(1, || drop(black_box(consistent(&names)))),
             ),
         ];
+        for (name, (ns, build)) in RINGS.into_iter().zip(figures) {
+            figures::record(&format!("lookup.{peers}.{name}"), ns);
+            figures::record(&format!("build.{peers}.{name}"), build / 1e6);
+        }
         let row = figures.map(|(ns, build)| format!("{ns:>10.1} ns {:>7.2} ms", build / 1e6));
         println!("{peers:>6}  {:>22}  {:>22}  {:>22}  {:>22}", row[0], row[1], row[2], row[3]);
+    }
+    println!("busiest of ten peers, its keys over the mean:");
+    for (name, placement) in [("balanced", Placement::Balanced), ("geecache", Placement::Geecache)] {
+        let share = busiest(placement);
+        figures::record(&format!("busiest.{name}"), share);
+        println!("  {name:<8} {share:.2}");
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! `cargo bench --bench store`
 
+#[path = "support/figures.rs"]
+mod figures;
+
 use geecache_edge::store::{Meta, Policy, Store, StoreOptions};
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -11,6 +14,8 @@ const NEVER: Meta = Meta { expires_at_ms: u64::MAX, flags: 0 };
 
 /// Hits per round.
 const REQUESTS: usize = 400_000;
+/// Inserts per round: enough of them that each round has its share of evictions and compactions.
+const INSERTS: usize = 100_000;
 
 fn key(number: usize) -> String {
     format!("https://example.net/u/{number:07}")
@@ -20,8 +25,8 @@ fn key(number: usize) -> String {
 #[allow(clippy::type_complexity)]
 #[derive(Default)]
 struct Naive {
-    /// Inrandoms into `entries`.
-    inrandoms: HashMap<Box<[u8]>, usize>,
+    /// Indices into `entries`.
+    indices: HashMap<Box<[u8]>, usize>,
     /// Key, value, index of the next older entry, of the next newer one, expiry time.
     entries: Vec<(Box<[u8]>, Box<[u8]>, usize, usize, u64)>,
     newest: usize,
@@ -35,11 +40,11 @@ impl Naive {
             second.3 = at;
         }
         self.newest = at;
-        self.inrandoms.insert(key.into(), at);
+        self.indices.insert(key.into(), at);
     }
 
     fn get(&mut self, key: &[u8]) -> Option<&[u8]> {
-        let at = *self.inrandoms.get(key)?;
+        let at = *self.indices.get(key)?;
         if at != self.newest {
             let (older, newer) = self.entries.get(at).map(|entry| (entry.2, entry.3))?;
             if let Some(entry) = self.entries.get_mut(older) {
@@ -94,6 +99,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 .map_err(|rejected| format!("{rejected:?}"))?;
         }
         let beyond = |bytes: usize| bytes as f64 / count as f64 - 129.0;
+        let figure = if expires_at_ms == u64::MAX { "memory.ours" } else { "memory.expiring" };
+        figures::record(figure, beyond(resident() - before));
+        figures::record(&format!("{figure}.used"), beyond(store.used_bytes()));
         println!(
             "  {name:<14} {:6.1}   (reserved {:.1}, used {:.1}; {} entries)",
             beyond(resident() - before),
@@ -109,7 +117,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for number in 0..count {
             naive.insert(key(number).as_bytes(), &value);
         }
-        println!("  naive          {:6.1}", (resident() - before) as f64 / count as f64 - 129.0);
+        let beyond = (resident() - before) as f64 / count as f64 - 129.0;
+        figures::record("memory.naive", beyond);
+        println!("  naive          {beyond:6.1}");
         black_box((&mut naive, live));
     }
     println!(
@@ -159,6 +169,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
         let [ours, lru, naive] = times.map(median_and_min);
+        for (name, (median, min)) in [("gdsf", ours), ("lru", lru), ("naive", naive)] {
+            figures::record(&format!("hit.{count}.{name}.median"), median);
+            figures::record(&format!("hit.{count}.{name}.min"), min);
+        }
         let shown = |(median, min): (f64, f64)| format!("{median:5.1} ({min:5.1})");
         println!(
             "  {count:7} entries: gdsf {}   lru {}   naive lru {}   gdsf / naive {:.2} ({:.2})",
@@ -170,22 +184,33 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
     }
     println!(
-        "inserts: nanoseconds per insert into a full store of 16 MiB, new keys of 29 bytes, values of 100 bytes, 2,000,000 of them"
+        "inserts: nanoseconds per insert into a full store of 16 MiB, new keys of 29 bytes, values of 100 bytes, 2,000,000 of them, median (minimum) of rounds, alternating"
     );
+    let keys: Vec<String> = (0..2_200_000).map(key).collect();
+    let (fill, churn) = keys.split_at(200_000);
+    let mut stores = Vec::new();
     for policy in [Policy::Gdsf, Policy::Lru] {
         let mut store = Store::new(StoreOptions { policy, ..StoreOptions::default() })?;
-        let keys: Vec<String> = (0..2_200_000).map(key).collect();
-        let (fill, churn) = keys.split_at(200_000);
         for key in fill {
             let _ = store.insert(key.as_bytes(), &value, NEVER);
         }
-        let start = Instant::now();
-        for key in churn {
-            let _ = store.insert(key.as_bytes(), &value, NEVER);
+        stores.push((policy, store, Vec::new()));
+    }
+    for round in churn.chunks(INSERTS) {
+        for (_, store, times) in &mut stores {
+            let start = Instant::now();
+            for key in round {
+                let _ = store.insert(key.as_bytes(), &value, NEVER);
+            }
+            times.push(start.elapsed().as_nanos() as f64 / round.len() as f64);
         }
+    }
+    for (policy, store, times) in stores {
+        let (median, min) = median_and_min(times);
+        figures::record(&format!("insert.{policy:?}.median").to_lowercase(), median);
+        figures::record(&format!("insert.{policy:?}.min").to_lowercase(), min);
         println!(
-            "  {policy:?}: {:.0}   ({} evictions, {} rejections, payload {:.1} % of the budget)",
-            start.elapsed().as_nanos() as f64 / churn.len() as f64,
+            "  {policy:?}: {median:.0} ({min:.0})   ({} evictions, {} rejections, payload {:.1} % of the budget)",
             store.evictions(),
             store.rejections(),
             100.0 * store.payload_bytes() as f64 / store.max_bytes() as f64

@@ -2,6 +2,7 @@
 // same run, and ring lookups inside wasm. scripts/bench.sh builds benches/wasm first.
 // Usage: node --expose-gc benches/wasm.mjs [churn [MEBIBYTES,...]]
 import { execFileSync } from "node:child_process";
+import { appendFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { LRUCache } from "lru-cache";
@@ -38,6 +39,10 @@ const timed = (/** @type {() => void} */ run) => {
 };
 const full = () => median(Array.from({ length: 15 }, () => timed(() => gc())));
 const entries = 300_000;
+/** Appends a figure to the file that BENCH_FIGURES names, for `make bench`. */
+const record = (/** @type {string} */ name, /** @type {number} */ value) => {
+  if (process.env.BENCH_FIGURES) appendFileSync(process.env.BENCH_FIGURES, `${name} ${value}\n`);
+};
 
 // Each collection is measured in its own process, because one process never has the same heap twice. The processes take turns:
 // with entries, without, and with a store that was filled and then emptied, since filling leaves compiled code and a larger heap.
@@ -77,12 +82,18 @@ const store = await start();
 store.create(96 << 20, 0);
 const linear = store.memory.buffer.byteLength;
 store.fill(0, entries, 100);
+record("memory.linear", (store.memory.buffer.byteLength - linear) / entries - 129);
+record("memory.resident", (process.memoryUsage().rss - before) / entries - 129);
+record("collection.ours", filled);
+record("collection.emptied", emptied);
+record("collection.empty", empty);
 console.log(`300,000 entries of 29 + 100 bytes, bytes per entry beyond them
   ours       linear memory ${((store.memory.buffer.byteLength - linear) / entries - 129).toFixed(1)}, resident ${((process.memoryUsage().rss - before) / entries - 129).toFixed(1)}, used ${(store.figure(2) / entries - 129).toFixed(1)}
              full collection ${filled.toFixed(2)} ms; ${emptied.toFixed(2)} with a store that was filled and emptied, ${(filled / emptied).toFixed(2)} times; ${empty.toFixed(2)} with one never filled, ${(filled / empty).toFixed(2)} times (medians of 15 processes each)`);
 for (const keys of [1_000, 100_000]) {
   store.hits(100_000, BigInt(keys));
   const times = Array.from({ length: 9 }, () => timed(() => store.hits(500_000, BigInt(keys))) * 2);
+  record(`hit.${keys}`, median(times));
   console.log(
     `  hits inside wasm among ${keys}: ${median(times).toFixed(0)} ns, including drawing and writing the key`,
   );
@@ -93,6 +104,8 @@ for (const keys of [1_000, 100_000]) {
   for (let n = 0; n < entries; n++)
     rival.set(`https://example.net/u/${String(n).padStart(7, "0")}`, new Uint8Array(100).fill(7));
   const collection = full();
+  record("memory.lru-cache", (process.memoryUsage().rss - before) / rival.size - 129);
+  record("collection.lru-cache", collection);
   console.log(
     `  lru-cache  resident ${((process.memoryUsage().rss - before) / rival.size - 129).toFixed(1)}, full collection ${collection.toFixed(2)} ms`,
   );
@@ -104,6 +117,8 @@ for (const keys of [1_000, 100_000]) {
     const least = (/** @type {() => void} */ turn) => Math.min(...Array.from({ length: 15 }, () => timed(turn)));
     const building = least(() => wasm.ring(peers));
     const looking = (least(() => wasm.owners(256)) * 1e6) / (256 * 4096);
+    record(`lookup.${peers}`, looking);
+    record(`build.${peers}`, building);
     console.log(
       `  ring of ${peers} peers x 50 points: ${looking.toFixed(1)} ns per lookup of a 10-byte key inside wasm, ${building.toFixed(2)} ms to build, including the keys`,
     );

@@ -49,6 +49,8 @@ func main() {
 			panic("a lookup missed")
 		}
 		sort.Float64s(times)
+		record(fmt.Sprintf("hit.%d.go.median", count), times[rounds/2])
+		record(fmt.Sprintf("hit.%d.go.min", count), times[0])
 		fmt.Printf("  %7d entries: %.1f (%.1f)\n", count, times[rounds/2], times[0])
 	}
 }

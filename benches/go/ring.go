@@ -52,6 +52,8 @@ func main() {
 			}
 		})
 		ms := fastest(1, func() { sum += len(build().Get("")) }) / 1e6
+		record(fmt.Sprintf("lookup.%d.go", peers), ns)
+		record(fmt.Sprintf("build.%d.go", peers), ms)
 		fmt.Printf("%6d  %10.1f ns %7.2f ms\n", peers, ns, ms)
 	}
 }

@@ -18,7 +18,7 @@ export PATH
 
 # run NAME COMMAND...: shows the output, and logs it for `count`.
 run() {
-  name=$1; shift
+  local name=$1; shift
   say "== $name"
   "$@" 2>&1 | tee "$logs/test-$name.log"
   return "${PIPESTATUS[0]}"
@@ -50,7 +50,7 @@ skip() { say "== $1"; say "skipped: $2"; skipped=$((skipped + 1)); }
 # beside NAME COMMAND...: runs stages in the background. `gather NAME` waits for them, prints their output and adds their counts.
 beside_pid=
 beside() {
-  name=$1; shift
+  local name=$1; shift
   set -m # Its own process group, so that an interrupt can end it with its children.
   (
     passed=0 failed=0 skipped=0 broken='' times=''

@@ -117,6 +117,7 @@ function askingNode(where) {
     };
   };
   class Piece extends Uint8Array {
+    /** @override */
     get length() {
       at("piece.length");
       return 1 << 30;

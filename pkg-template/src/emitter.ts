@@ -8,6 +8,7 @@ export class EventEmitter {
   readonly #core: Core;
   readonly #listener: (event: CacheEvent) => void;
   readonly #before = new Map<string, number>();
+  readonly #open = new Set<string>();
 
   constructor(core: Core, listener: (event: CacheEvent) => void) {
     this.#core = core;
@@ -37,12 +38,31 @@ export class EventEmitter {
       this.#before.set(key, count);
       return change;
     };
-    // All are computed before the listener, which may look into the cache, runs.
+    // All are computed before the listener, which may look into the cache or replace the list of peers, runs.
     const count = increase(now.evictions, `evictions ${group}`);
     const mismatches = increase(now.ringMismatches, "ringMismatches");
-    const open = increase(now.openBreakers, "openBreakers");
+    const opened = increase(now.openBreakers, "openBreakers");
+    if (opened > 0) this.#emitOpen(peer);
+    // A new instance after a trap starts with every breaker closed.
+    if (opened < 0) this.#emitClosed(now.openBreakers === 0 ? [...this.#open] : [peer]);
     if (count > 0) this.emit({ type: "evict", group, count });
     if (mismatches > 0) this.emit({ type: "ringMismatch", group });
-    if (open !== 0) this.emit({ type: "breaker", peer, isOpen: open > 0 });
+  }
+
+  /** Emits the closing of the breakers of peers that left: a peer outside the list has none. */
+  emitLeft(peers: readonly string[]): void {
+    const left = [...this.#open].filter((peer) => !peers.includes(peer));
+    this.#before.set("openBreakers", this.#open.size - left.length);
+    this.#emitClosed(left);
+  }
+
+  #emitOpen(peer: string): void {
+    this.#open.add(peer);
+    this.emit({ type: "breaker", peer, isOpen: true });
+  }
+
+  #emitClosed(peers: readonly string[]): void {
+    for (const peer of peers) this.#open.delete(peer);
+    for (const peer of peers) this.emit({ type: "breaker", peer, isOpen: false });
   }
 }

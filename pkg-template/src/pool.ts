@@ -81,6 +81,7 @@ export class Pool<Env = unknown> {
     const names = copied(peers);
     this.#refuseUnreachable(names);
     this.#core.setPeers(names);
+    this.#emitter?.emitLeft(names);
   }
 
   /**

@@ -1,5 +1,4 @@
 // Book-keeping: the package's events and counters, compared with each other and with the simulation's own counts.
-import { KNOWN } from "./known.mjs";
 import { COUNTERS, OUTCOMES, POOL_COUNTERS, RING_MISMATCH } from "./names.mjs";
 import { current } from "./runtime.mjs";
 
@@ -7,7 +6,8 @@ import { current } from "./runtime.mjs";
 export const newSeen = () => ({
   ...{ events: 0, calls: 0, values: 0, loads: 0, asks: 0, lost: 0, doubled: 0, altered: 0, strangers: 0 },
   ...{ turnedAway: 0, cut: 0, meddled: 0, vanished: 0, staleHits: 0, coalesced: 0, peerHits: 0, shortCircuits: 0 },
-  ...{ lostFlights: 0, timeouts: 0, rejected: 0, invalidatedLoads: 0, evictions: 0, leftPeers: 0, breakers: 0 },
+  ...{ lostFlights: 0, timeouts: 0, rejected: 0, invalidatedLoads: 0, evictions: 0 },
+  ...{ leftPeers: 0, breakers: 0, leftOpen: 0 },
   /**
    * By key: loads whose request vanished without a waitUntil. By node and peer: when it was last asked.
    *
@@ -71,9 +71,11 @@ export class Counts {
     else if (event.type === "breaker") {
       seen.breakers += 1;
       book.count(event.isOpen ? "opened" : "closed");
+      // A peer that leaves takes its breaker with it.
+      if (!node.hasPeer(event.peer)) seen.leftOpen += Number(book.troubles.delete(event.peer));
       const isOpen = book.troubles.get(event.peer)?.isOpen ?? false;
-      const isKnown = this.#isExact(node) && book.unsure === 0 && !(KNOWN.leftBreaker && book.leftOpen);
-      if (isKnown && isOpen !== event.isOpen) wrong("the event of another peer's breaker");
+      if (this.#isExact(node) && book.unsure === 0 && isOpen !== event.isOpen)
+        wrong("the event of another peer's breaker");
     } else if (event.type === RING_MISMATCH) book.count("mismatch events");
     else wrong("an unknown event");
   }
@@ -137,7 +139,8 @@ export class Counts {
     for (const [peer, { isOpen }] of book.troubles) {
       if (node.hasPeer(peer)) continue;
       book.troubles.delete(peer);
-      book.leftOpen ||= isOpen;
+      if (isOpen && this.#isExact(node) && book.unsure === 0)
+        this.#world.broke("counted", `${node.name}: no event of the breaker of ${peer}, which left`);
     }
     const open = [...book.asks].filter((ask) => !ask.isAbandoned && book.leftAt.has(ask.peer));
     if (open.length === 0) return;

@@ -2,6 +2,4 @@
 export const KNOWN = {
   /** A caller whose flight is lost after the clock was set back waits past its deadline by as much. */
   clockSetBack: true,
-  /** When a peer with an open breaker leaves the list, the next event of a breaker names another peer, or is missing. */
-  leftBreaker: true,
 };

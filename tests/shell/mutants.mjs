@@ -183,6 +183,13 @@ export const MUTANTS = [
     caughtBy: "counted",
   },
   {
+    name: "the breaker of a peer that left closes without an event",
+    from: "this.#emitter?.emitLeft(names);",
+    to: "",
+    caughtBy: "counted",
+    harsher: { nodes: 6, lost: 60, lies: 0, brokenBodies: 0, setsClocks: false, events: 60, lastsMs: 20_000 },
+  },
+  {
     name: "a peer that has left is waited for",
     from: "(led.onPeerLeft = () => resolve(undefined))",
     to: "(led.onPeerLeft = () => void resolve)",

@@ -210,8 +210,6 @@ export class Book {
    * @type {Map<string, import("./types.js").Trouble>}
    */
   troubles = new Map();
-  /** A peer with an open breaker has left the list. */
-  leftOpen = false;
   /** Requests not sent because of an open breaker, and whether one was open, when that was last looked at. */
   shortCircuits = 0;
   wasTroubled = false;

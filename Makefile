@@ -64,7 +64,7 @@ test-examples: package ## the examples, each created and run by the commands in 
 simulate: ## the simulator over SEEDS (5,000) seeds from START (0) on; SEED=n TRACE=1 prints one of them step by step
 	@cargo test --quiet --release --test simulation every_invariant_holds -- --nocapture
 
-bench: setup ## the ring and the store against their rivals: memory, hits, hit ratios (TRACES=DIR: on your traces), garbage collections
+bench: setup ## the ring and the store against their rivals: memory, hits, hit ratios (TRACES=DIR: on your traces), garbage collections (PARTS=ring: one part)
 	@scripts/bench.sh
 
 fuzz: package ## the package's API and each target of fuzz/, for SECONDS (60); needs cargo-fuzz and a nightly compiler

@@ -8,7 +8,7 @@ use crate::graph::Graph;
 use crate::source::{Source, root, sources, string_len};
 
 /// The module that wasm-bindgen generates beside the sources.
-const GLUE: [&str; 2] = ["glue.js", "core.js"];
+const GLUE: &str = "glue.js";
 
 /// The package's sources without declarations.
 fn typescript() -> Vec<Source> {
@@ -62,7 +62,7 @@ fn generated_glue_is_imported_by_one_file() {
     let files = typescript();
     let known = paths(&files);
     let is_glue = |source: &Source, path: &str| {
-        path.rsplit('/').next().is_some_and(|name| GLUE.contains(&name))
+        path.rsplit('/').next().is_some_and(|name| name == GLUE)
             && imported(&known, source, path).is_none()
     };
     let importers: Vec<&str> = files

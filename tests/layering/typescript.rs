@@ -62,8 +62,7 @@ fn generated_glue_is_imported_by_one_file() {
     let files = typescript();
     let known = paths(&files);
     let is_glue = |source: &Source, path: &str| {
-        path.rsplit('/').next().is_some_and(|name| name == GLUE)
-            && imported(&known, source, path).is_none()
+        path.rsplit('/').next().is_some_and(|name| name == GLUE) && imported(&known, source, path).is_none()
     };
     let importers: Vec<&str> = files
         .iter()

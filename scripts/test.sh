@@ -13,7 +13,7 @@ escape=$(printf '\033')
 # Not node_modules/.bin/node, which may be the link of the Node 20 that tests/packaging uses.
 tests_node=$(ls -d "$root"/node_modules/node-{linux,darwin}-{x64,arm64}/bin/node 2>/dev/null | head -n 1)
 [ -x "$tests_node" ] || tests_node=$(command -v node || true)
-PATH=$(dirname "$tests_node"):$PATH
+[ -z "$tests_node" ] || PATH=$(dirname "$tests_node"):$PATH
 export PATH
 
 # run NAME COMMAND...: shows the output, and logs it for `count`.

@@ -1,6 +1,6 @@
 //! Mutation testing of the simulator: deliberate faults, one active at a time, each of which it must catch.
 //!
-//! Without the feature `mutants`, [`active`] is a constant `false` and the faults compile to nothing. The npm package
+//! Without the feature `mutants`, `active` is a constant `false` and the faults compile to nothing. The npm package
 //! is built without it.
 
 /// A deliberate fault.

@@ -8,6 +8,7 @@ export class EventEmitter {
   readonly #core: Core;
   readonly #listener: (event: CacheEvent) => void;
   readonly #before = new Map<string, number>();
+  /** The peers whose breakers were reported open. */
   readonly #open = new Set<string>();
 
   constructor(core: Core, listener: (event: CacheEvent) => void) {
@@ -41,19 +42,17 @@ export class EventEmitter {
     // All are computed before the listener, which may look into the cache or replace the list of peers, runs.
     const count = increase(now.evictions, `evictions ${group}`);
     const mismatches = increase(now.ringMismatches, "ringMismatches");
-    const opened = increase(now.openBreakers, "openBreakers");
-    if (opened > 0) this.#emitOpen(peer);
-    // A new instance after a trap starts with every breaker closed.
-    if (opened < 0) this.#emitClosed(now.openBreakers === 0 ? [...this.#open] : [peer]);
+    const opened = now.openBreakers - this.#open.size;
+    if (opened > 0 && !this.#open.has(peer)) this.#emitOpen(peer);
+    // None is open: the last one closed, or a new instance after a trap started with every breaker closed.
+    if (opened < 0) this.#emitClosed([...this.#open].filter((name) => now.openBreakers === 0 || name === peer));
     if (count > 0) this.emit({ type: "evict", group, count });
     if (mismatches > 0) this.emit({ type: "ringMismatch", group });
   }
 
   /** Emits the closing of the breakers of peers that left: a peer outside the list has none. */
   emitLeft(peers: readonly string[]): void {
-    const left = [...this.#open].filter((peer) => !peers.includes(peer));
-    this.#before.set("openBreakers", this.#open.size - left.length);
-    this.#emitClosed(left);
+    this.#emitClosed([...this.#open].filter((peer) => !peers.includes(peer)));
   }
 
   #emitOpen(peer: string): void {
